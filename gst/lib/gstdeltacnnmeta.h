@@ -1,0 +1,86 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The classification of a frame, as a meta on it.
+ */
+#pragma once
+
+#include <gst/gst.h>
+#include "gstdeltacodingmeta.h"
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_DELTA_CNN_REUSE (gst_delta_cnn_reuse_get_type ())
+#define GST_DELTA_CNN_META_API_TYPE (gst_delta_cnn_meta_api_get_type ())
+#define GST_DELTA_CNN_META_INFO (gst_delta_cnn_meta_get_info ())
+
+/**
+ * GstDeltaCnnReuse:
+ * @GST_DELTA_CNN_REUSE_FULL: everything was computed
+ * @GST_DELTA_CNN_REUSE_PARTIAL: only what the changes reach was computed
+ * @GST_DELTA_CNN_REUSE_REUSED: nothing changed, the last result stands
+ *
+ * Since: 0.1
+ */
+typedef enum {
+  GST_DELTA_CNN_REUSE_FULL,
+  GST_DELTA_CNN_REUSE_PARTIAL,
+  GST_DELTA_CNN_REUSE_REUSED
+} GstDeltaCnnReuse;
+
+/**
+ * GstDeltaCnnResult:
+ * @index: class index of the model's output
+ * @label: (nullable): its label; lives as long as the meta
+ * @confidence: 0 to 1
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  guint index;
+  const gchar *label;
+  gfloat confidence;
+} GstDeltaCnnResult;
+
+/**
+ * GstDeltaCnnMeta:
+ * @meta: parent
+ * @model: name of the model
+ * @n_results: number of @results
+ * @results: (array length=n_results): the most likely classes, best first
+ * @picture_type: what the codec coded the picture as
+ * @changed: share of 8x8 blocks that changed since the last frame, 0 to 1
+ * @multiplies: share of a dense pass's multiplies that was done, 0 to 1 (and a little above at worst)
+ * @reuse: how much of the last frame's work was reused
+ * @time_tensor: time from frame to tensor
+ * @time_network: time in the network
+ * @cols: blocks per row of @blocks
+ * @rows: rows of @blocks
+ * @blocks: (nullable): @cols * @rows bytes, 1 where an 8x8 block changed
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  GstMeta meta;
+  gchar *model;
+  guint n_results;
+  GstDeltaCnnResult *results;
+  GstDeltaPictureType picture_type;
+  gdouble changed;
+  gdouble multiplies;
+  GstDeltaCnnReuse reuse;
+  GstClockTime time_tensor;
+  GstClockTime time_network;
+  guint cols, rows;
+  GBytes *blocks;
+} GstDeltaCnnMeta;
+
+GType gst_delta_cnn_reuse_get_type (void);
+GType gst_delta_cnn_meta_api_get_type (void);
+const GstMetaInfo *gst_delta_cnn_meta_get_info (void);
+
+GstDeltaCnnMeta *gst_buffer_add_delta_cnn_meta (GstBuffer * buffer, const gchar * model,
+    const GstDeltaCnnResult * results, guint n_results);
+GstDeltaCnnMeta *gst_buffer_get_delta_cnn_meta (GstBuffer * buffer);
+
+G_END_DECLS

@@ -1,0 +1,42 @@
+/* deltacnn: frame to tensor, incrementally.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Crop or stretch, scaling (area coverage when shrinking, bilinear when enlarging), colour conversion and
+ * normalisation in one step, only for the tensor pixels whose source blocks changed.  A pixel's value depends
+ * on the frame alone, never on which other pixels are computed with it: recomputing all or some of them gives
+ * the same bits. */
+#pragma once
+#include "frame/frame.h"
+
+typedef enum {
+  DCN_RESIZE_STRETCH, /* the whole frame, aspect ratio given up */
+  DCN_RESIZE_CROP     /* the largest centred rectangle of the tensor's aspect ratio, times crop_fraction */
+} DcnResize;
+
+typedef enum { DCN_COLOR_RGB, DCN_COLOR_BGR, DCN_COLOR_GRAY } DcnColorOrder;
+
+typedef struct {
+  int width, height;     /* of the tensor */
+  int channels;          /* 3, or 1 with DCN_COLOR_GRAY */
+  int channel_stride;    /* floats from one pixel to the next in the tensor (NHWC), >= channels */
+  DcnColorOrder order;
+  DcnResize resize;
+  double crop_fraction;  /* (0, 1]; 0.875 for the usual 256 -> 224 */
+  float scale[3], offset[3]; /* value = sample(0..255) * scale + offset, per tensor channel */
+} DcnTensorSpec;
+
+typedef struct _DcnFrameToTensor DcnFrameToTensor;
+
+/* Plans the conversion (filters, footprints).  NULL with DCN_ERROR_INVALID on impossible sizes. */
+DcnFrameToTensor *dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GError **error);
+void dcn_frame_to_tensor_free(DcnFrameToTensor *convert);
+
+/* Recomputes the tensor pixels that a changed block can reach.
+ * changed  [ceil(height/8) * ceil(width/8)] bytes over the frame, 8x8 luma blocks, != 0 where samples may have
+ *          changed (luma or the chroma under it); NULL: everything changed
+ * tensor   [height][width][channel_stride] floats, holding the last frame's values
+ * touched  [height][width] bytes, set to 1 where a pixel was recomputed, else to 0
+ * threads  as in dcn_parallel_for
+ * Returns the number of pixels recomputed. */
+int dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *changed, float *tensor,
+                            uint8_t *touched, int threads);

@@ -1,0 +1,143 @@
+/* deltacnn: a network ready to be packed and run: static shapes, constants folded, a closed set of operators.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The model loader lowers ONNX to this; net/ packs and executes it.  Neither knows the other.
+ *
+ * Physical layout of every value: n images of h rows of w pixels of c channels (NHWC).  How ONNX dims map to
+ * it: rank 4 [N,C,H,W] n,c,h,w; rank 3 [N,C,L] n,c,w with h = 1; rank 2 [A,K] w = A pixels of c = K channels,
+ * n = h = 1; rank 1 [K] c = K; rank 0 one element; rank 5 and more [N,C,d2,..] h = d2, w = product of the rest.
+ * "Element index" below means the position ((n*h + y)*w + x)*c + channel without any padding. */
+#pragma once
+#include <glib.h>
+#include <stdint.h>
+
+#define DCN_MAX_RANK 8
+
+typedef struct {
+  char *name;   /* the ONNX value name, owned */
+  int rank;
+  int dims[DCN_MAX_RANK]; /* logical ONNX shape */
+  int n, h, w, c;         /* physical shape */
+} DcnValue;
+
+typedef enum {
+  DCN_ACT_NONE,
+  DCN_ACT_RELU,
+  DCN_ACT_LEAKY_RELU,   /* alpha */
+  DCN_ACT_CLIP,         /* alpha = min, beta = max */
+  DCN_ACT_PRELU,        /* slope[c] */
+  DCN_ACT_SIGMOID,
+  DCN_ACT_TANH,
+  DCN_ACT_HARD_SIGMOID, /* max(0, min(1, alpha * x + beta)) */
+  DCN_ACT_HARD_SWISH    /* x * max(0, min(1, x / 6 + 0.5)) */
+} DcnActKind;
+
+typedef struct {
+  DcnActKind kind;
+  float alpha, beta;
+  float *slope; /* [c] for PRELU, owned by the op */
+} DcnAct;
+
+typedef enum {
+  DCN_OP_CONV,       /* input 0; also Gemm and MatMul with a constant right factor, as 1x1 */
+  DCN_OP_MAX_POOL,   /* input 0 */
+  DCN_OP_AVG_POOL,   /* input 0 */
+  DCN_OP_GLOBAL_AVG, /* input 0: mean over h and w; output h = w = 1 */
+  DCN_OP_AFFINE,     /* input 0: x * scale[c] + shift[c], then act */
+  DCN_OP_ACT,        /* input 0: act alone, where it could not be fused */
+  DCN_OP_BINARY,     /* inputs 0 and 1, or 0 and a constant; then act */
+  DCN_OP_LRN,        /* input 0, across channels */
+  DCN_OP_SOFTMAX,    /* input 0, over the channels of each pixel */
+  DCN_OP_LOG_SOFTMAX,
+  DCN_OP_CONCAT,     /* all inputs, each placed at an origin of the output */
+  DCN_OP_GATHER,     /* input 0: data movement of any kind (reshape, transpose, slice, pad, expand, shuffle) */
+  DCN_OP_MATMUL,     /* two values, or value and constant, that could not become a CONV; see below */
+  DCN_OP_COUNT
+} DcnOpKind;
+
+/* Convolution over h and w of each image.  Output size is in the output value. */
+typedef struct {
+  int kh, kw, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
+  int groups; /* groups == input c == output c: depthwise */
+  float *weights; /* [out c][in c / groups][kh][kw], owned */
+  float *bias;    /* [out c] or NULL, owned */
+} DcnConv;
+
+/* Output size is in the output value; the window may reach outside on every side. */
+typedef struct {
+  int kh, kw, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dil_h, dil_w;
+  gboolean count_include_pad; /* average: padding counts in the divisor (what ceil_mode adds beyond it never) */
+} DcnPool;
+
+typedef enum { DCN_BINARY_ADD, DCN_BINARY_SUB, DCN_BINARY_MUL, DCN_BINARY_DIV } DcnBinaryKind;
+
+/* out[i] = a[i] op b[i]; input 0 (a) has the output's physical shape; b may repeat along whole axes. */
+typedef struct {
+  DcnBinaryKind kind;
+  gboolean swap;       /* out = b op a */
+  float *constant;     /* b where the op has one input: [bn*bh*bw*bc] element order, owned; else NULL */
+  int bn, bh, bw, bc;  /* physical shape of b; each equals the output's or is 1 */
+} DcnBinary;
+
+typedef struct {
+  int size;
+  float alpha, beta, bias;
+} DcnLrn;
+
+/* out element i = index[i] >= 0 ? in element index[i] : fill */
+typedef struct {
+  int32_t *index; /* [elements of the output], owned */
+  float fill;
+} DcnGather;
+
+typedef struct {
+  int n, y, x, c;
+} DcnOrigin;
+
+/* out[b][i][j] = sum_k a[b][i][k] * b[b][k][j], all in logical row-major order of the ONNX values; batch dims are
+ * already equal or one side has batch 1.  b_constant: [b_batch * k * m] where the op has one input. */
+typedef struct {
+  int batch, a_batch, b_batch, rows, k, m;
+  float *b_constant; /* owned or NULL */
+  float *a_constant; /* owned or NULL: input 0 is then the right factor */
+} DcnMatMul;
+
+typedef struct {
+  DcnOpKind kind;
+  char *name; /* node name or the output's, for messages and tables; owned */
+  int n_inputs;
+  int *inputs; /* value indices, owned */
+  int output;  /* value index */
+  DcnAct act;  /* applied last, for CONV, AFFINE, ACT, BINARY */
+  union {
+    DcnConv conv;
+    DcnPool pool;
+    DcnBinary binary;
+    DcnLrn lrn;
+    DcnGather gather;
+    DcnMatMul matmul;
+    struct {
+      float *scale, *shift; /* [c], owned */
+    } affine;
+    struct {
+      DcnOrigin *origins; /* [n_inputs], owned */
+    } concat;
+  } u;
+} DcnOp;
+
+/* Ops are in execution order; each value is the input or written by exactly one op. */
+typedef struct {
+  char *model_name; /* file name without folder, owned */
+  int n_values;
+  DcnValue *values; /* owned */
+  int n_ops;
+  DcnOp *ops;       /* owned */
+  int input;        /* value index; for image models n = 1, c = 1, 3 or 4 */
+  int n_outputs;
+  int *outputs;     /* value indices, owned; an output may be the input itself */
+} DcnProgram;
+
+void dcn_program_free(DcnProgram *program); /* NULL is fine */
+
+/* Multiplies (and adds) of one dense pass of one op: CONV and MATMUL exactly, others 0. */
+uint64_t dcn_op_macs(const DcnProgram *program, const DcnOp *op);

@@ -1,0 +1,69 @@
+/* deltacnn: a network with packed weights, and the state of one stream that runs it.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One idea: a dense pass is a delta pass in which everything changed.  A value (an edge of the graph) keeps
+ * what was last propagated along it (ref).  A frame's work is: for every value in execution order, compute the
+ * outputs that changed inputs can reach, test each against ref with the value's tolerance, and propagate what
+ * differs by more.  The loop is closed: what was propagated becomes the reference, so errors do not accumulate.
+ *
+ * DcnNet is immutable, reference counted and shared between streams; DcnState belongs to one stream and is
+ * not thread-safe.  No allocation per frame. */
+#pragma once
+#include "kernels/kernels.h"
+#include "model/program.h"
+#include <stddef.h>
+
+typedef struct _DcnNet DcnNet;
+typedef struct _DcnState DcnState;
+
+/* Packs a program's weights for this CPU.  Takes the program over (also on error). */
+DcnNet *dcn_net_new(DcnProgram *program, GError **error);
+
+/* Loads an ONNX file, or hands out the one that is already loaded: one copy of the weights per process and
+ * file (compared by canonical path, size, modification time and inode).  Thread-safe. */
+DcnNet *dcn_net_load(const char *path, GError **error);
+DcnNet *dcn_net_ref(DcnNet *net);
+void dcn_net_unref(DcnNet *net); /* NULL is fine */
+
+const DcnProgram *dcn_net_program(const DcnNet *net); /* shapes, names; weights may have been freed after packing */
+size_t dcn_net_weight_bytes(const DcnNet *net);
+uint64_t dcn_net_macs(const DcnNet *net); /* multiplies of a dense frame */
+
+typedef enum { DCN_MODE_DELTA, DCN_MODE_DENSE } DcnMode;
+
+/* caches for one stream; NULL with DCN_ERROR_MEMORY. Keeps a reference to net. */
+DcnState *dcn_state_new(DcnNet *net, GError **error);
+void dcn_state_free(DcnState *state);
+void dcn_state_reset(DcnState *state); /* the next run is a full one */
+size_t dcn_state_cache_bytes(const DcnState *state);
+
+/* tolerance >= 0, relative to the rms of each value (measured on full passes); 0: exact.
+ * Per-value ones (names as in the program) override it. */
+void dcn_state_set_tolerance(DcnState *state, double tolerance);
+gboolean dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double tolerance);
+
+/* The input tensor: [n][h][w][pitch] floats, pitch = dcn_channel_pitch(c), which the caller updates in place. */
+float *dcn_state_input(DcnState *state);
+
+typedef struct {
+  uint64_t macs;        /* multiplies done in this run */
+  uint64_t macs_dense;  /* of a dense run */
+  uint64_t values_changed, values; /* (pixel, channel) values propagated, and in all, over all values */
+  gboolean full;        /* everything was recomputed */
+  gboolean reused;      /* nothing differed: the last outputs stand */
+} DcnRunInfo;
+
+/* Runs one frame.
+ * touched  [n*h*w] bytes, != 0 where an input pixel may differ from the last run; NULL: anywhere
+ * mode     DENSE recomputes everything from the input and leaves valid caches behind
+ * threads  as in dcn_parallel_for
+ * info     may be NULL */
+void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads, DcnRunInfo *info);
+
+/* Copies output number `output` in logical (ONNX row-major) order; out holds as many floats as the value has
+ * elements. */
+void dcn_state_output(const DcnState *state, int output, float *out);
+
+/* A value after the last run in logical order, by index in the program (tests, golden activations).  FALSE where
+ * the value was fused away or is not kept. */
+gboolean dcn_state_value(const DcnState *state, int value, float *out);
