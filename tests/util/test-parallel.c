@@ -1,0 +1,84 @@
+/* deltacnn: every item of a parallel loop is done once, and no two workers share a number.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "util/memory.h"
+#include "util/parallel.h"
+#include <string.h>
+
+typedef struct {
+  int done[4096];                 /* times an item was done */
+  int busy[DCN_PARALLEL_MAX + 1]; /* worker number in use */
+  gboolean shared;                /* two calls had the same worker number at once */
+} Counts;
+
+static void
+count(void *context, int begin, int end, int worker)
+{
+  Counts *counts = context;
+  if (g_atomic_int_add(&counts->busy[worker], 1) != 0)
+    counts->shared = TRUE;
+  for (int i = begin; i < end; i++)
+    g_atomic_int_inc(&counts->done[i]);
+  g_atomic_int_add(&counts->busy[worker], -1);
+}
+
+static void
+check_loop(int threads, int n, int grain)
+{
+  Counts *counts = g_new0(Counts, 1);
+  dcn_parallel_for(threads, n, grain, count, counts);
+  for (int i = 0; i < 4096; i++)
+    g_assert_cmpint(counts->done[i], ==, i < n ? 1 : 0);
+  g_assert_false(counts->shared);
+  g_free(counts);
+}
+
+static void
+test_every_item_once(void)
+{
+  const int sizes[] = {0, 1, 2, 3, 7, 64, 1000, 4096};
+  for (int threads = 0; threads <= 9; threads++)
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+      for (int grain = 0; grain < 300; grain = grain * 4 + 1)
+        check_loop(threads, sizes[i], grain);
+}
+
+static gpointer
+stream(gpointer data)
+{
+  for (int i = 0; i < 500; i++)
+    check_loop(GPOINTER_TO_INT(data), 1000, 1);
+  return NULL;
+}
+
+static void
+test_several_streams_at_once(void)
+{
+  GThread *threads[4];
+  for (int i = 0; i < 4; i++)
+    threads[i] = g_thread_new("stream", stream, GINT_TO_POINTER(i + 1));
+  for (int i = 0; i < 4; i++)
+    g_thread_join(threads[i]);
+}
+
+static void
+test_memory(void)
+{
+  g_assert_null(dcn_aligned_new0(SIZE_MAX / 2, 3));
+  g_assert_null(dcn_aligned_new0(SIZE_MAX, 1));
+  char *memory = dcn_aligned_new0(3, 7);
+  g_assert_cmpuint((uintptr_t)memory % DCN_ALIGN, ==, 0);
+  for (int i = 0; i < 21; i++)
+    g_assert_cmpint(memory[i], ==, 0);
+  dcn_aligned_free(memory);
+  dcn_aligned_free(NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/util/parallel/every-item-once", test_every_item_once);
+  g_test_add_func("/util/parallel/several-streams-at-once", test_several_streams_at_once);
+  g_test_add_func("/util/memory/aligned", test_memory);
+  return g_test_run();
+}
