@@ -1,0 +1,230 @@
+/* deltacnn: kernels in portable C.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The definition of what every other table must compute, and what runs where there is none. Written
+ * with the vector type of GCC and clang, which becomes SSE2 on x86-64, NEON on AArch64 and plain C
+ * elsewhere; this file gets no instruction-set flags.
+ *
+ * Sums run over taps, then channels, in ascending order, starting from init (or the old value): the
+ * result of an output does not depend on its place in a tile, nor on pixels and columns. */
+#include "kernels/kernel-list.h"
+#include <string.h>
+
+#define MR 4
+#define NR 8
+
+/* Four floats at any address. */
+typedef float V4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline V4
+splat(float x)
+{
+  return (V4){x, x, x, x};
+}
+
+static inline V4
+load(const float *p)
+{
+  return *(const V4 *)p;
+}
+
+static inline void
+store(float *p, V4 v)
+{
+  *(V4 *)p = v;
+}
+
+static void
+dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const float *w,
+                            const float *init, float *out, size_t ldo, int pixels, int columns)
+{
+  V4 lo = init ? load(init) : splat(0), hi = init ? load(init + 4) : splat(0);
+  V4 c00 = lo, c01 = hi, c10 = lo, c11 = hi, c20 = lo, c21 = hi, c30 = lo, c31 = hi;
+
+  for (int t = 0; t < taps; t++, a += MR) {
+    const float *p0 = a[0], *p1 = a[1], *p2 = a[2], *p3 = a[3];
+    for (int k = 0; k < channels; k++, w += NR) {
+      V4 w0 = load(w), w1 = load(w + 4);
+      V4 x0 = splat(p0[k]), x1 = splat(p1[k]), x2 = splat(p2[k]), x3 = splat(p3[k]);
+      c00 += x0 * w0, c01 += x0 * w1;
+      c10 += x1 * w0, c11 += x1 * w1;
+      c20 += x2 * w0, c21 += x2 * w1;
+      c30 += x3 * w0, c31 += x3 * w1;
+    }
+  }
+
+  V4 tile[MR][NR / 4] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}};
+  for (int i = 0; i < pixels; i++)
+    memcpy(out + i * ldo, tile[i], (size_t)columns * sizeof(float));
+}
+
+static void
+dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int taps, int words,
+                            int channels, const float *w, float *const *out, int pixels,
+                            int columns)
+{
+  V4 tile[MR][NR / 4] = {{{0}}};
+  for (int i = 0; i < pixels; i++)
+    memcpy(tile[i], out[i], (size_t)columns * sizeof(float));
+  V4 c00 = tile[0][0], c01 = tile[0][1], c10 = tile[1][0], c11 = tile[1][1];
+  V4 c20 = tile[2][0], c21 = tile[2][1], c30 = tile[3][0], c31 = tile[3][1];
+
+  for (int t = 0; t < taps; t++, d += MR, mask += words, w += (size_t)channels * NR) {
+    const float *p0 = d[0], *p1 = d[1], *p2 = d[2], *p3 = d[3];
+    for (int j = 0; j < words; j++) {
+      for (uint64_t bits = mask[j]; bits; bits &= bits - 1) {
+        size_t k = (size_t)j * 64 + (size_t)__builtin_ctzll(bits);
+        const float *wk = w + k * NR;
+        V4 w0 = load(wk), w1 = load(wk + 4);
+        V4 x0 = splat(p0[k]), x1 = splat(p1[k]), x2 = splat(p2[k]), x3 = splat(p3[k]);
+        c00 += x0 * w0, c01 += x0 * w1;
+        c10 += x1 * w0, c11 += x1 * w1;
+        c20 += x2 * w0, c21 += x2 * w1;
+        c30 += x3 * w0, c31 += x3 * w1;
+      }
+    }
+  }
+
+  V4 sums[MR][NR / 4] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}};
+  for (int i = 0; i < pixels; i++)
+    memcpy(out[i], sums[i], (size_t)columns * sizeof(float));
+}
+
+static void
+dcn_f32_gemv__portable(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
+                       float *y, int columns)
+{
+  int i = 0;
+  /* Four rows per pass: y is loaded and stored once for all of them. */
+  for (; i + 4 <= count; i += 4) {
+    const float *w0 = w + index[i] * ldw, *w1 = w + index[i + 1] * ldw;
+    const float *w2 = w + index[i + 2] * ldw, *w3 = w + index[i + 3] * ldw;
+    float x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+    for (int j = 0; j < columns; j++)
+      y[j] = y[j] + x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j];
+  }
+  for (; i < count; i++) {
+    const float *wi = w + index[i] * ldw;
+    for (int j = 0; j < columns; j++)
+      y[j] += x[i] * wi[j];
+  }
+}
+
+static void
+dcn_f32_depthwise__portable(const float *const *a, int taps, const float *w, size_t ldw,
+                            const float *bias, float *out, int channels)
+{
+  int k = 0;
+  for (; k + 8 <= channels; k += 8) {
+    V4 s0 = bias ? load(bias + k) : splat(0), s1 = bias ? load(bias + k + 4) : splat(0);
+    for (int t = 0; t < taps; t++) {
+      s0 += load(a[t] + k) * load(w + t * ldw + k);
+      s1 += load(a[t] + k + 4) * load(w + t * ldw + k + 4);
+    }
+    store(out + k, s0);
+    store(out + k + 4, s1);
+  }
+  for (; k < channels; k++) {
+    float sum = bias ? bias[k] : 0;
+    for (int t = 0; t < taps; t++)
+      sum += a[t][k] * w[t * ldw + k];
+    out[k] = sum;
+  }
+}
+
+static void
+dcn_f32_max_pool__portable(const float *const *a, int taps, float *out, int channels)
+{
+  for (int k = 0; k < channels; k++) {
+    float max = a[0][k];
+    for (int t = 1; t < taps; t++) {
+      float x = a[t][k];
+      max =
+          x > max || x != x ? x : max; /* a NaN, once in max, is not less than anything: it stays */
+    }
+    out[k] = max;
+  }
+}
+
+static void
+dcn_f32_sum_pool__portable(const float *const *a, int taps, float scale, float *out, int channels)
+{
+  for (int k = 0; k < channels; k++) {
+    float sum = a[0][k];
+    for (int t = 1; t < taps; t++)
+      sum += a[t][k];
+    out[k] = sum * scale;
+  }
+}
+
+static inline float
+clamp(float x, float lo, float hi)
+{
+  x = hi < x ? hi : x; /* in this form NaN stays, and of equal zeros it is x that stays */
+  return lo > x ? lo : x;
+}
+
+static void
+dcn_f32_bias_clamp__portable(const float *x, const float *bias, float lo, float hi, float *y, int n)
+{
+  if (bias) {
+    for (int k = 0; k < n; k++)
+      y[k] = clamp(x[k] + bias[k], lo, hi);
+  } else {
+    for (int k = 0; k < n; k++)
+      y[k] = clamp(x[k], lo, hi);
+  }
+}
+
+static void
+dcn_f32_add__portable(const float *a, const float *b, float *y, int n)
+{
+  for (int k = 0; k < n; k++)
+    y[k] = a[k] + b[k];
+}
+
+static void
+dcn_f32_mul__portable(const float *a, const float *b, float *y, int n)
+{
+  for (int k = 0; k < n; k++)
+    y[k] = a[k] * b[k];
+}
+
+static int
+dcn_f32_diff__portable(const float *y, float *ref, float *delta, uint64_t *mask, int n,
+                       float tolerance)
+{
+  int changed = 0;
+  for (int base = 0; base < n; base += 64) {
+    uint64_t bits = 0;
+    int end = n - base < 64 ? n - base : 64;
+    for (int k = 0; k < end; k++) {
+      float difference = y[base + k] - ref[base + k];
+      gboolean differs = !(__builtin_fabsf(difference) <= tolerance);
+      delta[base + k] = differs ? difference : 0;
+      ref[base + k] = differs ? y[base + k] : ref[base + k];
+      bits |= (uint64_t)differs << k;
+    }
+    *mask++ = bits;
+    changed += __builtin_popcountll(bits);
+  }
+  return changed;
+}
+
+extern const DcnKernels dcn_kernels__portable;
+const DcnKernels dcn_kernels__portable = {
+    .isa = "portable",
+    .mr = MR,
+    .nr = NR,
+    .dr = MR,
+    .igemm = dcn_f32_igemm_4x8__portable,
+    .dgemm = dcn_f32_dgemm_4x8__portable,
+    .gemv = dcn_f32_gemv__portable,
+    .depthwise = dcn_f32_depthwise__portable,
+    .max_pool = dcn_f32_max_pool__portable,
+    .sum_pool = dcn_f32_sum_pool__portable,
+    .bias_clamp = dcn_f32_bias_clamp__portable,
+    .add = dcn_f32_add__portable,
+    .mul = dcn_f32_mul__portable,
+    .diff = dcn_f32_diff__portable,
+};
