@@ -9,6 +9,7 @@
  * "Element index" below means the position ((n*h + y)*w + x)*c + channel without any padding. */
 #pragma once
 #include <glib.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DCN_MAX_RANK 8
@@ -138,6 +139,14 @@ typedef struct {
 } DcnProgram;
 
 void dcn_program_free(DcnProgram *program); /* NULL is fine */
+void dcn_op_clear(DcnOp *op); /* frees what the op owns */
+
+/* Sets the logical shape (rank in 0..DCN_MAX_RANK, dims >= 1, their product in int) and with it the physical one. */
+void dcn_value_set_dims(DcnValue *value, int rank, const int *dims);
+
+/* strides: [rank]; the element index of the logical position (i0, i1, ..) is i0 * strides[0] + i1 * strides[1] + .. */
+void dcn_value_strides(const DcnValue *value, int *strides);
+size_t dcn_value_elements(const DcnValue *value);
 
 /* Multiplies (and adds) of one dense pass of one op: CONV and MATMUL exactly, others 0. */
 uint64_t dcn_op_macs(const DcnProgram *program, const DcnOp *op);
