@@ -1,0 +1,116 @@
+/* deltacnn: the inner loop of scaling down a column.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One body, compiled for several instruction sets.  The vectors are GCC's and clang's portable
+ * ones.  The build forbids contraction to fused multiply-adds, so that all give the same bits. */
+#include "frame/columns.h"
+#include <glib.h>
+
+/* Adds `taps` (1 to 4) rows to out, which the compiler vectorises; several at once keep out in a
+ * register. */
+static inline __attribute__((always_inline)) void
+add_rows(const uint8_t *restrict source, ptrdiff_t stride, const float *weights, int taps,
+         gboolean first, float *restrict out, int n)
+{
+  const uint8_t *restrict b = source + (taps > 1 ? stride : 0), *restrict c =
+                                                                    source +
+                                                                    (taps > 2 ? 2 * stride : 0);
+  const uint8_t *restrict d = source + (taps > 3 ? 3 * stride : 0);
+  float wa = weights[0], wb = taps > 1 ? weights[1] : 0, wc = taps > 2 ? weights[2] : 0;
+  float wd = taps > 3 ? weights[3] : 0;
+  for (int i = 0; i < n; i++) {
+    float sum = first ? (float)source[i] * wa : out[i] + (float)source[i] * wa;
+    if (taps > 1)
+      sum += (float)b[i] * wb;
+    if (taps > 2)
+      sum += (float)c[i] * wc;
+    if (taps > 3)
+      sum += (float)d[i] * wd;
+    out[i] = sum;
+  }
+}
+
+static inline __attribute__((always_inline)) void
+columns(const uint8_t *source, ptrdiff_t stride, const float *weights, int taps, float *out, int n)
+{
+  for (int t = 0; t < taps; t += 4) {
+    const uint8_t *row = source + t * stride;
+    const float *w = weights + t;
+    switch (MIN(taps - t, 4) + (t == 0 ? 4 : 0)) {
+    case 1:
+      add_rows(row, stride, w, 1, FALSE, out, n);
+      break;
+    case 2:
+      add_rows(row, stride, w, 2, FALSE, out, n);
+      break;
+    case 3:
+      add_rows(row, stride, w, 3, FALSE, out, n);
+      break;
+    case 4:
+      add_rows(row, stride, w, 4, FALSE, out, n);
+      break;
+    case 5:
+      add_rows(row, stride, w, 1, TRUE, out, n);
+      break;
+    case 6:
+      add_rows(row, stride, w, 2, TRUE, out, n);
+      break;
+    case 7:
+      add_rows(row, stride, w, 3, TRUE, out, n);
+      break;
+    case 8:
+      add_rows(row, stride, w, 4, TRUE, out, n);
+      break;
+    }
+  }
+}
+
+static void
+columns_portable(const uint8_t *source, ptrdiff_t stride, const float *weights, int taps,
+                 float *out, int n)
+{
+  columns(source, stride, weights, taps, out, n);
+}
+
+#if defined(__x86_64__) || defined(__i386__)
+__attribute__((target("avx2"))) static void
+columns_avx2(const uint8_t *source, ptrdiff_t stride, const float *weights, int taps, float *out,
+             int n)
+{
+  columns(source, stride, weights, taps, out, n);
+}
+
+__attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512dq"))) static void
+columns_avx512(const uint8_t *source, ptrdiff_t stride, const float *weights, int taps, float *out,
+               int n)
+{
+  columns(source, stride, weights, taps, out, n);
+}
+#endif
+
+const DcnColumnsFunc *
+dcn_columns_all(void)
+{
+  static DcnColumnsFunc all[4];
+  static gsize once;
+  if (g_once_init_enter(&once)) {
+    int k = 0;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+      all[k++] = columns_avx512;
+    if (__builtin_cpu_supports("avx2"))
+      all[k++] = columns_avx2;
+#endif
+    all[k] = columns_portable;
+    g_once_init_leave(&once, 1);
+  }
+  return all;
+}
+
+DcnColumnsFunc
+dcn_columns_best(void)
+{
+  return dcn_columns_all()[0];
+}

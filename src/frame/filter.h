@@ -1,0 +1,30 @@
+/* deltacnn: the scaling filter of one axis of one plane.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Sample i of a plane covers [i, i + 1); its centre is i + 0.5.  An output covers an interval of
+ * the plane. Where the interval is a sample wide or wider, each sample weighs as much of the
+ * interval as it covers (a box with fractional edges: nothing aliases, nothing is skipped).  Where
+ * it is narrower, the output is interpolated linearly between the two samples whose centres lie
+ * around the interval's middle.  What lies outside of the plane takes the value of the edge sample.
+ */
+#pragma once
+#include <glib.h>
+
+typedef struct {
+  int size;       /* outputs */
+  int *first;     /* [size] first sample of each; never decreases, and neither does first + taps */
+  int *offset;    /* [size + 1] into weights; output i has offset[i + 1] - offset[i] >= 1 taps */
+  float *weights; /* > 0, each output's sum to 1 */
+} DcnAxisFilter;
+
+/* Plans outputs that divide [begin, end) of a plane with so many samples evenly.  size and samples
+ * >= 1, begin < end.  FALSE, and a filter that may be cleared, when memory is short. */
+gboolean dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin,
+                              double end);
+void dcn_axis_filter_clear(DcnAxisFilter *filter); /* a zeroed one is fine */
+
+static inline int
+dcn_axis_filter_taps(const DcnAxisFilter *filter, int i)
+{
+  return filter->offset[i + 1] - filter->offset[i];
+}
