@@ -10,8 +10,18 @@
 
 G_BEGIN_DECLS
 
+/* The library is built with hidden symbols; what is declared with this is its ABI. */
+#ifndef GST_DELTA_CNN_API
+#if defined (_WIN32) || defined (__CYGWIN__)
+#define GST_DELTA_CNN_API
+#else
+#define GST_DELTA_CNN_API __attribute__ ((visibility ("default")))
+#endif
+#endif
+
 #define GST_TYPE_DELTA_PICTURE (gst_delta_picture_get_type ())
 #define GST_TYPE_DELTA_PICTURE_TYPE (gst_delta_picture_type_get_type ())
+#define GST_TYPE_DELTA_MACROBLOCK_FLAGS (gst_delta_macroblock_flags_get_type ())
 #define GST_DELTA_CODING_META_API_TYPE (gst_delta_coding_meta_api_get_type ())
 #define GST_DELTA_CODING_META_INFO (gst_delta_coding_meta_get_info ())
 
@@ -32,6 +42,20 @@ typedef enum {
   GST_DELTA_PICTURE_TYPE_B = 3,
   GST_DELTA_PICTURE_TYPE_D = 4
 } GstDeltaPictureType;
+
+/**
+ * GstDeltaMacroblockFlags:
+ * @GST_DELTA_MACROBLOCK_INTRA: coded without prediction
+ * @GST_DELTA_MACROBLOCK_SKIPPED: not coded at all
+ * @GST_DELTA_MACROBLOCK_CODED: at least one coded residual block
+ *
+ * Since: 0.1
+ */
+typedef enum {
+  GST_DELTA_MACROBLOCK_INTRA = 1 << 0,
+  GST_DELTA_MACROBLOCK_SKIPPED = 1 << 1,
+  GST_DELTA_MACROBLOCK_CODED = 1 << 2
+} GstDeltaMacroblockFlags;
 
 /**
  * GstDeltaPicture:
@@ -80,31 +104,56 @@ typedef struct {
   guint field, ref_field;
 } GstDeltaVector;
 
+GST_DELTA_CNN_API
 GType gst_delta_picture_get_type (void);
+GST_DELTA_CNN_API
 GType gst_delta_picture_type_get_type (void);
+GST_DELTA_CNN_API
+GType gst_delta_macroblock_flags_get_type (void);
+GST_DELTA_CNN_API
 GType gst_delta_coding_meta_api_get_type (void);
+GST_DELTA_CNN_API
 const GstMetaInfo *gst_delta_coding_meta_get_info (void);
 
+GST_DELTA_CNN_API
 GstDeltaCodingMeta *gst_buffer_add_delta_coding_meta (GstBuffer * buffer, GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 GstDeltaCodingMeta *gst_buffer_get_delta_coding_meta (GstBuffer * buffer);
 
+GST_DELTA_CNN_API
 GstDeltaPicture *gst_delta_picture_ref (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 void gst_delta_picture_unref (GstDeltaPicture * picture);
 
+GST_DELTA_CNN_API
 gboolean gst_delta_picture_is_complete (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 gboolean gst_delta_picture_is_known (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 const gchar *gst_delta_picture_get_unknown_reason (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 GstDeltaPictureType gst_delta_picture_get_picture_type (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 guint64 gst_delta_picture_get_epoch (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 guint32 gst_delta_picture_get_number (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 void gst_delta_picture_get_coded_size (GstDeltaPicture * picture, guint * width, guint * height);
+GST_DELTA_CNN_API
 void gst_delta_picture_get_crop (GstDeltaPicture * picture, guint * x, guint * y, guint * width, guint * height);
+GST_DELTA_CNN_API
 void gst_delta_picture_get_grid (GstDeltaPicture * picture, guint * cols, guint * rows);
+GST_DELTA_CNN_API
 const guint32 *gst_delta_picture_get_born (GstDeltaPicture * picture, gsize * n_blocks);
+GST_DELTA_CNN_API
 guint gst_delta_picture_get_n_vectors (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 gboolean gst_delta_picture_get_vector (GstDeltaPicture * picture, guint i, GstDeltaVector * vector);
+GST_DELTA_CNN_API
 const guint8 *gst_delta_picture_get_quantisers (GstDeltaPicture * picture, guint * mb_cols, guint * mb_rows);
+GST_DELTA_CNN_API
 const guint8 *gst_delta_picture_get_macroblock_flags (GstDeltaPicture * picture, guint * mb_cols, guint * mb_rows);
+GST_DELTA_CNN_API
 gboolean gst_delta_picture_compare (GstDeltaPicture * a, GstDeltaPicture * b, guint8 * changed, gsize n_blocks, guint * n_changed);
 
 G_END_DECLS

@@ -1,0 +1,410 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The header layer of MPEG-2 (ISO/IEC 13818-2 6.2.2, 6.2.3) and MPEG-1 video (ISO/IEC 11172-2 2.4.2).
+ *
+ * Anything out of order is handed on as a picture that is not known, never as one that is: a header that the
+ * decoder may read in another way than we do would make every claim after it worthless.
+ */
+#include "mpeg2headers.h"
+
+#define GST_USE_UNSTABLE_API
+#include <gst/codecparsers/gstmpegvideoparser.h>
+#include <string.h>
+#include "mpeg2/mpeg2.h"
+
+GST_DEBUG_CATEGORY_EXTERN (gst_delta_extract_debug);
+#define GST_CAT_DEFAULT gst_delta_extract_debug
+
+/* table 6-1, and the extensions of table 6-2 */
+enum
+{
+  PICTURE_START_CODE = 0x00,
+  SLICE_MIN = 0x01,
+  SLICE_MAX = 0xaf,
+  USER_DATA_START_CODE = 0xb2,
+  SEQUENCE_HEADER_CODE = 0xb3,
+  SEQUENCE_ERROR_CODE = 0xb4,
+  EXTENSION_START_CODE = 0xb5,
+  SEQUENCE_END_CODE = 0xb7,
+  GROUP_START_CODE = 0xb8
+};
+
+enum
+{
+  SEQUENCE_EXTENSION_ID = 1,
+  SEQUENCE_DISPLAY_EXTENSION_ID = 2,
+  QUANT_MATRIX_EXTENSION_ID = 3,
+  COPYRIGHT_EXTENSION_ID = 4,
+  SEQUENCE_SCALABLE_EXTENSION_ID = 5,
+  PICTURE_DISPLAY_EXTENSION_ID = 7,
+  PICTURE_CODING_EXTENSION_ID = 8,
+  PICTURE_SPATIAL_SCALABLE_EXTENSION_ID = 9,
+  PICTURE_TEMPORAL_SCALABLE_EXTENSION_ID = 10
+};
+
+struct _DeltaMpeg2
+{
+  DcnMpeg2Extractor *extractor;
+
+  /* a sequence header waits here for its extensions, possibly in a later buffer */
+  gboolean sequence_pending;
+  gboolean sequence_bad;
+  DcnMpeg2Sequence sequence;
+  gboolean have_sequence;       /* the extractor has one */
+
+  /* a picture header waits here for its extension; cleared when its first slice comes */
+  gboolean picture_pending;
+  gboolean picture_bad;         /* headers that contradict each other */
+  gboolean picture_extended;    /* the picture coding extension was read */
+  DcnMpeg2PictureHeader header;
+
+  DcnPicture *picture;          /* begun, not yet ended; owned */
+  gboolean picture_second;
+
+  DcnPicture *last;             /* the last one ended; owned */
+};
+
+DeltaMpeg2 *
+delta_mpeg2_new (void)
+{
+  DeltaMpeg2 *self = g_new0 (DeltaMpeg2, 1);
+
+  self->extractor = dcn_mpeg2_extractor_new ();
+  return self;
+}
+
+void
+delta_mpeg2_free (DeltaMpeg2 * self)
+{
+  if (!self)
+    return;
+  dcn_mpeg2_extractor_free (self->extractor);
+  dcn_picture_unref (self->picture);
+  dcn_picture_unref (self->last);
+  g_free (self);
+}
+
+void
+delta_mpeg2_reset (DeltaMpeg2 * self)
+{
+  if (self->picture)
+    dcn_mpeg2_extractor_end_picture (self->extractor);
+  g_clear_pointer (&self->picture, dcn_picture_unref);
+  g_clear_pointer (&self->last, dcn_picture_unref);
+  self->picture_pending = FALSE;
+  self->sequence_pending = FALSE;
+  dcn_mpeg2_extractor_reset (self->extractor);
+}
+
+/* A start code and what follows it up to the next one, in the form the codec parsers take. */
+static gboolean
+next_packet (const guint8 * data, gsize size, gsize * position,
+    GstMpegVideoPacket * packet)
+{
+  gsize i, end;
+
+  for (i = *position;; i++) {
+    const guint8 *one;
+
+    if (size < 4 || i > size - 4)
+      return FALSE;
+    one = memchr (data + i + 2, 1, size - 3 - i);
+    if (!one)
+      return FALSE;
+    i = one - data - 2;
+    if (data[i] == 0 && data[i + 1] == 0)
+      break;
+  }
+
+  end = size;
+  for (gsize k = i + 4; k + 3 <= size; k++) {
+    const guint8 *one = memchr (data + k + 2, 1, size - 2 - k);
+
+    if (!one)
+      break;
+    k = one - data - 2;
+    if (data[k] == 0 && data[k + 1] == 0) {
+      end = k;
+      break;
+    }
+  }
+
+  packet->data = data;
+  packet->type = data[i + 3];
+  packet->offset = i + 4;
+  packet->size = end - (i + 4);
+  *position = end;
+  return TRUE;
+}
+
+/* 6.2.2.1 */
+static void
+sequence_header (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
+{
+  GstMpegVideoSequenceHdr hdr;
+
+  memset (&self->sequence, 0, sizeof (self->sequence));
+  self->sequence_pending = TRUE;
+  self->sequence_bad =
+      !gst_mpeg_video_packet_parse_sequence_header (packet, &hdr);
+  if (self->sequence_bad)
+    return;
+  self->sequence.mpeg1 = TRUE;  /* until its extension comes */
+  self->sequence.horizontal_size = hdr.width;
+  self->sequence.vertical_size = hdr.height;
+  self->sequence.chroma_format = GST_MPEG_VIDEO_CHROMA_420;
+  self->sequence.progressive_sequence = TRUE;
+}
+
+/* 6.2.2.3: the size's upper two bits are in the extension */
+static void
+sequence_extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
+{
+  GstMpegVideoSequenceExt ext;
+
+  if (!self->sequence.mpeg1 ||
+      !gst_mpeg_video_packet_parse_sequence_extension (packet, &ext)) {
+    self->sequence_bad = TRUE;
+    return;
+  }
+  self->sequence.mpeg1 = FALSE;
+  self->sequence.horizontal_size =
+      (self->sequence.horizontal_size & 0xfff) | (ext.horiz_size_ext << 12);
+  self->sequence.vertical_size =
+      (self->sequence.vertical_size & 0xfff) | (ext.vert_size_ext << 12);
+  self->sequence.chroma_format = ext.chroma_format;
+  self->sequence.progressive_sequence = ext.progressive;
+}
+
+/* The sequence header and its extensions are complete: another start code came. */
+static void
+commit_sequence (DeltaMpeg2 * self)
+{
+  GError *error = NULL;
+
+  if (!self->sequence_pending)
+    return;
+  self->sequence_pending = FALSE;
+  if (!self->sequence_bad &&
+      dcn_mpeg2_extractor_set_sequence (self->extractor, &self->sequence,
+          &error)) {
+    self->have_sequence = TRUE;
+    return;
+  }
+  GST_WARNING ("sequence header not usable: %s",
+      error ? error->message : "broken syntax");
+  g_clear_error (&error);
+  /* What a decoder makes of it cannot be known: nothing is understood until the next good one. */
+  self->have_sequence = FALSE;
+  dcn_mpeg2_extractor_reset (self->extractor);
+}
+
+/* 6.2.3 */
+static void
+picture_header (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
+{
+  GstMpegVideoPictureHdr hdr;
+  DcnMpeg2PictureHeader *h = &self->header;
+
+  memset (h, 0, sizeof (*h));
+  self->picture_pending = TRUE;
+  self->picture_extended = FALSE;
+  self->picture_bad =
+      !gst_mpeg_video_packet_parse_picture_header (packet, &hdr);
+  if (self->picture_bad)
+    return;
+  h->temporal_reference = hdr.tsn;
+  h->picture_coding_type = hdr.pic_type;
+  h->full_pel_forward_vector = hdr.full_pel_forward_vector;
+  h->full_pel_backward_vector = hdr.full_pel_backward_vector;
+  for (int s = 0; s < 2; s++)
+    h->f_code[s][0] = h->f_code[s][1] = hdr.f_code[s][0];
+  /* ISO/IEC 11172-2 has frames only; the values stand where no extension follows */
+  h->picture_structure = GST_MPEG_VIDEO_PICTURE_STRUCTURE_FRAME;
+  h->frame_pred_frame_dct = TRUE;
+  h->progressive_frame = TRUE;
+}
+
+/* 6.2.3.1 */
+static void
+picture_coding_extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
+{
+  GstMpegVideoPictureExt ext;
+  DcnMpeg2PictureHeader *h = &self->header;
+
+  if (self->picture_extended ||
+      !gst_mpeg_video_packet_parse_picture_extension (packet, &ext)) {
+    self->picture_bad = TRUE;
+    return;
+  }
+  self->picture_extended = TRUE;
+  for (int s = 0; s < 2; s++)
+    for (int t = 0; t < 2; t++)
+      h->f_code[s][t] = ext.f_code[s][t];
+  h->intra_dc_precision = ext.intra_dc_precision;
+  h->picture_structure = ext.picture_structure;
+  h->top_field_first = ext.top_field_first;
+  h->frame_pred_frame_dct = ext.frame_pred_frame_dct;
+  h->concealment_motion_vectors = ext.concealment_motion_vectors;
+  h->q_scale_type = ext.q_scale_type;
+  h->intra_vlc_format = ext.intra_vlc_format;
+  h->alternate_scan = ext.alternate_scan;
+  h->progressive_frame = ext.progressive_frame;
+}
+
+static void
+extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
+{
+  guint id = packet->size > 0 ? packet->data[packet->offset] >> 4 : 0;
+
+  switch (id) {
+    case SEQUENCE_EXTENSION_ID:
+      if (self->sequence_pending)
+        sequence_extension (self, packet);
+      else if (self->picture_pending)
+        self->picture_bad = TRUE;
+      break;
+    case SEQUENCE_SCALABLE_EXTENSION_ID:
+      self->sequence.scalable = TRUE;
+      if (self->picture_pending)
+        self->picture_bad = TRUE;
+      break;
+    case PICTURE_CODING_EXTENSION_ID:
+      if (self->picture_pending)
+        picture_coding_extension (self, packet);
+      break;
+    case PICTURE_SPATIAL_SCALABLE_EXTENSION_ID:
+    case PICTURE_TEMPORAL_SCALABLE_EXTENSION_ID:
+      self->picture_bad = TRUE;
+      break;
+    default:
+      /* display, matrices, copyright, camera: no prediction depends on them (a matrix changes the value of a
+       * residual, and a block with a residual is born anew whatever its value) */
+      break;
+  }
+}
+
+/* The picture's headers are complete: its first slice came, or there is none.  FALSE where there is no picture. */
+static gboolean
+begin_picture (DeltaMpeg2 * self)
+{
+  if (!self->picture_pending)
+    return self->picture != NULL;
+  self->picture_pending = FALSE;
+  if (!self->have_sequence)
+    return FALSE;
+  /* 6.1.1: every picture of ISO/IEC 13818-2 has the extension, none of ISO/IEC 11172-2 */
+  if (self->picture_extended == self->sequence.mpeg1)
+    self->picture_bad = TRUE;
+  if (self->picture_bad)
+    self->header.picture_structure = 0; /* forbidden value: makes a picture that is not known */
+  self->picture = dcn_mpeg2_extractor_begin_picture (self->extractor,
+      &self->header, &self->picture_second);
+  return self->picture != NULL;
+}
+
+static void
+end_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result, guint * pictures)
+{
+  if (self->picture_pending && !begin_picture (self)) {
+    result->reason = "no sequence header";
+    (*pictures)++;
+    return;
+  }
+  if (!self->picture)
+    return;
+  dcn_mpeg2_extractor_end_picture (self->extractor);
+
+  if (result->picture != self->picture) {
+    (*pictures)++;
+    dcn_picture_unref (result->picture);
+    result->picture = dcn_picture_ref (self->picture);
+    result->second_field = self->picture_second;
+  }
+  dcn_picture_unref (self->last);
+  self->last = g_steal_pointer (&self->picture);
+}
+
+static void
+parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
+    DeltaMpeg2Result * result, guint * pictures)
+{
+  GstMpegVideoPacket packet;
+  gsize position = 0;
+
+  while (next_packet (data, size, &position, &packet)) {
+    switch (packet.type) {
+      case SEQUENCE_HEADER_CODE:
+        end_picture (self, result, pictures);
+        commit_sequence (self);
+        sequence_header (self, &packet);
+        break;
+      case EXTENSION_START_CODE:
+        extension (self, &packet);
+        break;
+      case USER_DATA_START_CODE:
+        break;
+      case PICTURE_START_CODE:
+        end_picture (self, result, pictures);
+        commit_sequence (self);
+        picture_header (self, &packet);
+        break;
+      case GROUP_START_CODE:
+      case SEQUENCE_END_CODE:
+      case SEQUENCE_ERROR_CODE:
+        end_picture (self, result, pictures);
+        commit_sequence (self);
+        break;
+      default:
+        if (packet.type > SLICE_MAX)    /* system start codes do not belong here; decoders skip them */
+          break;
+        commit_sequence (self);
+        if (begin_picture (self))
+          dcn_mpeg2_extractor_slice (self->extractor,
+              data + packet.offset - 4, (size_t) packet.size + 4);
+        else
+          result->reason = "slice without a picture header";
+        break;
+    }
+  }
+}
+
+void
+delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size)
+{
+  DeltaMpeg2Result result = { NULL, };
+  guint pictures = 0;
+
+  parse (self, data, size, &result, &pictures);
+  end_picture (self, &result, &pictures);
+  commit_sequence (self);
+  dcn_picture_unref (result.picture);
+}
+
+void
+delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size,
+    DeltaMpeg2Result * result)
+{
+  guint pictures = 0;
+
+  memset (result, 0, sizeof (*result));
+  parse (self, data, size, result, &pictures);
+  end_picture (self, result, &pictures);
+
+  if (pictures > 1) {
+    /* Which of them the decoder puts out with this buffer's metas, and whether it decodes them all, is its
+     * own affair. */
+    result->reason = "several pictures in one buffer";
+  } else if (pictures == 0 && !result->reason) {
+    result->reason = "no picture";
+  }
+  if (result->reason) {
+    g_clear_pointer (&result->picture, dcn_picture_unref);
+    if (pictures > 1 || !g_str_equal (result->reason, "no picture"))
+      dcn_mpeg2_extractor_reset (self->extractor);
+    return;
+  }
+  if (!result->picture->known)
+    result->reason = result->picture->unknown_reason;
+}

@@ -1,0 +1,35 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * From coded MPEG-1 and MPEG-2 video buffers to pictures: the headers down to the picture coding extension
+ * are read with gstreamer-codecparsers, the slices by src/mpeg2.
+ */
+#pragma once
+
+#include <gst/gst.h>
+#include "coding/picture.h"
+
+G_BEGIN_DECLS
+
+typedef struct _DeltaMpeg2 DeltaMpeg2;
+
+/* What was found in one buffer.  Reasons are static strings. */
+typedef struct {
+  DcnPicture *picture;     /* owned by the caller, NULL where the buffer stands for no picture or for several */
+  gboolean second_field;   /* picture was handed out before, with its first field */
+  const gchar *reason;     /* why there is no picture, or why it is not known; NULL otherwise */
+} DeltaMpeg2Result;
+
+DeltaMpeg2 *delta_mpeg2_new (void);
+void delta_mpeg2_free (DeltaMpeg2 * self);      /* NULL is fine */
+
+/* Data was lost or the stream jumped: nothing before compares with anything after. */
+void delta_mpeg2_reset (DeltaMpeg2 * self);
+
+/* Headers outside of the stream (codec_data of the caps): a sequence header and its extensions. */
+void delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size);
+
+/* One buffer: whole pictures, or the fields of one.  data must stay valid during the call only. */
+void delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaMpeg2Result * result);
+
+G_END_DECLS
