@@ -11,7 +11,7 @@ runs_portable(void)
   return TRUE;
 }
 
-#ifdef DCN_HAVE_AVX2
+#if defined(DCN_HAVE_AVX2) || defined(DCN_HAVE_AVX512)
 static gboolean
 runs_avx2(void)
 {

@@ -1,0 +1,170 @@
+/* deltacnn: kernels along a pixel's channels in AVX-512.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * All but depthwise equal the portable forms bit for bit (of a NaN: that it is one).  Tails are
+ * masked loads and stores: they touch nothing beyond n. */
+#include "kernels/avx512.h"
+#include "kernels/unroll.h"
+#include <immintrin.h>
+
+static inline __mmask16
+first(int n)
+{
+  return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
+}
+
+/* out of nv full vectors at channel k, or of the lanes in m where nv is 1. */
+DCN_TEMPLATE void
+depthwise(const int nv, const float *const *a, int taps, const float *w, size_t ldw,
+          const float *bias, float *out, int k, __mmask16 m)
+{
+  __m512 s[4];
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    s[j] = bias ? _mm512_maskz_loadu_ps(m, bias + k + 16 * j) : _mm512_setzero_ps();
+  for (int t = 0; t < taps; t++) {
+    const float *at = a[t] + k, *wt = w + (size_t)t * ldw + k;
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++)
+      s[j] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, at + 16 * j),
+                             _mm512_maskz_loadu_ps(m, wt + 16 * j), s[j]);
+  }
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    _mm512_mask_storeu_ps(out + k + 16 * j, m, s[j]);
+}
+
+void
+dcn_f32_depthwise_64c__avx512(const float *const *a, int taps, const float *w, size_t ldw,
+                              const float *bias, float *out, int channels)
+{
+  int k = 0;
+  for (; k + 64 <= channels; k += 64)
+    depthwise(4, a, taps, w, ldw, bias, out, k, 0xffff);
+  for (; k + 32 <= channels; k += 32)
+    depthwise(2, a, taps, w, ldw, bias, out, k, 0xffff);
+  for (; k < channels; k += 16)
+    depthwise(1, a, taps, w, ldw, bias, out, k, first(channels - k));
+}
+
+/* max > x ? max : x would lose a NaN in x.  VMAXPS returns its second operand where either is NaN
+ * or both are zero: with max there, a NaN in max stays and of equal zeros the first stays; a NaN in
+ * x is put in afterwards. */
+static inline __m512
+max_or_nan(__m512 max, __m512 x)
+{
+  return _mm512_mask_mov_ps(_mm512_max_ps(x, max), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+}
+
+DCN_TEMPLATE void
+max_pool(const int nv, const float *const *a, int taps, float *out, int k, __mmask16 m)
+{
+  __m512 s[2];
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    s[j] = _mm512_maskz_loadu_ps(m, a[0] + k + 16 * j);
+  for (int t = 1; t < taps; t++) {
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++)
+      s[j] = max_or_nan(s[j], _mm512_maskz_loadu_ps(m, a[t] + k + 16 * j));
+  }
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    _mm512_mask_storeu_ps(out + k + 16 * j, m, s[j]);
+}
+
+void
+dcn_f32_max_pool_32c__avx512(const float *const *a, int taps, float *out, int channels)
+{
+  int k = 0;
+  for (; k + 32 <= channels; k += 32)
+    max_pool(2, a, taps, out, k, 0xffff);
+  for (; k < channels; k += 16)
+    max_pool(1, a, taps, out, k, first(channels - k));
+}
+
+DCN_TEMPLATE void
+sum_pool(const int nv, const float *const *a, int taps, float scale, float *out, int k, __mmask16 m)
+{
+  __m512 s[2];
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    s[j] = _mm512_maskz_loadu_ps(m, a[0] + k + 16 * j);
+  for (int t = 1; t < taps; t++) {
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++)
+      s[j] = _mm512_add_ps(s[j], _mm512_maskz_loadu_ps(m, a[t] + k + 16 * j));
+  }
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    _mm512_mask_storeu_ps(out + k + 16 * j, m, _mm512_mul_ps(s[j], _mm512_set1_ps(scale)));
+}
+
+void
+dcn_f32_sum_pool_32c__avx512(const float *const *a, int taps, float scale, float *out, int channels)
+{
+  int k = 0;
+  for (; k + 32 <= channels; k += 32)
+    sum_pool(2, a, taps, scale, out, k, 0xffff);
+  for (; k < channels; k += 16)
+    sum_pool(1, a, taps, scale, out, k, first(channels - k));
+}
+
+void
+dcn_f32_bias_clamp__avx512(const float *x, const float *bias, float lo, float hi, float *y, int n)
+{
+  __m512 low = _mm512_set1_ps(lo), high = _mm512_set1_ps(hi);
+  for (int k = 0; k < n; k += 16) {
+    __mmask16 m = first(n - k);
+    __m512 v = _mm512_maskz_loadu_ps(m, x + k);
+    if (bias)
+      v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, bias + k));
+    /* v second: it is what VMINPS and VMAXPS return for a NaN or equal zeros. */
+    v = _mm512_max_ps(low, _mm512_min_ps(high, v));
+    _mm512_mask_storeu_ps(y + k, m, v);
+  }
+}
+
+void
+dcn_f32_add__avx512(const float *a, const float *b, float *y, int n)
+{
+  for (int k = 0; k < n; k += 16) {
+    __mmask16 m = first(n - k);
+    _mm512_mask_storeu_ps(
+        y + k, m, _mm512_add_ps(_mm512_maskz_loadu_ps(m, a + k), _mm512_maskz_loadu_ps(m, b + k)));
+  }
+}
+
+void
+dcn_f32_mul__avx512(const float *a, const float *b, float *y, int n)
+{
+  for (int k = 0; k < n; k += 16) {
+    __mmask16 m = first(n - k);
+    _mm512_mask_storeu_ps(
+        y + k, m, _mm512_mul_ps(_mm512_maskz_loadu_ps(m, a + k), _mm512_maskz_loadu_ps(m, b + k)));
+  }
+}
+
+int
+dcn_f32_diff__avx512(const float *y, float *ref, float *delta, uint64_t *mask, int n,
+                     float tolerance)
+{
+  __m512 tol = _mm512_set1_ps(tolerance);
+  int changed = 0;
+  for (int base = 0; base < n; base += 64) {
+    int end = n - base < 64 ? n : base + 64;
+    uint64_t bits = 0;
+    for (int k = base; k < end; k += 16) {
+      __mmask16 m = first(end - k);
+      __m512 v = _mm512_maskz_loadu_ps(m, y + k);
+      __m512 difference = _mm512_sub_ps(v, _mm512_maskz_loadu_ps(m, ref + k));
+      __mmask16 differs = _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tol, _CMP_NLE_UQ);
+      _mm512_mask_storeu_ps(delta + k, m, _mm512_maskz_mov_ps(differs, difference));
+      _mm512_mask_storeu_ps(ref + k, differs, v);
+      bits |= (uint64_t)differs << (k - base);
+    }
+    *mask++ = bits;
+    changed += __builtin_popcountll(bits);
+  }
+  return changed;
+}

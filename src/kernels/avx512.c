@@ -1,0 +1,21 @@
+/* deltacnn: the AVX-512 table (F, BW, DQ, VL, and FMA, BMI, POPCNT).
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/avx512.h"
+
+extern const DcnKernels dcn_kernels__avx512;
+const DcnKernels dcn_kernels__avx512 = {
+    .isa = "avx512",
+    .mr = 12,
+    .nr = 32,
+    .dr = 8,
+    .igemm = dcn_f32_igemm_12x32__avx512,
+    .dgemm = dcn_f32_dgemm_8x32__avx512,
+    .gemv = dcn_f32_gemv_8r__avx512,
+    .depthwise = dcn_f32_depthwise_64c__avx512,
+    .max_pool = dcn_f32_max_pool_32c__avx512,
+    .sum_pool = dcn_f32_sum_pool_32c__avx512,
+    .bias_clamp = dcn_f32_bias_clamp__avx512,
+    .add = dcn_f32_add__avx512,
+    .mul = dcn_f32_mul__avx512,
+    .diff = dcn_f32_diff__avx512,
+};

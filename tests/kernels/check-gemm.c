@@ -1,0 +1,275 @@
+/* deltacnn tests: matrix kernels against sums in double.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "checks.h"
+#include "guarded.h"
+#include "util/memory.h"
+
+#define POOL 24 /* distinct pixels of a case; tiles point at random ones */
+
+typedef struct {
+  int taps, channels, pixels, columns;
+  Values values;
+  GuardSide side;
+} Case;
+
+static void
+expect(float got, double want, int terms, double magnitude, Values values, const char *what, int i,
+       int j)
+{
+  double bound = values == VALUES_INTEGER ? 0 : sum_bound(terms, magnitude);
+  if (!(fabs(got - want) <= bound))
+    g_error("%s: [%d][%d] is %.9g, not %.9g +- %.3g", what, i, j, got, want, bound);
+}
+
+static char *
+describe(const char *kernel, const DcnKernels *k, const Case *c)
+{
+  return g_strdup_printf("%s %s: taps %d channels %d pixels %d columns %d values %d side %d",
+                         kernel, k->isa, c->taps, c->channels, c->pixels, c->columns, c->values,
+                         c->side);
+}
+
+static void
+igemm_case(const DcnKernels *k, const Case *c)
+{
+  char *what = describe("igemm", k, c);
+  size_t rows = (size_t)c->taps * c->channels;
+  float *pool[POOL];
+  for (int i = 0; i < POOL; i++) {
+    pool[i] = guarded_new(c->channels, 4, c->side);
+    fill(pool[i], c->channels, c->values);
+  }
+  float *w = guarded_new(rows * k->nr, DCN_ALIGN, c->side);
+  fill(w, rows * k->nr, c->values);
+  gboolean with_init = g_test_rand_bit();
+  float *init = guarded_new(k->nr, 4, c->side);
+  fill(init, k->nr, c->values);
+  const float **a = g_new(const float *, (gsize)c->taps * k->mr);
+  for (int i = 0; i < c->taps * k->mr; i++)
+    a[i] = pool[g_test_rand_int_range(0, POOL)];
+
+  size_t ldo = c->columns + g_test_rand_int_range(0, 20);
+  size_t out_count = (c->pixels - 1) * ldo + c->columns;
+  float *out = guarded_new(out_count, 4, c->side);
+  k->igemm(a, c->taps, c->channels, w, with_init ? init : NULL, out, ldo, c->pixels, c->columns);
+
+  for (int i = 0; i < c->pixels; i++) {
+    for (int j = 0; j < c->columns; j++) {
+      double sum = with_init ? init[j] : 0, magnitude = fabs(sum);
+      for (int t = 0; t < c->taps; t++) {
+        for (int n = 0; n < c->channels; n++) {
+          double product =
+              (double)a[t * k->mr + i][n] * w[((size_t)t * c->channels + n) * k->nr + j];
+          sum += product;
+          magnitude += fabs(product);
+        }
+      }
+      expect(out[i * ldo + j], sum, (int)rows, magnitude, c->values, what, i, j);
+    }
+    for (size_t j = i * ldo + c->columns; j < MIN((i + 1) * ldo, out_count); j++)
+      if (to_bits(out[j]) != 0xffffffff)
+        g_error("%s: wrote beyond the columns of pixel %d", what, i);
+  }
+
+  guarded_free(out, what);
+  guarded_free(init, what);
+  guarded_free(w, what);
+  for (int i = 0; i < POOL; i++)
+    guarded_free(pool[i], what);
+  g_free(a);
+  g_free(what);
+}
+
+/* What other pixels hold, the place in the tile, pixels and columns do not touch a pixel's result:
+ * the engine's output may then be split among threads and tiles in any way. */
+static void
+igemm_independent(const DcnKernels *k)
+{
+  enum { TAPS = 3, CHANNELS = 21 };
+  float pixel[CHANNELS], other[CHANNELS],
+      *w = dcn_aligned_new0((size_t)TAPS * CHANNELS * k->nr, sizeof(float));
+  fill(pixel, CHANNELS, VALUES_UNIFORM);
+  fill(w, (size_t)TAPS * CHANNELS * k->nr, VALUES_UNIFORM);
+  for (int i = 0; i < CHANNELS; i++)
+    other[i] = NAN;
+
+  const float *a[TAPS * DCN_MR_MAX];
+  float first[32], out[DCN_MR_MAX * 32];
+  for (int i = 0; i < TAPS * k->mr; i++)
+    a[i] = pixel;
+  k->igemm(a, TAPS, CHANNELS, w, NULL, out, k->nr, k->mr, k->nr);
+  memcpy(first, out, k->nr * sizeof(float));
+  for (int pixels = 1; pixels <= k->mr; pixels++) {
+    for (int place = 0; place < pixels; place++) {
+      for (int t = 0; t < TAPS; t++)
+        for (int i = 0; i < k->mr; i++)
+          a[t * k->mr + i] = i == place ? pixel : other;
+      for (int columns = 1; columns <= k->nr; columns++) {
+        k->igemm(a, TAPS, CHANNELS, w, NULL, out, k->nr, pixels, columns);
+        if (memcmp(out + place * k->nr, first, columns * sizeof(float)) != 0)
+          g_error("igemm %s: place %d of %d, %d columns: another result", k->isa, place, pixels,
+                  columns);
+      }
+    }
+  }
+  dcn_aligned_free(w);
+}
+
+void
+check_igemm(const DcnKernels *k)
+{
+  static const int taps[] = {1, 2, 9}, channels[] = {1, 3, 4, 5, 16, 17, 67};
+  g_assert_cmpint(k->mr, <=, DCN_MR_MAX);
+  g_assert_cmpint(k->nr, <=, 32);
+  int n = 0;
+  for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
+    for (guint c = 0; c < G_N_ELEMENTS(channels); c++)
+      for (int pixels = 1; pixels <= k->mr; pixels++, n++)
+        igemm_case(k, &(Case){taps[t], channels[c], pixels, 1 + (n * 7) % k->nr, n % 3, n % 2});
+  for (int columns = 1; columns <= k->nr; columns++)
+    for (int pixels = 1; pixels <= k->mr; pixels++, n++)
+      igemm_case(k, &(Case){3, 7, pixels, columns, n % 3, n % 2});
+  igemm_case(k, &(Case){25, 64, k->mr, k->nr, VALUES_UNIFORM, GUARD_END});
+  igemm_case(k, &(Case){9, 512, k->mr, k->nr, VALUES_INTEGER, GUARD_END});
+  igemm_case(k, &(Case){121, 3, k->mr, k->nr, VALUES_INTEGER, GUARD_END});
+  igemm_independent(k);
+}
+
+/* Bits of a word, with empty, full and single-bit words among them. */
+static uint64_t
+random_word(int density)
+{
+  uint64_t bits = 0;
+  switch (density) {
+  case 0:
+    return 0;
+  case 1:
+    return ~(uint64_t)0;
+  case 2:
+    return (uint64_t)1 << g_test_rand_int_range(0, 64);
+  default:
+    for (int i = 0; i < 64; i++)
+      bits |= (uint64_t)(g_test_rand_int_range(0, density) == 0) << i;
+    return bits;
+  }
+}
+
+static void
+dgemm_case(const DcnKernels *k, const Case *c)
+{
+  char *what = describe("dgemm", k, c);
+  int words = dcn_mask_words(c->channels), slots = c->taps * k->dr;
+  size_t rows = (size_t)c->taps * c->channels;
+  uint64_t *mask = (uint64_t *)guarded_new((size_t)c->taps * words * 2, 8, c->side);
+  for (int i = 0; i < c->taps * words; i++) {
+    int left = c->channels - i % words * 64;
+    mask[i] = random_word(g_test_rand_int_range(0, 9)) &
+              (left < 64 ? ((uint64_t)1 << left) - 1 : ~(uint64_t)0);
+  }
+  /* A channel that is not in the tap's mask is never looked at: there stands NaN. */
+  float **d = g_new(float *, slots);
+  for (int i = 0; i < slots; i++) {
+    const uint64_t *bits = mask + i / k->dr * words;
+    d[i] = guarded_new(c->channels, 4, c->side);
+    for (int n = 0; n < c->channels; n++)
+      if (bits[n / 64] >> n % 64 & 1)
+        d[i][n] = g_test_rand_bit() ? random_value(c->values) : 0;
+  }
+  float *w = guarded_new(rows * k->nr, DCN_ALIGN, c->side);
+  fill(w, rows * k->nr, c->values);
+  float *out[DCN_DR_MAX] = {NULL}, before[DCN_DR_MAX][32];
+  for (int i = 0; i < c->pixels; i++) {
+    out[i] = guarded_new(c->columns, 4, c->side);
+    fill(out[i], c->columns, c->values);
+    memcpy(before[i], out[i], c->columns * sizeof(float));
+  }
+  k->dgemm((const float *const *)d, mask, c->taps, words, c->channels, w, out, c->pixels,
+           c->columns);
+
+  for (int i = 0; i < c->pixels; i++) {
+    for (int j = 0; j < c->columns; j++) {
+      double sum = before[i][j], magnitude = fabs(sum);
+      int terms = 0;
+      for (int t = 0; t < c->taps; t++) {
+        for (int n = 0; n < c->channels; n++) {
+          if (!(mask[t * words + n / 64] >> n % 64 & 1))
+            continue;
+          double product =
+              (double)d[t * k->dr + i][n] * w[((size_t)t * c->channels + n) * k->nr + j];
+          sum += product;
+          magnitude += fabs(product);
+          terms++;
+        }
+      }
+      expect(out[i][j], sum, terms, magnitude, c->values, what, i, j);
+    }
+    guarded_free(out[i], what);
+  }
+  for (int i = 0; i < slots; i++)
+    guarded_free(d[i], what);
+  guarded_free(w, what);
+  guarded_free((float *)mask, what);
+  g_free(d);
+  g_free(what);
+}
+
+void
+check_dgemm(const DcnKernels *k)
+{
+  static const int taps[] = {1, 3, 9}, channels[] = {1, 3, 16, 63, 64, 65, 128, 200};
+  g_assert_cmpint(k->dr, <=, DCN_DR_MAX);
+  int n = 0;
+  for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
+    for (guint c = 0; c < G_N_ELEMENTS(channels); c++)
+      for (int pixels = 1; pixels <= k->dr; pixels++, n++)
+        dgemm_case(k, &(Case){taps[t], channels[c], pixels, 1 + (n * 5) % k->nr, n % 3, n % 2});
+  for (int columns = 1; columns <= k->nr; columns++)
+    for (int pixels = 1; pixels <= k->dr; pixels++, n++)
+      dgemm_case(k, &(Case){2, 70, pixels, columns, n % 3, n % 2});
+}
+
+static void
+gemv_case(const DcnKernels *k, int inputs, int count, int columns, Values values, GuardSide side)
+{
+  char *what = g_strdup_printf("gemv %s: %d of %d inputs, %d columns, values %d side %d", k->isa,
+                               count, inputs, columns, values, side);
+  size_t ldw = (columns + 15) / 16 * 16 + 16 * g_test_rand_int_range(0, 3);
+  float *w = guarded_new((inputs - 1) * ldw + columns, DCN_ALIGN, side);
+  for (int i = 0; i < inputs; i++)
+    fill(w + i * ldw, columns, values);
+  float *x = guarded_new(count, 4, side), *y = guarded_new(columns, 4, side);
+  uint32_t *index = (uint32_t *)guarded_new(count, 4, side);
+  fill(x, count, values);
+  fill(y, columns, values);
+  for (int i = 0; i < count; i++)
+    index[i] = (uint32_t)g_test_rand_int_range(0, inputs);
+  float *before = g_memdup2(y, columns * sizeof(float));
+
+  k->gemv(index, x, count, w, ldw, y, columns);
+  for (int j = 0; j < columns; j++) {
+    double sum = before[j], magnitude = fabs(sum);
+    for (int i = 0; i < count; i++) {
+      double product = (double)x[i] * w[index[i] * ldw + j];
+      sum += product;
+      magnitude += fabs(product);
+    }
+    expect(y[j], sum, count, magnitude, values, what, 0, j);
+  }
+  g_free(before);
+  guarded_free((float *)index, what);
+  guarded_free(x, what);
+  guarded_free(y, what);
+  guarded_free(w, what);
+  g_free(what);
+}
+
+void
+check_gemv(const DcnKernels *k)
+{
+  int n = 0;
+  for (int count = 0; count <= 40; count++)
+    for (int columns = 1; columns <= 100; columns += 1 + n % 3, n++)
+      gemv_case(k, 50, count, columns, n % 3, n / 3 % 2);
+  gemv_case(k, 300, 250, 1000, VALUES_UNIFORM, GUARD_END);
+  gemv_case(k, 300, 250, 1001, VALUES_INTEGER, GUARD_END);
+}

@@ -1,0 +1,281 @@
+/* deltacnn tests: kernels along a pixel's channels.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * All but depthwise must give the bits of the portable form, which itself is held against the
+ * contract's formula here, written out again. */
+#include "checks.h"
+#include "guarded.h"
+#include "util/memory.h"
+
+#define LONGEST                                                                                    \
+  150 /* lengths 1 to this: every tail of every vector width, and more than two mask words */
+
+static const DcnKernels *
+portable(void)
+{
+  return dcn_kernels_by_isa("portable");
+}
+
+static void
+expect_same(const float *got, const float *want, int n, const char *kernel, const char *isa)
+{
+  for (int i = 0; i < n; i++)
+    if (!same(got[i], want[i]))
+      g_error("%s %s: [%d] of %d is %.9g (%08x), not %.9g (%08x)", kernel, isa, i, n, got[i],
+              to_bits(got[i]), want[i], to_bits(want[i]));
+}
+
+static float *
+guarded_filled(int n, Values values, GuardSide side)
+{
+  float *p = guarded_new(n, 4, side);
+  fill(p, n, values);
+  return p;
+}
+
+static void
+depthwise_case(const DcnKernels *k, int taps, int channels, Values values, GuardSide side)
+{
+  const char *what = "depthwise";
+  float *a[25], *out = guarded_new(channels, 4, side);
+  size_t ldw = channels + g_test_rand_int_range(0, 20);
+  float *w = guarded_filled((int)((taps - 1) * ldw) + channels, values, side);
+  float *bias = guarded_filled(channels, values, side);
+  gboolean with_bias = g_test_rand_bit();
+  for (int t = 0; t < taps; t++)
+    a[t] = guarded_filled(channels, values, side);
+
+  k->depthwise((const float *const *)a, taps, w, ldw, with_bias ? bias : NULL, out, channels);
+  for (int i = 0; i < channels; i++) {
+    double sum = with_bias ? bias[i] : 0, magnitude = fabs(sum);
+    for (int t = 0; t < taps; t++) {
+      double product = (double)a[t][i] * w[t * ldw + i];
+      sum += product;
+      magnitude += fabs(product);
+    }
+    double bound = values == VALUES_INTEGER ? 0 : sum_bound(taps, magnitude);
+    if (!(fabs(out[i] - sum) <= bound))
+      g_error("depthwise %s: channel %d of %d, %d taps, is %.9g, not %.9g", k->isa, i, channels,
+              taps, out[i], sum);
+  }
+  for (int t = 0; t < taps; t++)
+    guarded_free(a[t], what);
+  guarded_free(w, what);
+  guarded_free(bias, what);
+  guarded_free(out, what);
+}
+
+void
+check_depthwise(const DcnKernels *k)
+{
+  static const int taps[] = {1, 2, 9, 25};
+  for (int channels = 1; channels <= LONGEST; channels++)
+    for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
+      depthwise_case(k, taps[t], channels, channels % 3, t % 2);
+}
+
+static float
+max_by_contract(const float *x, int n)
+{
+  float max = -INFINITY;
+  for (int i = 0; i < n; i++) {
+    if (isnan(x[i]))
+      return x[i];
+    max = fmaxf(max, x[i]);
+  }
+  return max;
+}
+
+void
+check_max_pool(const DcnKernels *k)
+{
+  for (int channels = 1; channels <= LONGEST; channels++) {
+    int taps = 1 + channels % 9;
+    GuardSide side = channels / 9 % 2;
+    float *a[9], *out = guarded_new(channels, 4, side), *want = g_new(float, channels);
+    for (int t = 0; t < taps; t++)
+      a[t] = guarded_filled(channels, channels % 4, side);
+    k->max_pool((const float *const *)a, taps, out, channels);
+    portable()->max_pool((const float *const *)a, taps, want, channels);
+    expect_same(out, want, channels, "max_pool", k->isa);
+    for (int i = 0; i < channels; i++) {
+      float x[9];
+      for (int t = 0; t < taps; t++)
+        x[t] = a[t][i];
+      float max = max_by_contract(x, taps);
+      g_assert_true(isnan(max) ? isnan(out[i]) : out[i] == max);
+    }
+    for (int t = 0; t < taps; t++)
+      guarded_free(a[t], "max_pool");
+    guarded_free(out, "max_pool");
+    g_free(want);
+  }
+}
+
+void
+check_sum_pool(const DcnKernels *k)
+{
+  for (int channels = 1; channels <= LONGEST; channels++) {
+    int taps = 1 + channels % 49;
+    Values values = channels % 4;
+    GuardSide side = channels / 4 % 2;
+    float *a[49], *out = guarded_new(channels, 4, side), *want = g_new(float, channels);
+    float scale = values == VALUES_INTEGER ? 0.25f : 1.f / (float)taps;
+    for (int t = 0; t < taps; t++)
+      a[t] = guarded_filled(channels, values, side);
+    k->sum_pool((const float *const *)a, taps, scale, out, channels);
+    portable()->sum_pool((const float *const *)a, taps, scale, want, channels);
+    expect_same(out, want, channels, "sum_pool", k->isa);
+    for (int i = 0; i < channels && values != VALUES_SPECIAL; i++) {
+      double sum = 0, magnitude = 0;
+      for (int t = 0; t < taps; t++) {
+        sum += (double)a[t][i] * scale;
+        magnitude += fabs((double)a[t][i] * scale);
+      }
+      double bound = values == VALUES_INTEGER ? 0 : sum_bound(taps, magnitude);
+      g_assert_true(fabs(out[i] - sum) <= bound);
+    }
+    for (int t = 0; t < taps; t++)
+      guarded_free(a[t], "sum_pool");
+    guarded_free(out, "sum_pool");
+    g_free(want);
+  }
+}
+
+void
+check_bias_clamp(const DcnKernels *k)
+{
+  static const float limits[][2] = {
+      {-INFINITY, INFINITY}, {0, INFINITY}, {0, 6}, {-1, 1}, {-0.f, 0}};
+  for (int n = 1; n <= LONGEST; n++) {
+    for (guint l = 0; l < G_N_ELEMENTS(limits); l++) {
+      float lo = limits[l][0], hi = limits[l][1];
+      GuardSide side = g_test_rand_bit();
+      float *x = guarded_filled(n, (n + l) % 4, side), *bias = guarded_filled(n, n % 4, side);
+      float *y = guarded_new(n, 4, side), *want = g_new(float, n);
+      const float *b = n & 1 ? bias : NULL;
+      k->bias_clamp(x, b, lo, hi, y, n);
+      portable()->bias_clamp(x, b, lo, hi, want, n);
+      expect_same(y, want, n, "bias_clamp", k->isa);
+      for (int i = 0; i < n; i++) {
+        float v = b ? x[i] + b[i] : x[i];
+        g_assert_true(isnan(v) ? isnan(y[i]) : y[i] == fmaxf(lo, fminf(hi, v)));
+      }
+      k->bias_clamp(x, b, lo, hi, x, n); /* in place */
+      expect_same(x, want, n, "bias_clamp in place", k->isa);
+      guarded_free(x, "bias_clamp");
+      guarded_free(bias, "bias_clamp");
+      guarded_free(y, "bias_clamp");
+      g_free(want);
+    }
+  }
+}
+
+typedef void (*Binary)(const float *a, const float *b, float *y, int n);
+
+static float
+plus(float a, float b)
+{
+  return a + b;
+}
+
+static float
+times(float a, float b)
+{
+  return a * b;
+}
+
+static void
+check_binary(const DcnKernels *k, const char *what, Binary kernel, float (*op)(float, float))
+{
+  for (int n = 1; n <= LONGEST; n++) {
+    for (Values values = VALUES_INTEGER; values <= VALUES_SPECIAL; values++) {
+      GuardSide side = g_test_rand_bit();
+      float *a = guarded_filled(n, values, side), *b = guarded_filled(n, values, side);
+      float *y = guarded_new(n, 4, side), *want = g_new(float, n);
+      for (int i = 0; i < n; i++)
+        want[i] = op(a[i], b[i]);
+      kernel(a, b, y, n);
+      expect_same(y, want, n, what, k->isa);
+      memcpy(y, a, n * sizeof(float));
+      kernel(y, b, y, n);
+      expect_same(y, want, n, what, k->isa);
+      memcpy(y, b, n * sizeof(float));
+      kernel(a, y, y, n);
+      expect_same(y, want, n, what, k->isa);
+      guarded_free(a, what);
+      guarded_free(b, what);
+      guarded_free(y, what);
+      g_free(want);
+    }
+  }
+}
+
+void
+check_add(const DcnKernels *k)
+{
+  check_binary(k, "add", k->add, plus);
+}
+
+void
+check_mul(const DcnKernels *k)
+{
+  check_binary(k, "mul", k->mul, times);
+}
+
+static void
+diff_case(const DcnKernels *k, int n, Values values, float tolerance, GuardSide side)
+{
+  float *y = guarded_filled(n, values, side), *ref = guarded_filled(n, values, side);
+  float *delta = guarded_new(n, 4, side);
+  uint64_t *mask = (uint64_t *)guarded_new((size_t)dcn_mask_words(n) * 2, 8, side);
+  for (int i = 0; i < n; i++) {
+    switch (g_test_rand_int_range(0, 4)) {
+    case 0:
+      ref[i] = y[i];
+      break;
+    case 1: /* right at the tolerance, and one step to either side */
+      y[i] = ref[i] + tolerance;
+      y[i] = g_test_rand_bit() ? nextafterf(y[i], INFINITY) : nextafterf(y[i], -INFINITY);
+      break;
+    default:
+      break;
+    }
+  }
+  float *before = g_memdup2(ref, n * sizeof(float));
+  int count = k->diff(y, ref, delta, mask, n, tolerance), want_count = 0;
+  for (int i = 0; i < dcn_mask_words(n) * 64; i++) {
+    gboolean bit = mask[i / 64] >> i % 64 & 1;
+    if (i >= n) {
+      g_assert_false(bit);
+      continue;
+    }
+    gboolean changed = !(fabsf(y[i] - before[i]) <= tolerance);
+    want_count += changed;
+    if (bit != changed)
+      g_error("diff %s: [%d] of %d: %.9g against %.9g, tolerance %g: %d", k->isa, i, n, y[i],
+              before[i], tolerance, bit);
+    g_assert_cmphex(to_bits(ref[i]), ==, to_bits(changed ? y[i] : before[i]));
+    g_assert_true(changed ? same(delta[i], y[i] - before[i]) : to_bits(delta[i]) == 0);
+  }
+  g_assert_cmpint(count, ==, want_count);
+  /* The loop is closed: against what was just propagated nothing differs, but for NaN and
+   * infinities. */
+  if (values != VALUES_SPECIAL && values != VALUES_EXTREME)
+    g_assert_cmpint(k->diff(ref, ref, delta, mask, n, tolerance), ==, 0);
+  g_free(before);
+  guarded_free(y, "diff");
+  guarded_free(ref, "diff");
+  guarded_free(delta, "diff");
+  guarded_free((float *)mask, "diff");
+}
+
+void
+check_diff(const DcnKernels *k)
+{
+  static const float tolerances[] = {0, 1e-3f, 0.5f, 3, 1e-40f, INFINITY};
+  for (int n = 1; n <= LONGEST; n++)
+    for (Values values = VALUES_INTEGER; values <= VALUES_SPECIAL; values++)
+      for (guint t = 0; t < G_N_ELEMENTS(tolerances); t++)
+        diff_case(k, n, values, tolerances[t], (n + t) % 2);
+}
