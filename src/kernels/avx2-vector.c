@@ -1,0 +1,192 @@
+/* deltacnn: kernels along a pixel's channels in AVX2.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * All but depthwise equal the portable forms bit for bit (of a NaN: that it is one).  Full vectors
+ * first, then a tail by masked loads and stores: they touch nothing beyond n. */
+#include "kernels/avx2.h"
+#include "kernels/avx2-tail.h"
+#include "kernels/unroll.h"
+
+/* Where `whole`, m is not looked at. */
+DCN_TEMPLATE __m256
+load(const float *p, gboolean whole, __m256i m)
+{
+  return whole ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, m);
+}
+
+DCN_TEMPLATE void
+store(float *p, __m256 v, gboolean whole, __m256i m)
+{
+  if (whole)
+    _mm256_storeu_ps(p, v);
+  else
+    _mm256_maskstore_ps(p, m, v);
+}
+
+/* body(nv, whole, k, m) over n channels: blocks of wide vectors, single vectors, the tail. */
+#define FOR_CHANNELS(n, wide, body)                                                                \
+  do {                                                                                             \
+    int k_ = 0;                                                                                    \
+    __m256i none_ = _mm256_setzero_si256();                                                        \
+    for (; k_ + 8 * (wide) <= (n); k_ += 8 * (wide))                                               \
+      body(wide, TRUE, k_, none_);                                                                 \
+    for (; k_ + 8 <= (n); k_ += 8)                                                                 \
+      body(1, TRUE, k_, none_);                                                                    \
+    if (k_ < (n))                                                                                  \
+      body(1, FALSE, k_, dcn_first_lanes((n)-k_));                                                 \
+  } while (0)
+
+DCN_TEMPLATE void
+depthwise(const int nv, const gboolean whole, const float *const *a, int taps, const float *w,
+          size_t ldw, const float *bias, float *out, int k, __m256i m)
+{
+  __m256 s[4];
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    s[j] = bias ? load(bias + k + 8 * j, whole, m) : _mm256_setzero_ps();
+  for (int t = 0; t < taps; t++) {
+    const float *at = a[t] + k, *wt = w + (size_t)t * ldw + k;
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++)
+      s[j] = _mm256_fmadd_ps(load(at + 8 * j, whole, m), load(wt + 8 * j, whole, m), s[j]);
+  }
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    store(out + k + 8 * j, s[j], whole, m);
+}
+
+void
+dcn_f32_depthwise_32c__avx2(const float *const *a, int taps, const float *w, size_t ldw,
+                            const float *bias, float *out, int channels)
+{
+#define DEPTHWISE(nv, whole, k, m) depthwise(nv, whole, a, taps, w, ldw, bias, out, k, m)
+  FOR_CHANNELS(channels, 4, DEPTHWISE);
+}
+
+/* VMAXPS returns its second operand where either is NaN or both are zero: with max there, a NaN in
+ * max stays and of equal zeros the first stays; a NaN in x is put in afterwards. */
+static inline __m256
+max_or_nan(__m256 max, __m256 x)
+{
+  return _mm256_blendv_ps(_mm256_max_ps(x, max), x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+
+DCN_TEMPLATE void
+max_pool(const int nv, const gboolean whole, const float *const *a, int taps, float *out, int k,
+         __m256i m)
+{
+  __m256 s[2];
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    s[j] = load(a[0] + k + 8 * j, whole, m);
+  for (int t = 1; t < taps; t++) {
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++)
+      s[j] = max_or_nan(s[j], load(a[t] + k + 8 * j, whole, m));
+  }
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    store(out + k + 8 * j, s[j], whole, m);
+}
+
+void
+dcn_f32_max_pool_16c__avx2(const float *const *a, int taps, float *out, int channels)
+{
+#define MAX_POOL(nv, whole, k, m) max_pool(nv, whole, a, taps, out, k, m)
+  FOR_CHANNELS(channels, 2, MAX_POOL);
+}
+
+DCN_TEMPLATE void
+sum_pool(const int nv, const gboolean whole, const float *const *a, int taps, float scale,
+         float *out, int k, __m256i m)
+{
+  __m256 s[2];
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    s[j] = load(a[0] + k + 8 * j, whole, m);
+  for (int t = 1; t < taps; t++) {
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++)
+      s[j] = _mm256_add_ps(s[j], load(a[t] + k + 8 * j, whole, m));
+  }
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++)
+    store(out + k + 8 * j, _mm256_mul_ps(s[j], _mm256_set1_ps(scale)), whole, m);
+}
+
+void
+dcn_f32_sum_pool_16c__avx2(const float *const *a, int taps, float scale, float *out, int channels)
+{
+#define SUM_POOL(nv, whole, k, m) sum_pool(nv, whole, a, taps, scale, out, k, m)
+  FOR_CHANNELS(channels, 2, SUM_POOL);
+}
+
+DCN_TEMPLATE void
+bias_clamp(const gboolean whole, const float *x, const float *bias, __m256 lo, __m256 hi, float *y,
+           int k, __m256i m)
+{
+  __m256 v = load(x + k, whole, m);
+  if (bias)
+    v = _mm256_add_ps(v, load(bias + k, whole, m));
+  /* v second: it is what VMINPS and VMAXPS return for a NaN or equal zeros. */
+  store(y + k, _mm256_max_ps(lo, _mm256_min_ps(hi, v)), whole, m);
+}
+
+void
+dcn_f32_bias_clamp__avx2(const float *x, const float *bias, float lo, float hi, float *y, int n)
+{
+  __m256 low = _mm256_set1_ps(lo), high = _mm256_set1_ps(hi);
+#define BIAS_CLAMP(nv, whole, k, m) bias_clamp(whole, x, bias, low, high, y, k, m)
+  FOR_CHANNELS(n, 1, BIAS_CLAMP);
+}
+
+void
+dcn_f32_add__avx2(const float *a, const float *b, float *y, int n)
+{
+#define ADD(nv, whole, k, m)                                                                       \
+  store(y + k, _mm256_add_ps(load(a + k, whole, m), load(b + k, whole, m)), whole, m)
+  FOR_CHANNELS(n, 1, ADD);
+}
+
+void
+dcn_f32_mul__avx2(const float *a, const float *b, float *y, int n)
+{
+#define MUL(nv, whole, k, m)                                                                       \
+  store(y + k, _mm256_mul_ps(load(a + k, whole, m), load(b + k, whole, m)), whole, m)
+  FOR_CHANNELS(n, 1, MUL);
+}
+
+/* Eight channels at k; returns a bit for each that changed. */
+DCN_TEMPLATE unsigned
+diff(const gboolean whole, const float *y, float *ref, float *delta, int k, __m256 tolerance,
+     __m256i m)
+{
+  __m256 v = load(y + k, whole, m), old = load(ref + k, whole, m);
+  __m256 difference = _mm256_sub_ps(v, old);
+  __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.f), difference);
+  __m256 differs = _mm256_cmp_ps(magnitude, tolerance, _CMP_NLE_UQ);
+  if (!whole)
+    differs =
+        _mm256_and_ps(differs, _mm256_castsi256_ps(m)); /* a negative tolerance is met by no lane */
+  store(delta + k, _mm256_and_ps(differs, difference), whole, m);
+  store(ref + k, _mm256_blendv_ps(old, v, differs), whole, m);
+  return (unsigned)_mm256_movemask_ps(differs);
+}
+
+int
+dcn_f32_diff__avx2(const float *y, float *ref, float *delta, uint64_t *mask, int n, float tolerance)
+{
+  __m256 tol = _mm256_set1_ps(tolerance);
+  int changed = 0;
+  for (int base = 0; base < n; base += 64) {
+    int end = n - base < 64 ? n : base + 64, k = base;
+    uint64_t bits = 0;
+    for (; k + 8 <= end; k += 8)
+      bits |= (uint64_t)diff(TRUE, y, ref, delta, k, tol, _mm256_setzero_si256()) << (k - base);
+    if (k < end)
+      bits |= (uint64_t)diff(FALSE, y, ref, delta, k, tol, dcn_first_lanes(end - k)) << (k - base);
+    *mask++ = bits;
+    changed += __builtin_popcountll(bits);
+  }
+  return changed;
+}

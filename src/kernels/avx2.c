@@ -1,0 +1,21 @@
+/* deltacnn: the AVX2 table (AVX2, FMA, BMI, POPCNT).
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/avx2.h"
+
+extern const DcnKernels dcn_kernels__avx2;
+const DcnKernels dcn_kernels__avx2 = {
+    .isa = "avx2",
+    .mr = 6,
+    .nr = 16,
+    .dr = 6,
+    .igemm = dcn_f32_igemm_6x16__avx2,
+    .dgemm = dcn_f32_dgemm_6x16__avx2,
+    .gemv = dcn_f32_gemv_8r__avx2,
+    .depthwise = dcn_f32_depthwise_32c__avx2,
+    .max_pool = dcn_f32_max_pool_16c__avx2,
+    .sum_pool = dcn_f32_sum_pool_16c__avx2,
+    .bias_clamp = dcn_f32_bias_clamp__avx2,
+    .add = dcn_f32_add__avx2,
+    .mul = dcn_f32_mul__avx2,
+    .diff = dcn_f32_diff__avx2,
+};

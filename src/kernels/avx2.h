@@ -1,0 +1,15 @@
+/* deltacnn: kernels of the AVX2 table.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "kernels/kernel-list.h"
+
+DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_6x16__avx2);
+DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_6x16__avx2);
+DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_8r__avx2);
+DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_32c__avx2);
+DCN_KERNEL_DECLARE(max_pool, dcn_f32_max_pool_16c__avx2);
+DCN_KERNEL_DECLARE(sum_pool, dcn_f32_sum_pool_16c__avx2);
+DCN_KERNEL_DECLARE(bias_clamp, dcn_f32_bias_clamp__avx2);
+DCN_KERNEL_DECLARE(add, dcn_f32_add__avx2);
+DCN_KERNEL_DECLARE(mul, dcn_f32_mul__avx2);
+DCN_KERNEL_DECLARE(diff, dcn_f32_diff__avx2);
