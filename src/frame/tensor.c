@@ -18,6 +18,8 @@
 #define TENSOR_MAX 16384 /* pixels each way */
 /* Pixels that are worth a second thread. */
 #define GRAIN_PIXELS 4096
+/* Gaps between runs up to which scaling goes on. */
+#define GAP_PIXELS 4
 
 typedef struct {
   int first, last; /* inclusive */
@@ -296,32 +298,33 @@ clamp_sample(float v)
   return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
-/* Colours and normalisation of n pixels. */
+/* Colours and normalisation of pixels [begin, end) of a row. */
 static void
-convert_colors(const DcnFrameToTensor *convert, float *const *component, int n, float *tensor)
+convert_colors(const DcnFrameToTensor *convert, const Scratch *scratch, int begin, int end,
+               float *row)
 {
   const DcnTensorSpec *spec = &convert->spec;
+  const float *restrict p = scratch->component[0], *restrict q = scratch->component[1];
+  const float *restrict r = scratch->component[2];
+  ptrdiff_t stride = spec->channel_stride;
   for (int c = 0; c < spec->channels; c++) {
     const float *m = convert->colors.matrix[c], bias = convert->colors.bias[c];
-    const float *a = component[0], *b = component[1], *d = component[2];
-    float m0 = m[0], m1 = m[1], m2 = m[2], scale = spec->scale[c], offset = spec->offset[c],
-          *out = tensor + c;
-    int stride = spec->channel_stride;
+    float m0 = m[0], m1 = m[1], m2 = m[2], scale = spec->scale[c], offset = spec->offset[c];
+    float *restrict out = row + c;
     if (convert->n_components == 1) {
-      for (int i = 0; i < n; i++)
-        out[(ptrdiff_t)i * stride] = clamp_sample(m0 * a[i] + bias) * scale + offset;
+      for (int x = begin; x < end; x++)
+        out[x * stride] = clamp_sample(m0 * p[x] + bias) * scale + offset;
     } else {
-      for (int i = 0; i < n; i++)
-        out[(ptrdiff_t)i * stride] =
-            clamp_sample(m0 * a[i] + m1 * b[i] + m2 * d[i] + bias) * scale + offset;
+      for (int x = begin; x < end; x++)
+        out[x * stride] = clamp_sample(m0 * p[x] + m1 * q[x] + m2 * r[x] + bias) * scale + offset;
     }
   }
 }
 
-/* Pixels [begin, end) of row y. */
+/* Scales pixels [begin, end) of row y into the scratch components. */
 static void
-compute_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
-            const Scratch *scratch, float *tensor)
+scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
+          const Scratch *scratch)
 {
   for (int p = 0; p < convert->n_planes; p++) {
     const DcnAxisFilter *down = &convert->down[p], *across = &convert->across[p];
@@ -336,11 +339,9 @@ compute_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int b
       const DcnComponent *component = &convert->layout.component[c];
       if (component->plane == p)
         scale_row(across, scratch->columns + component->offset, step, begin, end,
-                  scratch->component[c]);
+                  scratch->component[c] + begin);
     }
   }
-  convert_colors(convert, scratch->component, end - begin,
-                 tensor + ((size_t)y * convert->spec.width + begin) * convert->spec.channel_stride);
 }
 
 typedef struct {
@@ -350,23 +351,39 @@ typedef struct {
   float *tensor;
 } Job;
 
+/* The end of the run of pixels of one kind (touched or not) that begins at x. */
+static int
+run_end(const uint8_t *touched, int x, int width)
+{
+  const uint8_t *end = memchr(touched + x, !touched[x], (size_t)(width - x));
+  return end ? (int)(end - touched) : width;
+}
+
 static void
 compute_rows(void *context, int begin, int end, int worker)
 {
   const Job *job = context;
-  int width = job->convert->spec.width;
+  const DcnFrameToTensor *convert = job->convert;
+  const Scratch *scratch = &convert->scratch[worker];
+  int width = convert->spec.width;
   for (int i = begin; i < end; i++) {
-    int y = job->convert->todo[i];
+    int y = convert->todo[i];
     const uint8_t *touched = job->touched + (size_t)y * width;
-    for (int x = 0; x < width;) {
-      const uint8_t *on = memchr(touched + x, 1, (size_t)(width - x));
-      if (!on)
-        break;
-      int first = (int)(on - touched);
-      const uint8_t *off = memchr(on, 0, (size_t)(width - first));
-      x = off ? (int)(off - touched) : width;
-      compute_run(job->convert, job->frame, y, first, x, &job->convert->scratch[worker],
-                  job->tensor);
+    for (int x = touched[0] ? 0 : run_end(touched, 0, width); x < width;) {
+      /* Short gaps are scaled too: that costs less than starting anew.  They are not written. */
+      int stop = run_end(touched, x, width),
+          next = stop < width ? run_end(touched, stop, width) : width;
+      while (next < width && next - stop <= GAP_PIXELS) {
+        stop = run_end(touched, next, width);
+        next = stop < width ? run_end(touched, stop, width) : width;
+      }
+      scale_run(convert, job->frame, y, x, stop, scratch);
+      while (x < stop) {
+        int run = run_end(touched, x, width);
+        convert_colors(convert, scratch, x, run,
+                       job->tensor + (size_t)y * width * convert->spec.channel_stride);
+        x = run < width ? run_end(touched, run, width) : width;
+      }
     }
   }
 }
