@@ -75,12 +75,17 @@ typedef struct {
   GBytes *blocks;
 } GstDeltaCnnMeta;
 
+GST_DELTA_CNN_API
 GType gst_delta_cnn_reuse_get_type (void);
+GST_DELTA_CNN_API
 GType gst_delta_cnn_meta_api_get_type (void);
+GST_DELTA_CNN_API
 const GstMetaInfo *gst_delta_cnn_meta_get_info (void);
 
+GST_DELTA_CNN_API
 GstDeltaCnnMeta *gst_buffer_add_delta_cnn_meta (GstBuffer * buffer, const gchar * model,
     const GstDeltaCnnResult * results, guint n_results);
+GST_DELTA_CNN_API
 GstDeltaCnnMeta *gst_buffer_get_delta_cnn_meta (GstBuffer * buffer);
 
 G_END_DECLS

@@ -1,0 +1,297 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * changes: which blocks of a frame changed since the one the caches stand for
+ */
+
+#include "changes.h"
+#include <string.h>
+#include "frame/compare.h"
+
+/* Frames that are checked whole after a reset.  Most of what stands between a
+ * decoder and the element and draws (clocks, subtitles, logos that come up)
+ * changes its drawing within a few frames, and is then found before anything was
+ * reused wrongly. */
+#define CHECKED_WHOLE 8
+/* Later, one in so many groups of blocks is checked per frame. */
+#define CHECK_PERIOD 32
+/* A group is so many blocks wide and high: single blocks would cost more, as a
+ * pixel of the tensor usually covers several blocks. */
+#define CHECK_GROUP 4
+
+struct _GstDeltaCnnChanges
+{
+  DcnFrameInfo info;
+  guint cols, rows;
+  guint8 *blocks;               /* [rows * cols] of the last decision */
+  guint8 *sample;               /* [rows * cols] */
+  guint8 *coded;                /* of the picture's grid, n_coded long */
+  gsize n_coded;
+
+  /* What is known about the frame that the caches stand for. */
+  GstDeltaPicture *picture;     /* owned, or NULL */
+  DcnFrameHistory *history;     /* copy of its samples; made on first use */
+  gboolean history_valid;       /* the copy is of that very frame */
+
+  gboolean last_by_codec;       /* the last decision came from pictures */
+  gboolean distrusted;
+  guint checked;                /* frames by codec since reset, for sampling */
+};
+
+GstDeltaCnnChanges *
+gst_delta_cnn_changes_new (const DcnFrameInfo * info)
+{
+  GstDeltaCnnChanges *changes = g_new0 (GstDeltaCnnChanges, 1);
+
+  changes->info = *info;
+  changes->cols = (info->width + 7) / 8;
+  changes->rows = (info->height + 7) / 8;
+  changes->blocks = g_malloc0 ((gsize) changes->cols * changes->rows);
+  changes->sample = g_malloc0 ((gsize) changes->cols * changes->rows);
+  return changes;
+}
+
+void
+gst_delta_cnn_changes_free (GstDeltaCnnChanges * changes)
+{
+  if (!changes)
+    return;
+  g_clear_pointer (&changes->picture, gst_delta_picture_unref);
+  g_clear_pointer (&changes->history, dcn_frame_history_free);
+  g_free (changes->blocks);
+  g_free (changes->sample);
+  g_free (changes->coded);
+  g_free (changes);
+}
+
+void
+gst_delta_cnn_changes_get_grid (GstDeltaCnnChanges * changes, guint * cols,
+    guint * rows)
+{
+  *cols = changes->cols;
+  *rows = changes->rows;
+}
+
+static void
+forget_copy (GstDeltaCnnChanges * changes)
+{
+  if (changes->history && changes->history_valid)
+    dcn_frame_history_reset (changes->history);
+  changes->history_valid = FALSE;
+}
+
+void
+gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes)
+{
+  g_clear_pointer (&changes->picture, gst_delta_picture_unref);
+  forget_copy (changes);
+  changes->last_by_codec = FALSE;
+  changes->distrusted = FALSE;
+  changes->checked = 0;
+}
+
+/* Why the codec's word on this frame cannot be used, or NULL. */
+static const gchar *
+not_usable (GstDeltaCnnChanges * changes, GstDeltaCnnSource source,
+    const GstDeltaCnnInput * input)
+{
+  guint x, y, width, height, coded_width, coded_height;
+
+  if (source == GST_DELTA_CNN_SOURCE_PIXEL)
+    return "source=pixel";
+  if (!input->picture)
+    return "no coding meta on the frame";
+  if (changes->distrusted)
+    return "the coding metas were found not to fit the frames";
+  if (source == GST_DELTA_CNN_SOURCE_AUTO && !input->untouched)
+    return "an element that may change samples follows the decoder";
+  if (input->corrupted)
+    return "the decoder marked the frame as corrupted";
+  if (input->cropped)
+    return "the frame is cropped";
+  if (!gst_delta_picture_is_complete (input->picture))
+    return "the picture lacks its second field";
+  if (!gst_delta_picture_is_known (input->picture))
+    return "the picture was not understood";
+  gst_delta_picture_get_crop (input->picture, &x, &y, &width, &height);
+  gst_delta_picture_get_coded_size (input->picture, &coded_width,
+      &coded_height);
+  if (width != (guint) changes->info.width
+      || height != (guint) changes->info.height)
+    return "the frame does not have the size of the picture";
+  if (x > coded_width || y > coded_height || width > coded_width - x
+      || height > coded_height - y)
+    return "the picture's crop lies outside of it";
+  /* An odd crop would put chroma samples under other blocks than the picture's. */
+  if ((x & 1) || (y & 1))
+    return "the picture's crop is odd";
+  return NULL;
+}
+
+/* From the picture's grid to the frame's: where the crop does not begin on a
+ * block, a block of the frame lies over up to four of the picture. */
+static guint
+place_blocks (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
+{
+  guint x, y, width, height, cols, rows, bx, by, n = 0;
+
+  gst_delta_picture_get_crop (picture, &x, &y, &width, &height);
+  gst_delta_picture_get_grid (picture, &cols, &rows);
+  for (by = 0; by < changes->rows; by++) {
+    guint first_row = (y + by * 8) / 8;
+    guint last_row = MIN ((y + by * 8 + 7) / 8, rows - 1);
+
+    for (bx = 0; bx < changes->cols; bx++) {
+      guint first_col = (x + bx * 8) / 8;
+      guint last_col = MIN ((x + bx * 8 + 7) / 8, cols - 1);
+      guint8 changed = 0;
+      guint r, c;
+
+      for (r = first_row; r <= last_row; r++)
+        for (c = first_col; c <= last_col; c++)
+          changed |= changes->coded[(gsize) r * cols + c];
+      changes->blocks[(gsize) by * changes->cols + bx] = changed;
+      n += changed;
+    }
+  }
+  return n;
+}
+
+static gboolean
+compare_pictures (GstDeltaCnnChanges * changes, GstDeltaPicture * picture,
+    guint * n_changed)
+{
+  guint cols, rows;
+  gsize n;
+
+  if (!changes->picture)
+    return FALSE;
+  gst_delta_picture_get_grid (picture, &cols, &rows);
+  n = (gsize) cols *rows;
+  if (n > changes->n_coded) {
+    changes->coded = g_realloc (changes->coded, n);
+    changes->n_coded = n;
+  }
+  if (!gst_delta_picture_compare (changes->picture, picture, changes->coded, n,
+          NULL))
+    return FALSE;
+  *n_changed = place_blocks (changes, picture);
+  return TRUE;
+}
+
+/* Keeps a copy of the frame.  TRUE when there was one of the last frame to
+ * compare it with. */
+static gboolean
+compare_samples (GstDeltaCnnChanges * changes, const DcnFrame * samples,
+    guint * n_changed)
+{
+  gboolean had_copy = changes->history_valid;
+  gint n;
+
+  if (!changes->history)
+    changes->history = dcn_frame_history_new (&changes->info);
+  if (!changes->history)
+    return FALSE;
+  n = dcn_frame_history_update (changes->history, samples, changes->blocks);
+  changes->history_valid = TRUE;
+  *n_changed = n;
+  return had_copy;
+}
+
+static void
+set_picture (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
+{
+  if (picture)
+    gst_delta_picture_ref (picture);
+  if (changes->picture)
+    gst_delta_picture_unref (changes->picture);
+  changes->picture = picture;
+}
+
+void
+gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
+    GstDeltaCnnSource source, gboolean everything,
+    const GstDeltaCnnInput * input, GstDeltaCnnDecision * decision)
+{
+  const gchar *reason = not_usable (changes, source, input);
+  GstDeltaCnnUsed used = GST_DELTA_CNN_USED_NONE;
+  guint n = 0;
+
+  if (everything) {
+    /* The copy, if any, is of the frame before. */
+    forget_copy (changes);
+  } else if (!reason && compare_pictures (changes, input->picture, &n)) {
+    used = GST_DELTA_CNN_USED_CODEC;
+    forget_copy (changes);
+  } else if (!reason && !changes->history_valid) {
+    /* The first picture of an epoch.  No copy is made: it would cost, and the
+     * next picture will compare with this one. */
+    reason = "the first picture of its kind";
+  } else if (!reason) {
+    /* The codec has a new epoch, but the samples of the last frame are still
+     * there: use them once more. */
+    reason = "the first picture of its kind";
+    if (compare_samples (changes, input->samples, &n))
+      used = GST_DELTA_CNN_USED_PIXEL;
+    forget_copy (changes);
+  } else if (source == GST_DELTA_CNN_SOURCE_CODEC && !changes->distrusted) {
+    forget_copy (changes);
+  } else if (compare_samples (changes, input->samples, &n)) {
+    used = GST_DELTA_CNN_USED_PIXEL;
+  }
+
+  /* From here on the caches stand for this frame.  It can be a reference for the
+   * next one only where its picture could be believed. */
+  set_picture (changes, not_usable (changes, source, input) ? NULL
+      : input->picture);
+  changes->last_by_codec = used == GST_DELTA_CNN_USED_CODEC;
+
+  decision->used = used;
+  decision->reason = reason;
+  decision->n_blocks = changes->cols * changes->rows;
+  if (used == GST_DELTA_CNN_USED_NONE) {
+    decision->blocks = NULL;
+    decision->n_changed = decision->n_blocks;
+  } else {
+    decision->blocks = changes->blocks;
+    decision->n_changed = n;
+  }
+}
+
+const guint8 *
+gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
+{
+  guint phase, bx, by;
+  gboolean any = FALSE;
+
+  if (!changes->last_by_codec)
+    return NULL;
+  phase = changes->checked++;
+  for (by = 0; by < changes->rows; by++) {
+    for (bx = 0; bx < changes->cols; bx++) {
+      gsize i = (gsize) by * changes->cols + bx;
+      /* 13 and 7 are odd, so that a row as well as a column of groups meets all
+       * of the 32 phases, and neighbours are far apart in time. */
+      guint group = bx / CHECK_GROUP * 13 + by / CHECK_GROUP * 7;
+      gboolean now = phase < CHECKED_WHOLE
+          || (group + phase) % CHECK_PERIOD == 0;
+
+      changes->sample[i] = now && !changes->blocks[i];
+      any |= changes->sample[i];
+    }
+  }
+  return any ? changes->sample : NULL;
+}
+
+void
+gst_delta_cnn_changes_distrust (GstDeltaCnnChanges * changes,
+    const DcnFrame * samples)
+{
+  guint n;
+
+  changes->distrusted = TRUE;
+  changes->last_by_codec = FALSE;
+  set_picture (changes, NULL);
+  forget_copy (changes);
+  compare_samples (changes, samples, &n);
+}

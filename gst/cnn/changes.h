@@ -1,0 +1,90 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which blocks of a frame changed since the one that the caches stand for.
+ *
+ * The caches of the network stand for the last frame that was processed.  What
+ * is known about that frame is (a) its coding picture, where the codec told and
+ * could be believed, and (b) a copy of its samples, where one was kept.  This
+ * unit owns both, and answers for each new frame which 8x8 blocks may differ.
+ * An answer is never more than what (a) or (b) prove: whatever is not known
+ * changed.
+ *
+ * Not thread-safe: belongs to one stream.
+ */
+#pragma once
+
+#include <gst/gst.h>
+#include "gstdeltacodingmeta.h"
+#include "frame/frame.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  GST_DELTA_CNN_SOURCE_AUTO,
+  GST_DELTA_CNN_SOURCE_CODEC,
+  GST_DELTA_CNN_SOURCE_PIXEL
+} GstDeltaCnnSource;
+
+typedef enum
+{
+  GST_DELTA_CNN_USED_NONE,      /* nothing to compare with: everything changed */
+  GST_DELTA_CNN_USED_CODEC,
+  GST_DELTA_CNN_USED_PIXEL
+} GstDeltaCnnUsed;
+
+typedef struct _GstDeltaCnnChanges GstDeltaCnnChanges;
+
+/* One frame, as far as the decision is concerned. */
+typedef struct
+{
+  const DcnFrame *samples;
+  GstDeltaPicture *picture;     /* of the coding meta, or NULL */
+  gboolean corrupted;           /* GST_BUFFER_FLAG_CORRUPTED */
+  gboolean cropped;             /* a GstVideoCropMeta: positions are not the codec's */
+  gboolean untouched;           /* nothing between decoder and here changes samples */
+} GstDeltaCnnInput;
+
+typedef struct
+{
+  GstDeltaCnnUsed used;
+  const guint8 *blocks;         /* [rows * cols], 1 where a block may have changed;
+                                 * NULL: everything; valid until the next call */
+  guint n_changed, n_blocks;
+  const gchar *reason;          /* static: why the codec's word was not used, or NULL */
+} GstDeltaCnnDecision;
+
+/* info: the frames to come, sizes in [1, 16384]. */
+GstDeltaCnnChanges *gst_delta_cnn_changes_new (const DcnFrameInfo * info);
+void gst_delta_cnn_changes_free (GstDeltaCnnChanges * changes);
+
+/* Grid of 8x8 blocks over the frame. */
+void gst_delta_cnn_changes_get_grid (GstDeltaCnnChanges * changes,
+    guint * cols, guint * rows);
+
+/* Flush, new stream: nothing is known about the last frame, and what was
+ * distrusted gets a new chance. */
+void gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes);
+
+/* Compares a frame with the last one and makes it the last one: the caller
+ * must update its caches with this frame, or call reset().
+ * everything: the caller recomputes all anyway (dense); nothing is compared. */
+void gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
+    GstDeltaCnnSource source, gboolean everything,
+    const GstDeltaCnnInput * input, GstDeltaCnnDecision * decision);
+
+/* A map [rows * cols] of blocks of the last decision to look at again: 1 in a
+ * sample of those that the codec claimed to be unchanged, else 0.  The first
+ * frames after a reset are sampled whole, later ones to 1/32, other blocks on
+ * each frame, all of them in 32 frames.  NULL when there is nothing to check. */
+const guint8 *gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes);
+
+/* A claim did not hold: the frames are not what the decoder put out, or the
+ * metas belong to others.  Codec sources are not believed until reset().
+ * samples: the frame of the last decision, which the next one will be compared
+ * with. */
+void gst_delta_cnn_changes_distrust (GstDeltaCnnChanges * changes,
+    const DcnFrame * samples);
+
+G_END_DECLS

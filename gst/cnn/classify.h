@@ -1,0 +1,75 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The engine side of the element: model, labels, tensor, network, results.
+ *
+ * Not thread-safe: belongs to one stream.  The weights are shared between all
+ * classifiers of the process that use one file.
+ */
+#pragma once
+
+#include <gst/gst.h>
+#include "gstdeltacnnmeta.h"
+#include "frame/frame.h"
+#include "net/net.h"
+
+G_BEGIN_DECLS
+
+typedef struct _GstDeltaCnnClassifier GstDeltaCnnClassifier;
+
+/* What came out for one frame.  Owned by the classifier, valid until the next
+ * run; results are sorted, best first. */
+typedef struct
+{
+  const GstDeltaCnnResult *results;
+  guint n_results;
+  GstDeltaCnnReuse reuse;
+  gdouble multiplies;           /* share of a dense frame's */
+  guint64 macs, macs_dense;
+  GstClockTime time_tensor, time_network;
+} GstDeltaCnnOutcome;
+
+/* model: an ONNX file; labels: a file with a label per line, or NULL for the one
+ * that the model's .modelinfo names, if any.  NULL and an error of DCN_ERROR (or
+ * G_FILE_ERROR where the file is not there) with a sentence for the user. */
+GstDeltaCnnClassifier *gst_delta_cnn_classifier_new (const gchar * model,
+    const gchar * labels, GError ** error);
+void gst_delta_cnn_classifier_free (GstDeltaCnnClassifier * classifier);
+
+const gchar *gst_delta_cnn_classifier_get_model (GstDeltaCnnClassifier * c);
+gsize gst_delta_cnn_classifier_get_cache_bytes (GstDeltaCnnClassifier * c);
+gsize gst_delta_cnn_classifier_get_weight_bytes (GstDeltaCnnClassifier * c);
+/* How many classifiers of the process share the weights, this one included. */
+guint gst_delta_cnn_classifier_get_weight_users (GstDeltaCnnClassifier * c);
+
+/* The frames to come; forgets the last one.  FALSE where no tensor can be made
+ * of such frames. */
+gboolean gst_delta_cnn_classifier_set_frame (GstDeltaCnnClassifier * c,
+    const DcnFrameInfo * info, GError ** error);
+
+/* The next run computes everything. */
+void gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c);
+
+/* 0: exact.  A smaller one than before makes the next run a full one, because
+ * what was let pass until now is still in the caches. */
+void gst_delta_cnn_classifier_set_tolerance (GstDeltaCnnClassifier * c,
+    gdouble tolerance);
+
+/* TRUE when the next run must be given everything (after new, set_frame, reset). */
+gboolean gst_delta_cnn_classifier_needs_full (GstDeltaCnnClassifier * c);
+
+/* Brings the tensor up to date.  blocks as in dcn_frame_to_tensor_run(); NULL:
+ * everything.  Call again with NULL when the blocks turn out to be wrong. */
+void gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
+    const DcnFrame * frame, const guint8 * blocks, gint threads);
+
+/* After _tensor(): computes the tensor pixels that the blocks reach once more and
+ * compares.  FALSE: samples changed in a block that was claimed not to. */
+gboolean gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
+    const DcnFrame * frame, const guint8 * blocks, gint threads);
+
+/* After _tensor(): runs the network and sorts the results. */
+void gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
+    guint top_k, gint threads, GstDeltaCnnOutcome * outcome);
+
+G_END_DECLS

@@ -1,0 +1,774 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * gstdeltacnn: the element
+ */
+
+/**
+ * SECTION:element-deltacnn
+ * @title: deltacnn
+ * @short_description: Classifies video frames with a CNN, at the cost of what changed
+ *
+ * Runs an ONNX image classifier on every frame and adds the result as a
+ * #GstDeltaCnnMeta.  Pixels pass untouched.  With `deltaextract` in front of the
+ * decoder the element knows which 8x8 blocks of each frame are the same as in the
+ * frame before, and computes only what the others can reach; without it, it finds
+ * them by comparing samples.
+ *
+ * What the codec says is believed where it can be: with `source=auto` when
+ * nothing that may draw into the frames stands between the decoder and this
+ * element, otherwise samples are compared.  `source=codec` believes it in any
+ * case.  In both, a sample of the blocks that are claimed not to have changed is
+ * verified on every frame; a claim that does not hold leads to a warning, and to
+ * samples being compared until the next flush or change of caps.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 filesrc location=clip.mpg ! mpegpsdemux ! mpegvideoparse !
+ *     deltaextract ! avdec_mpeg2video ! deltacnn model-file=model.onnx !
+ *     videoconvert ! deltaoverlay ! autovideosink
+ * ]|
+ *
+ * Since: 0.1
+ */
+
+#include "gstdeltacnn.h"
+#include <gst/video/video.h>
+#include "changes.h"
+#include "classify.h"
+#include "formats.h"
+#include "layout.h"
+#include "messages.h"
+#include "upstream.h"
+#include "util/error.h"
+#include "util/parallel.h"
+
+GST_DEBUG_CATEGORY (gst_delta_cnn_debug);
+#define GST_CAT_DEFAULT gst_delta_cnn_debug
+
+enum
+{
+  PROP_0,
+  PROP_MODEL_FILE,
+  PROP_LABELS_FILE,
+  PROP_MODE,
+  PROP_TOLERANCE,
+  PROP_SOURCE,
+  PROP_TOP_K,
+  PROP_THREADS,
+  PROP_POST_MESSAGES,
+  PROP_STATS
+};
+
+#define DEFAULT_MODE DCN_MODE_DELTA
+#define DEFAULT_TOLERANCE 0.0
+#define DEFAULT_SOURCE GST_DELTA_CNN_SOURCE_AUTO
+#define DEFAULT_TOP_K 5
+#define DEFAULT_THREADS 0
+#define DEFAULT_POST_MESSAGES FALSE
+
+/* What can be set while running. */
+typedef struct
+{
+  DcnMode mode;
+  gdouble tolerance;
+  GstDeltaCnnSource source;
+  guint top_k;
+  guint threads;
+  gboolean post_messages;
+} Settings;
+
+typedef struct
+{
+  guint64 frames, full, partial, reused;
+  guint64 by_codec, by_pixel, unmatched;
+  guint64 macs, macs_dense;
+  GstClockTime time_tensor, time_network;
+  GstDeltaCnnUsed used;         /* for the last frame */
+  guint64 cache_bytes, weight_bytes;
+  gchar *model;                 /* owned */
+} Stats;
+
+struct _GstDeltaCnn
+{
+  GstBaseTransform parent;
+
+  /* protected by the object lock */
+  gchar *model_file;
+  gchar *labels_file;
+  Settings settings;
+  Stats stats;
+  GstDeltaCnnClassifier *classifier;    /* the pointer; what it points to
+                                         * belongs to the streaming thread */
+
+  /* streaming thread only */
+  GstVideoInfo info;
+  DcnFrameInfo frame_info;      /* of the visible part of the last frame */
+  gboolean have_frame_info;
+  GstDeltaCnnChanges *changes;
+  gboolean downstream_video_meta;
+  gboolean warned_mismatch;
+  gboolean warned_buffer;
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_VIDEO_CAPS_MAKE (GST_DELTA_CNN_FORMATS)));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
+    GST_PAD_SRC, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_VIDEO_CAPS_MAKE (GST_DELTA_CNN_FORMATS)));
+
+#define gst_delta_cnn_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE (GstDeltaCnn, gst_delta_cnn, GST_TYPE_BASE_TRANSFORM,
+    GST_DEBUG_CATEGORY_INIT (gst_delta_cnn_debug, "deltacnn", 0,
+        "classification of what changed"));
+GST_ELEMENT_REGISTER_DEFINE (deltacnn, "deltacnn", GST_RANK_NONE,
+    GST_TYPE_DELTA_CNN);
+
+#define GST_TYPE_DELTA_CNN_MODE (gst_delta_cnn_mode_get_type ())
+static GType
+gst_delta_cnn_mode_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {DCN_MODE_DELTA, "Compute what changed", "delta"},
+    {DCN_MODE_DENSE, "Compute everything on every frame", "dense"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type)) {
+    GType t = g_enum_register_static ("GstDeltaCnnMode", values);
+    g_once_init_leave (&type, t);
+  }
+  return type;
+}
+
+#define GST_TYPE_DELTA_CNN_SOURCE (gst_delta_cnn_source_get_type ())
+static GType
+gst_delta_cnn_source_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_DELTA_CNN_SOURCE_AUTO,
+          "The coding meta where it can be believed, else comparing samples",
+        "auto"},
+    {GST_DELTA_CNN_SOURCE_CODEC,
+        "The coding meta; without it everything changed", "codec"},
+    {GST_DELTA_CNN_SOURCE_PIXEL, "Comparing samples", "pixel"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type)) {
+    GType t = g_enum_register_static ("GstDeltaCnnSource", values);
+    g_once_init_leave (&type, t);
+  }
+  return type;
+}
+
+static const gchar *
+used_name (GstDeltaCnnUsed used)
+{
+  switch (used) {
+    case GST_DELTA_CNN_USED_CODEC:
+      return "codec";
+    case GST_DELTA_CNN_USED_PIXEL:
+      return "pixel";
+    default:
+      return "none";
+  }
+}
+
+/* Forgets the frame before: what follows has nothing to do with it. */
+static void
+gst_delta_cnn_forget (GstDeltaCnn * self)
+{
+  if (self->changes)
+    gst_delta_cnn_changes_reset (self->changes);
+  if (self->classifier)
+    gst_delta_cnn_classifier_reset (self->classifier);
+}
+
+static void
+post_load_error (GstDeltaCnn * self, const GError * error)
+{
+  if (g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND, ("%s", error->message),
+        (NULL));
+  else if (g_error_matches (error, DCN_ERROR, DCN_ERROR_IO))
+    GST_ELEMENT_ERROR (self, RESOURCE, READ, ("%s", error->message), (NULL));
+  else if (g_error_matches (error, DCN_ERROR, DCN_ERROR_MEMORY))
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("%s", error->message),
+        (NULL));
+  else if (g_error_matches (error, DCN_ERROR, DCN_ERROR_UNSUPPORTED))
+    GST_ELEMENT_ERROR (self, STREAM, NOT_IMPLEMENTED, ("%s", error->message),
+        (NULL));
+  else
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
+}
+
+static gboolean
+gst_delta_cnn_start (GstBaseTransform * trans)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+  GstDeltaCnnClassifier *classifier;
+  gchar *model, *labels;
+  GError *error = NULL;
+
+  GST_OBJECT_LOCK (self);
+  model = g_strdup (self->model_file);
+  labels = g_strdup (self->labels_file);
+  GST_OBJECT_UNLOCK (self);
+
+  if (!model) {
+    g_free (labels);
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+        ("No model is given: set the property \"model-file\" to an ONNX file."),
+        (NULL));
+    return FALSE;
+  }
+  classifier = gst_delta_cnn_classifier_new (model, labels, &error);
+  g_free (model);
+  g_free (labels);
+  if (!classifier) {
+    post_load_error (self, error);
+    g_clear_error (&error);
+    return FALSE;
+  }
+
+  self->have_frame_info = FALSE;
+  self->warned_mismatch = self->warned_buffer = FALSE;
+  self->downstream_video_meta = FALSE;
+  GST_OBJECT_LOCK (self);
+  self->classifier = classifier;
+  g_free (self->stats.model);
+  memset (&self->stats, 0, sizeof self->stats);
+  self->stats.model =
+      g_strdup (gst_delta_cnn_classifier_get_model (classifier));
+  self->stats.cache_bytes =
+      gst_delta_cnn_classifier_get_cache_bytes (classifier);
+  self->stats.weight_bytes =
+      gst_delta_cnn_classifier_get_weight_bytes (classifier);
+  GST_OBJECT_UNLOCK (self);
+  return TRUE;
+}
+
+static gboolean
+gst_delta_cnn_stop (GstBaseTransform * trans)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+  GstDeltaCnnClassifier *classifier;
+
+  GST_OBJECT_LOCK (self);
+  classifier = self->classifier;
+  self->classifier = NULL;
+  GST_OBJECT_UNLOCK (self);
+  gst_delta_cnn_classifier_free (classifier);
+  g_clear_pointer (&self->changes, gst_delta_cnn_changes_free);
+  self->have_frame_info = FALSE;
+  return TRUE;
+}
+
+static gboolean
+gst_delta_cnn_set_caps (GstBaseTransform * trans, GstCaps * incaps,
+    GstCaps * outcaps)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+  GstVideoInfo info;
+
+  if (!gst_video_info_from_caps (&info, incaps)) {
+    GST_WARNING_OBJECT (self, "caps that are not understood: %" GST_PTR_FORMAT,
+        incaps);
+    return FALSE;
+  }
+  self->info = info;
+  /* Other caps are another stream, even where the frames look alike. */
+  gst_delta_cnn_forget (self);
+  return TRUE;
+}
+
+static gboolean
+gst_delta_cnn_sink_event (GstBaseTransform * trans, GstEvent * event)
+{
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_FLUSH_STOP:
+    case GST_EVENT_STREAM_START:
+      gst_delta_cnn_forget (GST_DELTA_CNN (trans));
+      break;
+    default:
+      break;
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+}
+
+static gboolean
+gst_delta_cnn_propose_allocation (GstBaseTransform * trans,
+    GstQuery * decide_query, GstQuery * query)
+{
+  /* The frames go on as they are, so downstream's pools and wishes count. */
+  if (!gst_pad_peer_query (trans->srcpad, query))
+    GST_DEBUG_OBJECT (trans, "downstream proposes nothing");
+  if (!gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))
+    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  return TRUE;
+}
+
+static gboolean
+gst_delta_cnn_decide_allocation (GstBaseTransform * trans, GstQuery * query)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+
+  self->downstream_video_meta = gst_query_find_allocation_meta (query,
+      GST_VIDEO_META_API_TYPE, NULL);
+  /* Nothing is allocated here, so no pool is needed either. */
+  while (gst_query_get_n_allocation_pools (query) > 0)
+    gst_query_remove_nth_allocation_pool (query, 0);
+  return TRUE;
+}
+
+static GstFlowReturn
+gst_delta_cnn_prepare_output_buffer (GstBaseTransform * trans,
+    GstBuffer * input, GstBuffer ** output)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+  GstBuffer *copy = NULL;
+
+  if (!self->downstream_video_meta
+      && gst_delta_cnn_layout_is_special (&self->info, input))
+    copy = gst_delta_cnn_layout_copy (&self->info, input);
+  /* A meta will be added: the buffer must be ours, the memory need not. */
+  if (copy)
+    *output = copy;
+  else if (gst_buffer_is_writable (input))
+    *output = input;
+  else
+    *output = gst_buffer_copy (input);
+  return GST_FLOW_OK;
+}
+
+/* Plans for the visible part of the frames; does nothing while that stays. */
+static gboolean
+gst_delta_cnn_plan (GstDeltaCnn * self, const GstDeltaCnnVisible * visible)
+{
+  DcnFrameInfo frame_info;
+  GError *error = NULL;
+
+  if (!gst_delta_cnn_formats_describe (&self->info, visible, &frame_info))
+    return FALSE;
+  if (self->have_frame_info
+      && memcmp (&frame_info, &self->frame_info, sizeof frame_info) == 0)
+    return TRUE;
+  self->have_frame_info = FALSE;
+  if (!gst_delta_cnn_classifier_set_frame (self->classifier, &frame_info,
+          &error)) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("Frames of %dx%d cannot be classified: %s", visible->width,
+            visible->height, error ? error->message : "unknown reason"),
+        (NULL));
+    g_clear_error (&error);
+    return FALSE;
+  }
+  g_clear_pointer (&self->changes, gst_delta_cnn_changes_free);
+  self->changes = gst_delta_cnn_changes_new (&frame_info);
+  self->frame_info = frame_info;
+  self->have_frame_info = TRUE;
+  return TRUE;
+}
+
+static void
+add_stats (GstDeltaCnn * self, const GstDeltaCnnDecision * decision,
+    const GstDeltaCnnOutcome * outcome, gboolean mismatch)
+{
+  Stats *stats = &self->stats;
+
+  GST_OBJECT_LOCK (self);
+  stats->frames++;
+  stats->full += outcome->reuse == GST_DELTA_CNN_REUSE_FULL;
+  stats->partial += outcome->reuse == GST_DELTA_CNN_REUSE_PARTIAL;
+  stats->reused += outcome->reuse == GST_DELTA_CNN_REUSE_REUSED;
+  stats->by_codec += decision->used == GST_DELTA_CNN_USED_CODEC;
+  stats->by_pixel += decision->used == GST_DELTA_CNN_USED_PIXEL;
+  stats->unmatched += mismatch;
+  stats->macs += outcome->macs;
+  stats->macs_dense += outcome->macs_dense;
+  stats->time_tensor += outcome->time_tensor;
+  stats->time_network += outcome->time_network;
+  stats->used = decision->used;
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* The blocks that the codec claimed not to have changed did: start over with this
+ * frame, and compare samples from now on. */
+static void
+gst_delta_cnn_mismatch (GstDeltaCnn * self, const DcnFrame * samples,
+    gint threads, GstDeltaCnnDecision * decision)
+{
+  gst_delta_cnn_changes_distrust (self->changes, samples);
+  gst_delta_cnn_classifier_reset (self->classifier);
+  gst_delta_cnn_classifier_tensor (self->classifier, samples, NULL, threads);
+  decision->used = GST_DELTA_CNN_USED_NONE;
+  decision->blocks = NULL;
+  decision->n_changed = decision->n_blocks;
+  decision->reason = "the coding metas were found not to fit the frames";
+}
+
+static void
+classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
+    const GstDeltaCnnVisible * visible, const Settings * settings)
+{
+  GstDeltaCodingMeta *coding = gst_buffer_get_delta_coding_meta (buffer);
+  GstDeltaCnnInput input = { 0 };
+  GstDeltaCnnDecision decision;
+  GstDeltaCnnOutcome outcome;
+  GstDeltaCnnReport report = { 0 };
+  const guint8 *sample;
+  const gchar *in_the_way = NULL;
+  gboolean mismatch = FALSE;
+
+  gst_delta_cnn_classifier_set_tolerance (self->classifier,
+      settings->tolerance);
+
+  input.samples = samples;
+  input.picture = coding ? coding->picture : NULL;
+  input.corrupted = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
+  input.cropped = gst_buffer_get_video_crop_meta (buffer) != NULL;
+  if (coding && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
+    input.untouched =
+        gst_delta_cnn_upstream_untouched (GST_BASE_TRANSFORM_SINK_PAD (self),
+        &in_the_way);
+  gst_delta_cnn_changes_decide (self->changes, settings->source,
+      settings->mode == DCN_MODE_DENSE, &input, &decision);
+
+  if (settings->mode == DCN_MODE_DENSE || decision.n_changed > 0
+      || gst_delta_cnn_classifier_needs_full (self->classifier))
+    gst_delta_cnn_classifier_tensor (self->classifier, samples,
+        settings->mode == DCN_MODE_DENSE
+        || gst_delta_cnn_classifier_needs_full (self->classifier) ? NULL :
+        decision.blocks, settings->threads);
+  sample = gst_delta_cnn_changes_sample (self->changes);
+  if (sample && !gst_delta_cnn_classifier_verify (self->classifier, samples,
+          sample, settings->threads)) {
+    gst_delta_cnn_mismatch (self, samples, settings->threads, &decision);
+    mismatch = TRUE;
+  }
+  gst_delta_cnn_classifier_run (self->classifier, settings->mode,
+      settings->top_k, settings->threads, &outcome);
+
+  report.model = gst_delta_cnn_classifier_get_model (self->classifier);
+  report.picture_type = coding && coding->picture ?
+      gst_delta_picture_get_picture_type (coding->picture)
+      : GST_DELTA_PICTURE_TYPE_UNKNOWN;
+  report.decision = &decision;
+  gst_delta_cnn_changes_get_grid (self->changes, &report.cols, &report.rows);
+  report.outcome = &outcome;
+  report.width = visible->width;
+  report.height = visible->height;
+  gst_delta_cnn_report_to_buffer (&report, buffer);
+  add_stats (self, &decision, &outcome, mismatch);
+
+  GST_LOG_OBJECT (self, "pts %" GST_TIME_FORMAT " source %s%s%s%s%s, %u of %u "
+      "blocks changed, %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+      " multiplies, tensor %" G_GUINT64_FORMAT " us, network %"
+      G_GUINT64_FORMAT " us, %s %.3f", GST_TIME_ARGS (GST_BUFFER_PTS (buffer)),
+      used_name (decision.used), decision.reason ? ": " : "",
+      decision.reason ? decision.reason : "", in_the_way ? ": " : "",
+      in_the_way ? in_the_way : "", decision.n_changed, decision.n_blocks,
+      outcome.macs, outcome.macs_dense, outcome.time_tensor / 1000,
+      outcome.time_network / 1000,
+      outcome.n_results ? outcome.results[0].label : "no label",
+      outcome.n_results ? outcome.results[0].confidence : 0.0);
+
+  if (settings->post_messages)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_element (GST_OBJECT (self),
+            gst_delta_cnn_report_to_structure (&report, buffer,
+                &GST_BASE_TRANSFORM (self)->segment)));
+  if (mismatch && !self->warned_mismatch) {
+    self->warned_mismatch = TRUE;
+    GST_ELEMENT_WARNING (self, STREAM, WRONG_TYPE,
+        ("The frames are not those that the decoder put out: an element after "
+            "it changed them. What changed is now found by comparing samples."),
+        ("use source=pixel, or move the element behind deltacnn"));
+  }
+}
+
+static GstFlowReturn
+gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+  GstVideoFrame frame;
+  GstDeltaCnnVisible visible;
+  DcnFrame samples;
+  Settings settings;
+  gboolean planned;
+
+  GST_OBJECT_LOCK (self);
+  settings = self->settings;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!gst_delta_cnn_layout_map (&self->info, buffer, &frame)) {
+    /* The next frame may be fine, and who watches wants to see it. */
+    GST_WARNING_OBJECT (self,
+        "a buffer that does not hold a frame of its caps");
+    if (!self->warned_buffer) {
+      self->warned_buffer = TRUE;
+      GST_ELEMENT_WARNING (self, STREAM, FORMAT,
+          ("A buffer does not hold a frame as its caps say, or cannot be read; "
+              "it passes without a result."), (NULL));
+    }
+    return GST_FLOW_OK;
+  }
+  gst_delta_cnn_formats_visible (&self->info, buffer,
+      GST_VIDEO_FRAME_WIDTH (&frame), GST_VIDEO_FRAME_HEIGHT (&frame),
+      &visible);
+  planned = gst_delta_cnn_plan (self, &visible);
+  if (planned) {
+    gst_delta_cnn_formats_planes (&frame, &visible, &samples);
+    classify (self, buffer, &samples, &visible, &settings);
+  }
+  gst_video_frame_unmap (&frame);
+  return planned ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+static GstStructure *
+gst_delta_cnn_get_stats (GstDeltaCnn * self)
+{
+  GstStructure *s;
+  const Stats *stats = &self->stats;
+
+  GST_OBJECT_LOCK (self);
+  s = gst_structure_new ("deltacnn-stats",
+      "model", G_TYPE_STRING, stats->model,
+      "frames", G_TYPE_UINT64, stats->frames,
+      "full", G_TYPE_UINT64, stats->full,
+      "partial", G_TYPE_UINT64, stats->partial,
+      "reused", G_TYPE_UINT64, stats->reused,
+      "by-codec", G_TYPE_UINT64, stats->by_codec,
+      "by-pixel", G_TYPE_UINT64, stats->by_pixel,
+      "mismatches", G_TYPE_UINT64, stats->unmatched,
+      "source", G_TYPE_STRING, used_name (stats->used),
+      "multiplies", G_TYPE_DOUBLE,
+      stats->macs_dense ? (gdouble) stats->macs / stats->macs_dense : 0.0,
+      "time-tensor", G_TYPE_UINT64, stats->time_tensor,
+      "time-network", G_TYPE_UINT64, stats->time_network,
+      "cache-bytes", G_TYPE_UINT64, stats->cache_bytes,
+      "weight-bytes", G_TYPE_UINT64, stats->weight_bytes,
+      "weight-users", G_TYPE_UINT, self->classifier ?
+      gst_delta_cnn_classifier_get_weight_users (self->classifier) : 0, NULL);
+  GST_OBJECT_UNLOCK (self);
+  return s;
+}
+
+/* Files are taken over in start(); FALSE with a warning while running. */
+static void
+set_file (GstDeltaCnn * self, gchar ** file, const GValue * value,
+    GParamSpec * pspec)
+{
+  const gchar *path = g_value_get_string (value);
+  gboolean running;
+
+  GST_OBJECT_LOCK (self);
+  running = GST_STATE (self) > GST_STATE_READY;
+  if (!running) {
+    g_free (*file);
+    *file = path && *path ? g_strdup (path) : NULL;
+  }
+  GST_OBJECT_UNLOCK (self);
+  if (running)
+    g_warning ("%s: \"%s\" can only be set in the states NULL and READY",
+        GST_OBJECT_NAME (self), pspec->name);
+}
+
+static void
+gst_delta_cnn_set_property (GObject * object, guint id, const GValue * value,
+    GParamSpec * pspec)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (object);
+
+  if (id == PROP_MODEL_FILE) {
+    set_file (self, &self->model_file, value, pspec);
+    return;
+  }
+  if (id == PROP_LABELS_FILE) {
+    set_file (self, &self->labels_file, value, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_MODE:
+      self->settings.mode = g_value_get_enum (value);
+      break;
+    case PROP_TOLERANCE:
+      self->settings.tolerance = g_value_get_double (value);
+      break;
+    case PROP_SOURCE:
+      self->settings.source = g_value_get_enum (value);
+      break;
+    case PROP_TOP_K:
+      self->settings.top_k = g_value_get_uint (value);
+      break;
+    case PROP_THREADS:
+      self->settings.threads = g_value_get_uint (value);
+      break;
+    case PROP_POST_MESSAGES:
+      self->settings.post_messages = g_value_get_boolean (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_delta_cnn_get_property (GObject * object, guint id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (object);
+
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, gst_delta_cnn_get_stats (self));
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_MODEL_FILE:
+      g_value_set_string (value, self->model_file);
+      break;
+    case PROP_LABELS_FILE:
+      g_value_set_string (value, self->labels_file);
+      break;
+    case PROP_MODE:
+      g_value_set_enum (value, self->settings.mode);
+      break;
+    case PROP_TOLERANCE:
+      g_value_set_double (value, self->settings.tolerance);
+      break;
+    case PROP_SOURCE:
+      g_value_set_enum (value, self->settings.source);
+      break;
+    case PROP_TOP_K:
+      g_value_set_uint (value, self->settings.top_k);
+      break;
+    case PROP_THREADS:
+      g_value_set_uint (value, self->settings.threads);
+      break;
+    case PROP_POST_MESSAGES:
+      g_value_set_boolean (value, self->settings.post_messages);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_delta_cnn_finalize (GObject * object)
+{
+  GstDeltaCnn *self = GST_DELTA_CNN (object);
+
+  g_free (self->model_file);
+  g_free (self->labels_file);
+  g_free (self->stats.model);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass * object_class)
+{
+  const GParamFlags fixed = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags live = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+      | GST_PARAM_MUTABLE_PLAYING;
+
+  g_object_class_install_property (object_class, PROP_MODEL_FILE,
+      g_param_spec_string ("model-file", "Model file",
+          "ONNX file of an image classifier; MODEL.modelinfo beside it says how "
+          "its input is made", NULL, fixed));
+  g_object_class_install_property (object_class, PROP_LABELS_FILE,
+      g_param_spec_string ("labels-file", "Labels file",
+          "Text file with a label per line (default: what the .modelinfo says; "
+          "without either, class numbers)", NULL, fixed));
+  g_object_class_install_property (object_class, PROP_MODE,
+      g_param_spec_enum ("mode", "Mode", "How much of the network is computed",
+          GST_TYPE_DELTA_CNN_MODE, DEFAULT_MODE, live));
+  g_object_class_install_property (object_class, PROP_TOLERANCE,
+      g_param_spec_double ("tolerance", "Tolerance",
+          "Differences of a layer's values up to this, relative to their rms, "
+          "are not propagated; 0 is numerically exact", 0.0, G_MAXFLOAT,
+          DEFAULT_TOLERANCE, live));
+  g_object_class_install_property (object_class, PROP_SOURCE,
+      g_param_spec_enum ("source", "Source",
+          "Where the element learns what changed", GST_TYPE_DELTA_CNN_SOURCE,
+          DEFAULT_SOURCE, live));
+  g_object_class_install_property (object_class, PROP_TOP_K,
+      g_param_spec_uint ("top-k", "Top k", "How many classes to report", 1,
+          G_MAXINT, DEFAULT_TOP_K, live));
+  g_object_class_install_property (object_class, PROP_THREADS,
+      g_param_spec_uint ("threads", "Threads",
+          "Threads to compute with (0: all cores)", 0, DCN_PARALLEL_MAX,
+          DEFAULT_THREADS, live));
+  g_object_class_install_property (object_class, PROP_POST_MESSAGES,
+      g_param_spec_boolean ("post-messages", "Post messages",
+          "Post an element message \"deltacnn\" for every frame",
+          DEFAULT_POST_MESSAGES, live));
+  /**
+   * GstDeltaCnn:stats:
+   *
+   * Counts since the element was started: `frames`, of them `full`, `partial`
+   * and `reused`; `by-codec` and `by-pixel`, frames whose changes came from
+   * there; `mismatches`, claims of the codec that did not hold; `source`, what the
+   * last frame used; `multiplies`, share of a dense run's; `time-tensor` and
+   * `time-network`, nanoseconds; `cache-bytes` of this element; `weight-bytes`,
+   * which `weight-users` elements of the process share; `model`.
+   */
+  g_object_class_install_property (object_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics", "Counts since the start",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+static void
+gst_delta_cnn_class_init (GstDeltaCnnClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *transform_class = GST_BASE_TRANSFORM_CLASS (klass);
+
+  object_class->set_property = gst_delta_cnn_set_property;
+  object_class->get_property = gst_delta_cnn_get_property;
+  object_class->finalize = gst_delta_cnn_finalize;
+  install_properties (object_class);
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class,
+      "CNN classifier of what changed", "Filter/Analyzer/Video",
+      "Classifies video frames with an ONNX network, reusing the work of the "
+      "frame before where the codec says that nothing changed",
+      "The deltacnn authors");
+
+  transform_class->start = gst_delta_cnn_start;
+  transform_class->stop = gst_delta_cnn_stop;
+  transform_class->set_caps = gst_delta_cnn_set_caps;
+  transform_class->sink_event = gst_delta_cnn_sink_event;
+  transform_class->propose_allocation = gst_delta_cnn_propose_allocation;
+  transform_class->decide_allocation = gst_delta_cnn_decide_allocation;
+  transform_class->prepare_output_buffer = gst_delta_cnn_prepare_output_buffer;
+  transform_class->transform_ip = gst_delta_cnn_transform_ip;
+
+  gst_type_mark_as_plugin_api (GST_TYPE_DELTA_CNN_MODE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_DELTA_CNN_SOURCE, 0);
+}
+
+static void
+gst_delta_cnn_init (GstDeltaCnn * self)
+{
+  self->settings.mode = DEFAULT_MODE;
+  self->settings.tolerance = DEFAULT_TOLERANCE;
+  self->settings.source = DEFAULT_SOURCE;
+  self->settings.top_k = DEFAULT_TOP_K;
+  self->settings.threads = DEFAULT_THREADS;
+  self->settings.post_messages = DEFAULT_POST_MESSAGES;
+  gst_video_info_init (&self->info);
+  gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
+}

@@ -1,0 +1,15 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include <gst/base/gstbasetransform.h>
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_DELTA_CNN (gst_delta_cnn_get_type ())
+G_DECLARE_FINAL_TYPE (GstDeltaCnn, gst_delta_cnn, GST, DELTA_CNN, GstBaseTransform)
+
+GST_ELEMENT_REGISTER_DECLARE (deltacnn);
+
+G_END_DECLS
