@@ -1,0 +1,85 @@
+# What the scripts of this folder share; sourced, not run.
+#   DCN_BUILD    build folder with the plugin (default: build/ of the checkout, built when it is missing)
+#   DCN_SINK     what shows the video (default: autovideosink; fakesink where there is no display)
+#   DCN_MODEL    ONNX model (default: the shipped one)
+#   DCN_DECODER  MPEG-2 decoder (default: avdec_mpeg2video; mpeg2dec serves as well)
+set -euo pipefail
+
+dcn_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+model=${DCN_MODEL:-$dcn_root/models/activities.onnx}
+clip=$dcn_root/models/clips/activities.ts
+decoder=${DCN_DECODER:-avdec_mpeg2video}
+
+die() {
+  echo "$(basename "$0"): $*" >&2
+  exit 1
+}
+
+# The comment at the head of the script is its manual.
+usage() {
+  sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
+}
+
+# Makes gst-launch-1.0 find the elements; builds them first where nobody said which build to use.
+dcn_setup() {
+  build=${DCN_BUILD:-$dcn_root/build}
+  if [ -z "${DCN_BUILD:-}" ]; then
+    "$dcn_root/pipelines/install-deps.sh" build >&2
+    [ -f "$build/build.ninja" ] || meson setup "$build" "$dcn_root" >&2
+    ninja -C "$build" gst/libgstdeltacnn.so gst/tools/deltacnn-run >"$build/build.log" 2>&1 ||
+      { tail -40 "$build/build.log" >&2; die "the build failed"; }
+  fi
+  [ -f "$build/gst/libgstdeltacnn.so" ] || die "$build has no plugin"
+  export GST_PLUGIN_PATH=$build/gst${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
+  export GST_REGISTRY=${GST_REGISTRY:-$build/registry.bin}
+  # a plugin with a sanitizer in it needs the sanitizer's library loaded first (the tests set this)
+  preload=${DCN_PRELOAD:-}
+}
+
+launch() {
+  if [ -n "$preload" ]; then
+    LD_PRELOAD=$preload GST_REGISTRY_FORK=no exec gst-launch-1.0 -e "$@"
+  fi
+  exec gst-launch-1.0 -e "$@"
+}
+
+# What a file's video is coded in, as a caps name (video/mpeg, video/x-h264, ...); empty when there is none.
+codec_of() {
+  timeout 30 gst-launch-1.0 -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>/dev/null |
+    grep -o 'caps = video/[a-z0-9-]*\(, mpegversion=(int)[0-9]\)\?' | grep -v 'video/\(x-matroska\|quicktime\|mpegts\|x-msvideo\)' |
+    sed 's/caps = //; s/(int)//; s/, mpegversion=/ /' | grep -vE 'video/mpeg$' | tail -n 1 || true
+}
+
+# The decoding part of a pipeline: with the codec's changes where we can read them, else the pixels are compared.
+decode_of() {
+  case $1 in
+    'video/mpeg 1' | 'video/mpeg 2') echo "parsebin ! deltaextract ! $decoder" ;;
+    video/*) echo "decodebin" ;;
+    *) return 1 ;;
+  esac
+}
+
+# Where the video goes.
+sink_of() {
+  if [ -n "${DCN_SINK:-}" ]; then
+    echo "$DCN_SINK"
+  elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
+    echo "autovideosink"
+  else
+    echo "no display: the video goes nowhere (DCN_SINK=... chooses another sink)" >&2
+    echo "fakesink sync=true"
+  fi
+}
+
+# Where camera pictures come from: a device, or with --test N moving test pictures.
+camera_of() {
+  case ${1:-} in
+    --test)
+      echo "videotestsrc pattern=ball is-live=false num-buffers=${2:-100} ! video/x-raw,format=I420,width=320,height=240,framerate=25/1" ;;
+    *)
+      local device=${1:-${DCN_CAMERA:-/dev/video0}}
+      [ -e "$device" ] || die "there is no camera at $device (give a device, set DCN_CAMERA, or use --test)"
+      # decodebin: cameras also give JPEG
+      echo "v4l2src device=$device ! decodebin" ;;
+  esac
+}

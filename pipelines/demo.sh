@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and classifies every frame of a clip, computing only what the video codec says
+# changed.  Prints a line per frame and a summary, and leaves an annotated video and a contact sheet.
+#   pipelines/demo.sh                                  the shipped clip and model
+#   pipelines/demo.sh --clip FILE --model FILE         your own; MODEL.modelinfo beside the model says how frames
+#                                                      are prepared for it (README.md, "Your own model")
+#     [--labels FILE]      class names, one per line
+#     [--tolerance T]      pass over differences up to T times a layer's rms (0, the default: exact)
+#     [--output DIR]       where the results go (default: out/ of the checkout)
+#     [--source SOURCE]    auto, codec or pixel: what tells the changes
+#     [--blocks]           tint the blocks that changed
+#     [--frames N] [--compare N] [--threads N] [--no-video] [--quiet]   see deltacnn-run --help
+. "$(dirname "$0")/common.sh"
+args=("$@") have_clip= have_model= have_output=
+for a in "$@"; do
+  case $a in
+    -h | --help) usage; exit ;;
+    --clip | --clip=* | -c) have_clip=1 ;;
+    --model | --model=* | -m) have_model=1 ;;
+    --output | --output=* | -o) have_output=1 ;;
+  esac
+done
+[ -n "$have_clip" ] || args+=(--clip "$clip")
+[ -n "$have_model" ] || args+=(--model "$model")
+[ -n "$have_output" ] || args+=(--output "$dcn_root/out")
+dcn_setup
+exec "$build/gst/tools/deltacnn-run" "${args[@]}"

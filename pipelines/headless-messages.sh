@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# No display: one line of JSON per frame on standard output, from the element messages of deltacnn.
+#   pipelines/headless-messages.sh [FILE [MODEL]]
+# Each line: time (seconds), type, label, index, confidence, changed, multiplies, reuse.  Variables: see common.sh.
+. "$(dirname "$0")/common.sh"
+case ${1:-} in -h | --help) usage; exit ;; esac
+file=${1:-$clip} model=${2:-$model}
+[ -f "$file" ] || die "there is no file $file"
+[ -f "$model" ] || die "there is no model $model"
+dcn_setup
+codec=$(codec_of "$file")
+decode=$(decode_of "$codec") || die "$file has no video stream"
+# shellcheck disable=SC2086
+(launch -m filesrc location="$file" ! $decode ! deltacnn model-file="$model" top-k=1 post-messages=true ! fakesink sync=false) |
+  LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
