@@ -18,6 +18,9 @@
 /* A group is so many blocks wide and high: single blocks would cost more, as a
  * pixel of the tensor usually covers several blocks. */
 #define CHECK_GROUP 4
+/* So many pictures are remembered as seen: more than lie between a picture and
+ * the ones it refers to. */
+#define SEEN_MAX 64
 
 struct _GstDeltaCnnChanges
 {
@@ -33,7 +36,14 @@ struct _GstDeltaCnnChanges
   DcnFrameHistory *history;     /* copy of its samples; made on first use */
   gboolean history_valid;       /* the copy is of that very frame */
 
+  /* Pictures that came lately, of one epoch. */
+  guint64 epoch;                /* 0: none came yet */
+  guint32 seen[SEEN_MAX];       /* numbers; a ring */
+  guint n_seen;                 /* in all */
+  gboolean suspended;           /* frames were lost: until the next I picture */
+
   gboolean last_by_codec;       /* the last decision came from pictures */
+  gboolean last_repeated;       /* its picture had come before */
   gboolean distrusted;
   guint checked;                /* frames by codec since reset, for sampling */
 };
@@ -88,6 +98,76 @@ gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes)
   changes->last_by_codec = FALSE;
   changes->distrusted = FALSE;
   changes->checked = 0;
+  changes->epoch = 0;
+  changes->n_seen = 0;
+  changes->suspended = FALSE;
+}
+
+static gboolean
+was_seen (GstDeltaCnnChanges * changes, guint32 number)
+{
+  guint i, n = MIN (changes->n_seen, SEEN_MAX);
+
+  for (i = 0; i < n; i++)
+    if (changes->seen[i] == number)
+      return TRUE;
+  return FALSE;
+}
+
+/* A B picture is shown after the picture that it predicts forward from.  Where
+ * that one never came, a reference picture was lost between extractor and decoder,
+ * and the decoder predicts from another one than the picture says (its forward
+ * reference is then the one before, ISO/IEC 13818-2 6.1.1.11).  P pictures need no
+ * such check: whatever the decoder took the lost picture to be, the pictures that
+ * are predicted from it in turn agree with each other about it. */
+static gboolean
+references_came (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
+{
+  guint i, n = gst_delta_picture_get_n_vectors (picture);
+  GstDeltaVector vector;
+
+  if (gst_delta_picture_get_picture_type (picture) != GST_DELTA_PICTURE_TYPE_B)
+    return TRUE;
+  for (i = 0; i < n; i++)
+    if (gst_delta_picture_get_vector (picture, i, &vector)
+        && vector.direction == 0)
+      return was_seen (changes, vector.ref_number);
+  return TRUE;
+}
+
+/* Keeps account of the pictures that come, believed or not. */
+static void
+note_picture (GstDeltaCnnChanges * changes, const GstDeltaCnnInput * input)
+{
+  GstDeltaPicture *picture = input->picture;
+  guint64 epoch;
+
+  changes->last_repeated = FALSE;
+  if (!picture || !gst_delta_picture_is_complete (picture)) {
+    changes->suspended |= input->discont && changes->epoch;
+    return;
+  }
+  epoch = gst_delta_picture_get_epoch (picture);
+  if (epoch != changes->epoch) {
+    changes->epoch = epoch;
+    changes->n_seen = 0;
+    changes->suspended = FALSE;
+  } else if (input->discont) {
+    /* The extractor did not see this gap, or there would be a new epoch. */
+    changes->suspended = TRUE;
+  }
+  if (gst_delta_picture_get_picture_type (picture) == GST_DELTA_PICTURE_TYPE_I)
+    changes->suspended = FALSE;
+  changes->last_repeated = was_seen (changes,
+      gst_delta_picture_get_number (picture));
+}
+
+static void
+note_seen (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
+{
+  if (picture && gst_delta_picture_is_complete (picture))
+    changes->seen[changes->n_seen++ % SEEN_MAX] =
+        gst_delta_picture_get_number (picture);
 }
 
 /* Why the codec's word on this frame cannot be used, or NULL. */
@@ -113,6 +193,10 @@ not_usable (GstDeltaCnnChanges * changes, GstDeltaCnnSource source,
     return "the picture lacks its second field";
   if (!gst_delta_picture_is_known (input->picture))
     return "the picture was not understood";
+  if (changes->suspended)
+    return "frames were lost since the last I picture";
+  if (!references_came (changes, input->picture))
+    return "a picture that this one refers to did not come";
   gst_delta_picture_get_crop (input->picture, &x, &y, &width, &height);
   gst_delta_picture_get_coded_size (input->picture, &coded_width,
       &coded_height);
@@ -213,9 +297,14 @@ gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
     GstDeltaCnnSource source, gboolean everything,
     const GstDeltaCnnInput * input, GstDeltaCnnDecision * decision)
 {
-  const gchar *reason = not_usable (changes, source, input);
   GstDeltaCnnUsed used = GST_DELTA_CNN_USED_NONE;
+  gboolean usable;
+  const gchar *reason;
   guint n = 0;
+
+  note_picture (changes, input);
+  reason = not_usable (changes, source, input);
+  usable = reason == NULL;
 
   if (everything) {
     /* The copy, if any, is of the frame before. */
@@ -242,8 +331,8 @@ gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
 
   /* From here on the caches stand for this frame.  It can be a reference for the
    * next one only where its picture could be believed. */
-  set_picture (changes, not_usable (changes, source, input) ? NULL
-      : input->picture);
+  set_picture (changes, usable ? input->picture : NULL);
+  note_seen (changes, input->picture);
   changes->last_by_codec = used == GST_DELTA_CNN_USED_CODEC;
 
   decision->used = used;
@@ -262,19 +351,19 @@ const guint8 *
 gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
 {
   guint phase, bx, by;
-  gboolean any = FALSE;
+  gboolean whole, any = FALSE;
 
   if (!changes->last_by_codec)
     return NULL;
   phase = changes->checked++;
+  whole = phase < CHECKED_WHOLE || changes->last_repeated;
   for (by = 0; by < changes->rows; by++) {
     for (bx = 0; bx < changes->cols; bx++) {
       gsize i = (gsize) by * changes->cols + bx;
       /* 13 and 7 are odd, so that a row as well as a column of groups meets all
        * of the 32 phases, and neighbours are far apart in time. */
       guint group = bx / CHECK_GROUP * 13 + by / CHECK_GROUP * 7;
-      gboolean now = phase < CHECKED_WHOLE
-          || (group + phase) % CHECK_PERIOD == 0;
+      gboolean now = whole || (group + phase) % CHECK_PERIOD == 0;
 
       changes->sample[i] = now && !changes->blocks[i];
       any |= changes->sample[i];

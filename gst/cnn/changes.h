@@ -42,6 +42,7 @@ typedef struct
   const DcnFrame *samples;
   GstDeltaPicture *picture;     /* of the coding meta, or NULL */
   gboolean corrupted;           /* GST_BUFFER_FLAG_CORRUPTED */
+  gboolean discont;             /* GST_BUFFER_FLAG_DISCONT */
   gboolean cropped;             /* a GstVideoCropMeta: positions are not the codec's */
   gboolean untouched;           /* nothing between decoder and here changes samples */
 } GstDeltaCnnInput;
@@ -76,8 +77,9 @@ void gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
 
 /* A map [rows * cols] of blocks of the last decision to look at again: 1 in a
  * sample of those that the codec claimed to be unchanged, else 0.  The first
- * frames after a reset are sampled whole, later ones to 1/32, other blocks on
- * each frame, all of them in 32 frames.  NULL when there is nothing to check. */
+ * frames after a reset and pictures that come a second time are sampled whole,
+ * others to 1/32, other blocks on each frame, all of them in 32 frames.  NULL when
+ * there is nothing to check. */
 const guint8 *gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes);
 
 /* A claim did not hold: the frames are not what the decoder put out, or the

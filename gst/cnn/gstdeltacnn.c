@@ -33,6 +33,7 @@
  */
 
 #include "gstdeltacnn.h"
+#include <string.h>
 #include <gst/video/video.h>
 #include "changes.h"
 #include "classify.h"
@@ -430,6 +431,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   input.samples = samples;
   input.picture = coding ? coding->picture : NULL;
   input.corrupted = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
+  input.discont = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   input.cropped = gst_buffer_get_video_crop_meta (buffer) != NULL;
   if (coding && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
     input.untouched =
