@@ -1,148 +1,77 @@
 /* deltacnn: matrix kernels in AVX2 with FMA.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tiles of 6 pixels x 16 output channels: 12 of the 16 registers are sums, two hold weights, one a
- * broadcast input. Every sum runs over taps, then channels, in ascending order, whatever the tile:
- * a pixel's result does not depend on its neighbours. */
+ * Tiles of 6 pixels x 16 channels: 12 of the 16 registers are sums, two hold weights, one a
+ * broadcast input. */
 #include "kernels/avx2.h"
 #include "kernels/avx2-tail.h"
 #include "kernels/unroll.h"
 
-#define MR 6
-#define DR 6
-#define NR 16
+#define MR    6
+#define DR    6
+#define NR    16
+#define LANES 8
+typedef __m256 Vector;
+typedef __m256i Mask;
 
-/* One input channel of mr pixels times nv vectors of 8 output channels. */
-DCN_TEMPLATE void
-step(const int mr, const int nv, __m256 (*c)[2], const float **p, const float *w, ptrdiff_t k)
+#define load_aligned _mm256_load_ps
+#define load         _mm256_loadu_ps
+#define zero         _mm256_setzero_ps
+#define broadcast(p) _mm256_broadcast_ss(p)
+#define first        dcn_first_lanes
+#define PREFETCH(p)  _mm_prefetch((const char *)(p), _MM_HINT_T0)
+
+/* As assembly, because compilers given the intrinsic rename sums between registers in the inner
+ * loop and copy them back there. */
+#define FMA(c, x, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(x), "x"(b))
+
+static inline Vector
+load_first(const float *p, Mask m)
 {
-  __m256 b[2];
-  DCN_UNROLL
-  for (int j = 0; j < nv; j++)
-    b[j] = _mm256_load_ps(w + 8 * j);
-  DCN_UNROLL
-  for (int i = 0; i < mr; i++) {
-    __m256 x = _mm256_broadcast_ss(p[i] + k);
-    DCN_UNROLL
-    for (int j = 0; j < nv; j++)
-      c[i][j] = _mm256_fmadd_ps(x, b[j], c[i][j]);
-  }
+  return _mm256_maskload_ps(p, m);
 }
 
-/* mr pixels x nv vectors of 8 output channels. */
-DCN_TEMPLATE void
-igemm(const int mr, const int nv, const float *const *a, int taps, int channels, const float *w,
-      const float *init, float *out, size_t ldo, int pixels, int columns)
+static inline void
+store_first(float *p, Mask m, Vector v)
 {
-  __m256 c[MR][2];
-  DCN_UNROLL
-  for (int j = 0; j < nv; j++) {
-    __m256 start = init ? _mm256_loadu_ps(init + 8 * j) : _mm256_setzero_ps();
-    DCN_UNROLL
-    for (int i = 0; i < mr; i++)
-      c[i][j] = start;
-  }
-
-  for (int t = 0; t < taps; t++, a += MR) {
-    const float *p[MR];
-    DCN_UNROLL
-    for (int i = 0; i < mr; i++)
-      p[i] = a[i] + channels;
-    for (ptrdiff_t k = -(ptrdiff_t)channels; k < 0; k++, w += NR)
-      step(mr, nv, c, p, w, k);
-  }
-
-  __m256i m[2] = {dcn_first_lanes(columns), dcn_first_lanes(columns - 8)};
-  DCN_UNROLL
-  for (int i = 0; i < mr; i++) {
-    if (i < pixels) {
-      DCN_UNROLL
-      for (int j = 0; j < nv; j++)
-        _mm256_maskstore_ps(out + 8 * j, m[j], c[i][j]);
-      out += ldo;
-    }
-  }
+  _mm256_maskstore_ps(p, m, v);
 }
 
-/* A tail tile costs what its pixels need, and a block of at most 8 channels half of a full one. */
-#define IGEMM(mr)                                                                                  \
-  (columns > 8 ? igemm(mr, 2, a, taps, channels, w, init, out, ldo, pixels, columns)               \
-               : igemm(mr, 1, a, taps, channels, w, init, out, ldo, pixels, columns))
+#include "kernels/gemm-template.h"
 
-void
-dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
-                         const float *init, float *out, size_t ldo, int pixels, int columns)
+// clang-format off
+DEFINE_IGEMM(6, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
+DEFINE_IGEMM(6, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
+DEFINE_DGEMM(6, 2) DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
+DEFINE_DGEMM(6, 1) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+    // clang-format on
+
+    void dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
+                                  const float *init, float *out, size_t ldo, int pixels,
+                                  int columns)
 {
   if (pixels > 4)
-    IGEMM(6);
+    RUN_IGEMM(6);
   else if (pixels > 2)
-    IGEMM(4);
+    RUN_IGEMM(4);
   else if (pixels > 1)
-    IGEMM(2);
+    RUN_IGEMM(2);
   else if (pixels == 1)
-    IGEMM(1);
+    RUN_IGEMM(1);
 }
-
-/* dr pixels x nv vectors of 8 output channels. */
-DCN_TEMPLATE void
-dgemm(const int dr, const int nv, const float *const *d, const uint64_t *mask, int taps, int words,
-      int channels, const float *w, float *const *out, int pixels, int columns)
-{
-  __m256 c[DR][2];
-  __m256i m[2] = {dcn_first_lanes(columns), dcn_first_lanes(columns - 8)};
-  DCN_UNROLL
-  for (int i = 0; i < dr; i++) {
-    DCN_UNROLL
-    for (int j = 0; j < nv; j++)
-      c[i][j] = i < pixels ? _mm256_maskload_ps(out[i] + 8 * j, m[j]) : _mm256_setzero_ps();
-  }
-
-  for (int t = 0; t < taps; t++, d += DR, mask += words, w += (size_t)channels * NR) {
-    const float *p[DR];
-    DCN_UNROLL
-    for (int i = 0; i < dr; i++)
-      p[i] = d[i];
-    for (int j = 0; j < words; j++) {
-      uint64_t bits = mask[j];
-      ptrdiff_t k = (ptrdiff_t)j * 64;
-      if (bits == ~(uint64_t)0) { /* everything changed: no search for the next channel */
-        for (ptrdiff_t end = k + 64; k < end; k++)
-          step(dr, nv, c, p, w + k * NR, k);
-        continue;
-      }
-      for (; bits; bits &= bits - 1) {
-        ptrdiff_t n = k + __builtin_ctzll(bits);
-        step(dr, nv, c, p, w + n * NR, n);
-      }
-    }
-  }
-
-  DCN_UNROLL
-  for (int i = 0; i < dr; i++) {
-    if (i < pixels) {
-      DCN_UNROLL
-      for (int j = 0; j < nv; j++)
-        _mm256_maskstore_ps(out[i] + 8 * j, m[j], c[i][j]);
-    }
-  }
-}
-
-#define DGEMM(dr)                                                                                  \
-  (columns > 8 ? dgemm(dr, 2, d, mask, taps, words, channels, w, out, pixels, columns)             \
-               : dgemm(dr, 1, d, mask, taps, words, channels, w, out, pixels, columns))
 
 void
 dcn_f32_dgemm_6x16__avx2(const float *const *d, const uint64_t *mask, int taps, int words,
                          int channels, const float *w, float *const *out, int pixels, int columns)
 {
   if (pixels > 4)
-    DGEMM(6);
+    RUN_DGEMM(6);
   else if (pixels > 2)
-    DGEMM(4);
+    RUN_DGEMM(4);
   else if (pixels > 1)
-    DGEMM(2);
+    RUN_DGEMM(2);
   else if (pixels == 1)
-    DGEMM(1);
+    RUN_DGEMM(1);
 }
 
 /* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */

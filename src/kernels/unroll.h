@@ -13,5 +13,3 @@
 /* A template: compiled anew for the constants of each call. */
 #define DCN_TEMPLATE static inline __attribute__((always_inline))
 
-/* A body that runs while the test holds, told that it does so often. */
-#define DCN_UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,0 +1,147 @@
+/* deltacnn: the two matrix kernels, for any instruction set with vectors and FMA.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A tile of pixels x 2 vectors of output channels stays in registers.  Per input channel: two loads
+ * of weights, and per pixel one broadcast and two FMAs.  The broadcast goes to a register: folded
+ * into the FMAs it would be loaded twice, and the load ports would be busier than the FMA ports.
+ * Every sum runs over taps, then channels, in ascending order, whatever the tile: a pixel's result
+ * depends neither on its neighbours nor on its place.
+ *
+ * The including file defines
+ *   Vector, Mask, LANES           and NR, which is 2 * LANES
+ *   MR, DR                        tile heights in pixels of igemm and dgemm: strides of their
+ * pointer lists load_aligned(p), load(p), zero(), broadcast(p) first(n)                      a Mask
+ * of the first n lanes; n may lie outside of 0..LANES load_first(p, mask), store_first(p, mask, v)
+ * which touch no other lanes; the others load as 0 FMA(c, x, b)                  c += x * b in
+ * place PREFETCH(p) and then has DEFINE_IGEMM(pixels, vectors) and DEFINE_DGEMM(pixels, vectors),
+ * which define functions igemm_PIXELS_VECTORS and dgemm_PIXELS_VECTORS: tiles of fewer pixels or of
+ * one vector cost less. */
+#pragma once
+#include "kernels/kernel-list.h"
+
+/* The tile is in named variables: those stay in registers with any compiler, an array does not.
+ * EACHn(M): M(0) to M(n - 1). */
+#define EACH1(M)  M(0)
+#define EACH2(M)  EACH1(M) M(1)
+#define EACH3(M)  EACH2(M) M(2)
+#define EACH4(M)  EACH3(M) M(3)
+#define EACH6(M)  EACH4(M) M(4) M(5)
+#define EACH8(M)  EACH6(M) M(6) M(7)
+#define EACH12(M) EACH8(M) M(8) M(9) M(10) M(11)
+
+#define POINTER(i) const float *p##i;
+#define AIM_A(i)   p##i = a[i];
+#define AIM_D(i)   p##i = d[i];
+#define START_2(i) Vector c##i##_0 = start0, c##i##_1 = start1;
+#define START_1(i) Vector c##i##_0 = start0;
+#define FETCH_2(i)                                                                                 \
+  Vector c##i##_0 = i < pixels ? load_first(out[i], m0) : zero();                                  \
+  Vector c##i##_1 = i < pixels ? load_first(out[i] + LANES, m1) : zero();
+#define FETCH_1(i) Vector c##i##_0 = i < pixels ? load_first(out[i], m0) : zero();
+
+#define STEP_2(i)                                                                                  \
+  {                                                                                                \
+    Vector x = broadcast(p##i + k);                                                                \
+    FMA(c##i##_0, x, b0);                                                                          \
+    FMA(c##i##_1, x, b1);                                                                          \
+  }
+#define STEP_1(i)                                                                                  \
+  {                                                                                                \
+    Vector x = broadcast(p##i + k);                                                                \
+    FMA(c##i##_0, x, b0);                                                                          \
+  }
+
+#define STORE_2(i, p)                                                                              \
+  if (i < pixels) {                                                                                \
+    store_first(p, m0, c##i##_0);                                                                  \
+    store_first((p) + LANES, m1, c##i##_1);                                                        \
+  }
+#define STORE_1(i, p)                                                                              \
+  if (i < pixels)                                                                                  \
+    store_first(p, m0, c##i##_0);
+#define STORE_ROW_2(i)     STORE_2(i, out + i * ldo)
+#define STORE_ROW_1(i)     STORE_1(i, out + i * ldo)
+#define STORE_POINTER_2(i) STORE_2(i, out[i])
+#define STORE_POINTER_1(i) STORE_1(i, out[i])
+
+/* Input channel k of all pixels; wk: its row of weights. */
+#define CHANNEL(pixels, vectors, wk)                                                               \
+  {                                                                                                \
+    Vector b0 = load_aligned(wk);                                                                  \
+    Vector b1 = vectors > 1 ? load_aligned(wk + LANES) : b0;                                       \
+    (void)b1;                                                                                      \
+    EACH##pixels(STEP_##vectors)                                                                   \
+  }
+
+/* Far enough ahead for weights that come from the third-level cache, as those of large layers do.
+ */
+#define PREFETCH_ROWS 24
+#define NEXT_CHANNEL(pixels, vectors)                                                              \
+  {                                                                                                \
+    PREFETCH(w + PREFETCH_ROWS * NR);                                                              \
+    if (vectors > 1)                                                                               \
+      PREFETCH(w + PREFETCH_ROWS * NR + LANES);                                                    \
+    CHANNEL(pixels, vectors, w)                                                                    \
+    w += NR;                                                                                       \
+    k++;                                                                                           \
+  }
+
+#define DEFINE_IGEMM(mr, nv)                                                                       \
+  static void igemm_##mr##_##nv(const float *const *a, int taps, int channels, const float *w,     \
+                                const float *init, float *out, size_t ldo, int pixels,             \
+                                int columns)                                                       \
+  {                                                                                                \
+    Vector start0 = init ? load(init) : zero();                                                    \
+    Vector start1 = init && nv > 1 ? load(init + LANES) : zero();                                  \
+    EACH##mr(START_##nv) EACH##mr(POINTER) for (int t = 0; t < taps; t++, a += MR)                 \
+    {                                                                                              \
+      ptrdiff_t k = 0;                                                                             \
+      EACH##mr(AIM_A) while (k < channels - 3)                                                     \
+      {                                                                                            \
+        NEXT_CHANNEL(mr, nv)                                                                       \
+        NEXT_CHANNEL(mr, nv)                                                                       \
+        NEXT_CHANNEL(mr, nv)                                                                       \
+        NEXT_CHANNEL(mr, nv)                                                                       \
+      }                                                                                            \
+      while (k < channels)                                                                         \
+        NEXT_CHANNEL(mr, nv)                                                                       \
+    }                                                                                              \
+    Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
+    (void)start1, (void)m1;                                                                        \
+    EACH##mr(STORE_ROW_##nv)                                                                       \
+  }
+
+#define DEFINE_DGEMM(dr, nv)                                                                       \
+  static void dgemm_##dr##_##nv(const float *const *d, const uint64_t *mask, int taps, int words,  \
+                                int channels, const float *w, float *const *out, int pixels,       \
+                                int columns)                                                       \
+  {                                                                                                \
+    Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
+    (void)m1;                                                                                      \
+    EACH##dr(FETCH_##nv)                                                                           \
+        EACH##dr(POINTER) for (int t = 0; t < taps; t++, d += DR, w += (size_t)channels * NR)      \
+    {                                                                                              \
+      EACH##dr(AIM_D) for (ptrdiff_t base = 0; base < words * (ptrdiff_t)64; base += 64)           \
+      {                                                                                            \
+        uint64_t bits = *mask++;                                                                   \
+        if (bits == ~(uint64_t)0) { /* all changed: no search for the next one */                  \
+          for (ptrdiff_t k = base; k < base + 64; k++)                                             \
+            CHANNEL(dr, nv, (w + k * NR))                                                          \
+        } else {                                                                                   \
+          for (; bits; bits &= bits - 1) {                                                         \
+            ptrdiff_t k = base + __builtin_ctzll(bits);                                            \
+            CHANNEL(dr, nv, (w + k * NR))                                                          \
+          }                                                                                        \
+        }                                                                                          \
+      }                                                                                            \
+    }                                                                                              \
+    EACH##dr(STORE_POINTER_##nv)                                                                   \
+  }
+
+/* Calls the tile of `height` pixels for the columns at hand. */
+#define RUN_IGEMM(height)                                                                          \
+  (columns > LANES ? igemm_##height##_2(a, taps, channels, w, init, out, ldo, pixels, columns)     \
+                   : igemm_##height##_1(a, taps, channels, w, init, out, ldo, pixels, columns))
+#define RUN_DGEMM(height)                                                                          \
+  (columns > LANES ? dgemm_##height##_2(d, mask, taps, words, channels, w, out, pixels, columns)   \
+                   : dgemm_##height##_1(d, mask, taps, words, channels, w, out, pixels, columns))

@@ -1,0 +1,168 @@
+/* deltacnn benchmark: kernels along a pixel's channels, from the caches.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A call of these is one pixel, so short lengths matter: some channel counts of real networks, over
+ * enough pixels to fill the second-level cache as a layer does. */
+#include "bench.h"
+#include "util/memory.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLOATS 65536 /* of each buffer: 256 KB */
+#define TAPS   9
+
+typedef struct {
+  const DcnKernels *k;
+  int n;
+  float tolerance;
+  float *a, *b, *y, *z;
+  uint64_t mask[64];
+} Vector;
+
+static const int lengths[] = {16, 64, 100, 256};
+
+/* The input pixels of a window of nine starting at p, in a row. */
+static void
+window(const Vector *v, int p, const float **taps)
+{
+  for (int t = 0; t < TAPS; t++)
+    taps[t] = v->a + (p + t * v->n) % (FLOATS - v->n);
+}
+
+static void
+run_depthwise(void *context)
+{
+  Vector *v = context;
+  const float *taps[TAPS];
+  for (int p = 0; p + v->n <= FLOATS; p += v->n) {
+    window(v, p, taps);
+    v->k->depthwise(taps, TAPS, v->b, v->n, v->z, v->y + p, v->n);
+  }
+}
+
+static void
+run_max_pool(void *context)
+{
+  Vector *v = context;
+  const float *taps[TAPS];
+  for (int p = 0; p + v->n <= FLOATS; p += v->n) {
+    window(v, p, taps);
+    v->k->max_pool(taps, TAPS, v->y + p, v->n);
+  }
+}
+
+static void
+run_sum_pool(void *context)
+{
+  Vector *v = context;
+  const float *taps[TAPS];
+  for (int p = 0; p + v->n <= FLOATS; p += v->n) {
+    window(v, p, taps);
+    v->k->sum_pool(taps, TAPS, 1.f / TAPS, v->y + p, v->n);
+  }
+}
+
+static void
+run_bias_clamp(void *context)
+{
+  Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->bias_clamp(v->a + p, v->b, 0, INFINITY, v->y + p, v->n);
+}
+
+static void
+run_add(void *context)
+{
+  Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->add(v->a + p, v->b + p, v->y + p, v->n);
+}
+
+static void
+run_mul(void *context)
+{
+  Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->mul(v->a + p, v->b + p, v->y + p, v->n);
+}
+
+/* a and b are propagated in turn, so that with a tolerance of 0 every value changes each time. */
+static void
+run_diff(void *context)
+{
+  Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->diff(v->a + p, v->z + p, v->y + p, v->mask, v->n, v->tolerance);
+  float *a = v->a;
+  v->a = v->b;
+  v->b = a;
+}
+
+static void
+bench_vector(Bench *bench, const char *kernel, BenchFunc run, float tolerance, const char *note)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+    Vector v = {.k = bench->k, .n = lengths[i], .tolerance = tolerance};
+    v.a = bench_floats(FLOATS);
+    v.b = bench_floats(FLOATS);
+    v.y = bench_floats(FLOATS);
+    v.z = bench_floats(FLOATS);
+    for (int j = 0; j < FLOATS; j++)
+      v.b[j] += 0.5f;
+    double seconds;
+    bench_median(bench, 1, &run, &v, &seconds);
+    char shape[48];
+    snprintf(shape, sizeof shape, "%d channels%s", v.n, note);
+    int pixels = FLOATS / v.n;
+    BENCH_REPORT(bench, kernel, shape, {"ns_per_pixel", seconds / pixels * 1e9},
+                 {"gvalues_per_s", (double)pixels * v.n / seconds / 1e9});
+    dcn_aligned_free(v.a);
+    dcn_aligned_free(v.b);
+    dcn_aligned_free(v.y);
+    dcn_aligned_free(v.z);
+  }
+}
+
+void
+bench_depthwise(Bench *bench)
+{
+  bench_vector(bench, "depthwise", run_depthwise, 0, " 3x3");
+}
+
+void
+bench_max_pool(Bench *bench)
+{
+  bench_vector(bench, "max_pool", run_max_pool, 0, " 3x3");
+}
+
+void
+bench_sum_pool(Bench *bench)
+{
+  bench_vector(bench, "sum_pool", run_sum_pool, 0, " 3x3");
+}
+
+void
+bench_bias_clamp(Bench *bench)
+{
+  bench_vector(bench, "bias_clamp", run_bias_clamp, 0, "");
+}
+
+void
+bench_add(Bench *bench)
+{
+  bench_vector(bench, "add", run_add, 0, "");
+}
+
+void
+bench_mul(Bench *bench)
+{
+  bench_vector(bench, "mul", run_mul, 0, "");
+}
+
+void
+bench_diff(Bench *bench)
+{
+  bench_vector(bench, "diff", run_diff, 0, " all");
+  bench_vector(bench, "diff", run_diff, INFINITY, " none");
+}
