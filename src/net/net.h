@@ -1,13 +1,14 @@
 /* deltacnn: a network with packed weights, and the state of one stream that runs it.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One idea: a dense pass is a delta pass in which everything changed.  A value (an edge of the graph) keeps
- * what was last propagated along it (ref).  A frame's work is: for every value in execution order, compute the
- * outputs that changed inputs can reach, test each against ref with the value's tolerance, and propagate what
- * differs by more.  The loop is closed: what was propagated becomes the reference, so errors do not accumulate.
+ * One idea: a dense pass is a delta pass in which everything changed.  A value (an edge of the
+ * graph) keeps what was last propagated along it (ref).  A frame's work is: for every value in
+ * execution order, compute the outputs that changed inputs can reach, test each against ref with
+ * the value's tolerance, and propagate what differs by more.  The loop is closed: what was
+ * propagated becomes the reference, so errors do not accumulate.
  *
- * DcnNet is immutable, reference counted and shared between streams; DcnState belongs to one stream and is
- * not thread-safe.  No allocation per frame. */
+ * DcnNet is immutable, reference counted and shared between streams; DcnState belongs to one stream
+ * and is not thread-safe.  No allocation per frame. */
 #pragma once
 #include "kernels/kernels.h"
 #include "model/program.h"
@@ -19,13 +20,18 @@ typedef struct _DcnState DcnState;
 /* Packs a program's weights for this CPU.  Takes the program over (also on error). */
 DcnNet *dcn_net_new(DcnProgram *program, GError **error);
 
-/* Loads an ONNX file, or hands out the one that is already loaded: one copy of the weights per process and
- * file (compared by canonical path, size, modification time and inode).  Thread-safe. */
+/* The same with another table of kernels (tests; benchmarks). */
+DcnNet *dcn_net_new_with_kernels(DcnProgram *program, const DcnKernels *kernels, GError **error);
+
+/* Loads an ONNX file, or hands out the one that is already loaded: one copy of the weights per
+ * process and file (compared by canonical path, size, modification time and inode).  Thread-safe.
+ */
 DcnNet *dcn_net_load(const char *path, GError **error);
 DcnNet *dcn_net_ref(DcnNet *net);
 void dcn_net_unref(DcnNet *net); /* NULL is fine */
 
-const DcnProgram *dcn_net_program(const DcnNet *net); /* shapes, names; weights may have been freed after packing */
+const DcnProgram *
+dcn_net_program(const DcnNet *net); /* shapes, names; weights may have been freed after packing */
 size_t dcn_net_weight_bytes(const DcnNet *net);
 uint64_t dcn_net_macs(const DcnNet *net); /* multiplies of a dense frame */
 
@@ -42,15 +48,21 @@ size_t dcn_state_cache_bytes(const DcnState *state);
 void dcn_state_set_tolerance(DcnState *state, double tolerance);
 gboolean dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double tolerance);
 
-/* The input tensor: [n][h][w][pitch] floats, pitch = dcn_channel_pitch(c), which the caller updates in place. */
+/* The input tensor: [n][h][w][pitch] floats, pitch = dcn_channel_pitch(c), which the caller updates
+ * in place. */
 float *dcn_state_input(DcnState *state);
 
+/* Multiplies count as the model states them: taps that fall on padding count, lanes and tile rows
+ * that only fill up a register do not.  A delta tile counts the channels it multiplied, times its
+ * pixels, so also the zeros of pixels that did not change a channel their neighbour did.  A full
+ * run counts as macs_dense, although fully connected layers skip zero inputs in it. */
 typedef struct {
-  uint64_t macs;        /* multiplies done in this run */
-  uint64_t macs_dense;  /* of a dense run */
-  uint64_t values_changed, values; /* (pixel, channel) values propagated, and in all, over all values */
-  gboolean full;        /* everything was recomputed */
-  gboolean reused;      /* nothing differed: the last outputs stand */
+  uint64_t macs;       /* multiplies done in this run */
+  uint64_t macs_dense; /* of a dense run */
+  uint64_t values_changed,
+      values;      /* (pixel, channel) values propagated, and in all, over all values */
+  gboolean full;   /* everything was recomputed */
+  gboolean reused; /* nothing differed: the last outputs stand */
 } DcnRunInfo;
 
 /* Runs one frame.
@@ -58,12 +70,23 @@ typedef struct {
  * mode     DENSE recomputes everything from the input and leaves valid caches behind
  * threads  as in dcn_parallel_for
  * info     may be NULL */
-void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads, DcnRunInfo *info);
+void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads,
+                   DcnRunInfo *info);
 
-/* Copies output number `output` in logical (ONNX row-major) order; out holds as many floats as the value has
- * elements. */
+/* What one op (by index in the program) did in the last run; for profiles. */
+typedef struct {
+  uint64_t ns, macs;
+  int pixels; /* output pixels recomputed */
+  uint64_t blocks_igemm,
+      blocks_dgemm; /* convolutions: pixel blocks done from values, from differences */
+} DcnOpStat;
+const DcnOpStat *
+dcn_state_op_stats(const DcnState *state); /* [n_ops of the program], owned by the state */
+
+/* Copies output number `output` in logical (ONNX row-major) order; out holds as many floats as the
+ * value has elements. */
 void dcn_state_output(const DcnState *state, int output, float *out);
 
-/* A value after the last run in logical order, by index in the program (tests, golden activations).  FALSE where
- * the value was fused away or is not kept. */
+/* A value after the last run in logical order, by index in the program (tests, golden activations).
+ * FALSE where the value was fused away or is not kept. */
 gboolean dcn_state_value(const DcnState *state, int value, float *out);

@@ -1,0 +1,77 @@
+/* deltacnn: activations.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include <math.h>
+#include <string.h>
+
+gboolean
+dcn_act_is_none(const DcnAct *act)
+{
+  return act->kind == DCN_ACT_NONE;
+}
+
+gboolean
+dcn_act_keeps_zero(const DcnAct *act)
+{
+  switch (act->kind) {
+  case DCN_ACT_SIGMOID:
+  case DCN_ACT_HARD_SIGMOID:
+    return FALSE;
+  case DCN_ACT_CLIP:
+    return act->alpha <= 0 && act->beta >= 0;
+  default:
+    return TRUE;
+  }
+}
+
+/* Written so that NaN passes through. */
+static inline float
+clamp01(float v)
+{
+  v = v < 0 ? 0 : v;
+  return v > 1 ? 1 : v;
+}
+
+/* y = act(x) for the n channels of one pixel (or, but for PRELU, any run of values); x == y is
+ * fine. */
+void
+dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float *y, int n)
+{
+  float a = act->alpha, b = act->beta;
+  switch (act->kind) {
+  case DCN_ACT_NONE:
+    if (x != y)
+      memcpy(y, x, sizeof(float) * (size_t)n);
+    break;
+  case DCN_ACT_RELU:
+    kernels->bias_clamp(x, NULL, 0, INFINITY, y, n);
+    break;
+  case DCN_ACT_CLIP:
+    kernels->bias_clamp(x, NULL, a, b, y, n);
+    break;
+  case DCN_ACT_LEAKY_RELU:
+    for (int i = 0; i < n; i++)
+      y[i] = x[i] < 0 ? a * x[i] : x[i];
+    break;
+  case DCN_ACT_PRELU:
+    for (int i = 0; i < n; i++)
+      y[i] = x[i] < 0 ? act->slope[i] * x[i] : x[i];
+    break;
+  case DCN_ACT_SIGMOID:
+    for (int i = 0; i < n; i++)
+      y[i] = 1.0f / (1.0f + expf(-x[i]));
+    break;
+  case DCN_ACT_TANH:
+    for (int i = 0; i < n; i++)
+      y[i] = tanhf(x[i]);
+    break;
+  case DCN_ACT_HARD_SIGMOID:
+    for (int i = 0; i < n; i++)
+      y[i] = clamp01(a * x[i] + b);
+    break;
+  case DCN_ACT_HARD_SWISH:
+    for (int i = 0; i < n; i++)
+      y[i] = x[i] * clamp01(x[i] * (1.0f / 6.0f) + 0.5f);
+    break;
+  }
+}

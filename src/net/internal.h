@@ -1,0 +1,234 @@
+/* deltacnn: what the files of net/ share.  Not for others.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A value's pixels are numbered (image * h + y) * w + x.  `ref` holds [pixels][pitch] floats, of
+ * which channels c..pitch-1 are zero for ever.  In a partial run, after the value's op has run:
+ *   changed[p]   1 where any channel of pixel p was propagated
+ *   mask[p]      [words] one bit per channel that was propagated; all zero where changed[p] is 0
+ *   delta[p]     [pitch] new minus old, 0 in channels not propagated; meaningless where changed[p]
+ * is 0 In a full run none of the three is written: everything counts as changed. */
+#pragma once
+#include "net/net.h"
+
+typedef struct _DcnNetOp DcnNetOp;
+typedef struct _DcnWorker DcnWorker;
+typedef struct _DcnJob DcnJob;
+
+/* A value's fixed part. */
+typedef struct {
+  int n, h, w, c;
+  int pixels; /* n * h * w */
+  int pitch;  /* floats per pixel of ref and delta: c where c <= 4 (so that rows have no holes and
+               * the first  convolution can read them as one run), else a multiple of 16 */
+  int words;  /* mask words per pixel */
+  size_t floats;     /* pixels * pitch */
+  gboolean produced; /* the input, or written by an op */
+  gboolean output;   /* of the network: tolerance always 0 */
+  gboolean moved; /* only data movement made it: what changes here was already tested; tolerance 0
+                     by default */
+  gboolean wants_delta; /* an op reads deltas of it */
+  int last_delta_use;   /* last such op */
+  size_t delta_offset;  /* in the delta arena, floats */
+} DcnNetValue;
+
+/* A window sliding over an image: where each output row and column reads. */
+typedef struct {
+  int kh, kw;
+  int in_h, in_w, out_h, out_w;
+  int *iy; /* [out_h * kh] input row or -1 outside, owned */
+  int *ix; /* [out_w * kw] input column or -1 outside, owned */
+} DcnWindow;
+
+/* What a worker needs at most, summed up over all ops by their prepare(). */
+typedef struct {
+  size_t pointers; /* const float * entries */
+  size_t masks;    /* uint64_t entries */
+  size_t floats;   /* scratch floats of the op's own use */
+  size_t channels; /* widest pixel of any value, rounded up */
+  size_t taps;     /* widest zero page, floats */
+  size_t list;     /* most pixels of a value */
+  size_t inputs;   /* most inputs of a fully connected layer */
+} DcnNeeds;
+
+/* One kind of operator. */
+typedef struct {
+  const char *name;
+  /* Packs weights into op->plan, takes or frees the program's arrays, raises needs. */
+  gboolean (*prepare)(DcnNet *net, DcnNetOp *op, GError **error);
+  /* Computes what changed inputs reach (all in a full run) and emits it. */
+  void (*run)(DcnJob *job);
+  void (*clear)(DcnNetOp *op); /* frees plan; may be NULL where g_free(plan) is enough */
+} DcnOpClass;
+
+struct _DcnNetOp {
+  const DcnOpClass *class;
+  DcnOp *op; /* in the program */
+  int index;
+  void *plan;          /* of the class */
+  size_t acc_floats;   /* accumulator that the state keeps for this op */
+  size_t weight_bytes; /* packed */
+  uint64_t macs;       /* of a dense pass */
+};
+
+struct _DcnNet {
+  int refs;  /* atomic */
+  char *key; /* in the registry; NULL where not registered; protected by the registry's lock */
+  const DcnKernels *kernels;
+  DcnProgram *program;
+  DcnNetValue *values; /* [program->n_values] */
+  DcnNetOp *ops;       /* [program->n_ops] */
+  DcnNeeds needs;
+  size_t arena_floats; /* deltas of all values, shared by liveness */
+  size_t weight_bytes;
+  uint64_t macs;
+  uint64_t total_values; /* elements of all values */
+};
+
+/* A value's part in one stream. */
+typedef struct {
+  const DcnNetValue *net;
+  float *ref;              /* owned */
+  float *delta;            /* in the arena, or NULL */
+  uint64_t *mask;          /* owned */
+  uint8_t *changed;        /* owned */
+  int *row_changed;        /* [n * h] changed pixels of each row, owned */
+  int n_changed;           /* pixels; 0 before the op has run */
+  uint64_t values_changed; /* channels of pixels */
+  double tolerance;        /* relative; < 0: the state's */
+  double rms;              /* < 0: not measured since the last full run */
+  float threshold;         /* absolute, for this run */
+} DcnValueState;
+
+/* Per thread. */
+struct _DcnWorker {
+  const float **pointers;
+  uint64_t *masks;
+  float *floats;
+  float *y;                      /* one pixel of any value */
+  float *delta;                  /* one pixel: where diff writes deltas nobody reads */
+  uint64_t values_changed, macs; /* of the op at work */
+  uint64_t blocks_igemm, blocks_dgemm;
+};
+
+struct _DcnState {
+  DcnNet *net;
+  float *input; /* the caller's side of the input value, pitch dcn_channel_pitch(c), owned */
+  DcnValueState *values;
+  float **acc; /* [n_ops], owned each, NULL where the op keeps none */
+  float *arena;
+  float *zero;      /* zero page: needs.taps floats */
+  int32_t *list;    /* output pixels of the op at work */
+  uint8_t *columns; /* one row of flags, for dcn_window_reach */
+  uint32_t *fc_index;
+  float *fc_x;
+  DcnWorker **workers;
+  int n_workers;
+  int threads;    /* of this run */
+  gboolean valid; /* a full run has happened since the last reset */
+  double tolerance;
+  size_t cache_bytes;
+  DcnOpStat *stats; /* [n_ops] */
+};
+
+/* One op in one run. */
+struct _DcnJob {
+  DcnState *state;
+  const DcnNet *net;
+  const DcnKernels *kernels;
+  const DcnNetOp *op;
+  gboolean full;
+  DcnValueState *in; /* input 0 */
+  DcnValueState *out;
+  float *acc;
+  const int32_t *list; /* output pixels to compute; NULL: pixel i is number i */
+  int count;
+};
+
+static inline int
+dcn_job_pixel(const DcnJob *job, int i)
+{
+  return job->list ? job->list[i] : i;
+}
+
+/* Input number i of the op. */
+static inline DcnValueState *
+dcn_job_input(const DcnJob *job, int i)
+{
+  return &job->state->values[job->op->op->inputs[i]];
+}
+
+static inline float *
+dcn_ref(const DcnValueState *v, int pixel)
+{
+  return v->ref + (size_t)pixel * v->net->pitch;
+}
+
+/* Propagates the parts of y ([c] floats) that differ from ref by more than the threshold.  Pixels
+ * may be emitted by several threads, each pixel once. */
+static inline void
+dcn_emit(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
+{
+  DcnValueState *v = job->out;
+  size_t at = (size_t)pixel * v->net->pitch;
+  int n = job->kernels->diff(y, v->ref + at, v->delta ? v->delta + at : worker->delta,
+                             v->mask + (size_t)pixel * v->net->words, v->net->c, v->threshold);
+  v->changed[pixel] = n > 0;
+  worker->values_changed += (uint64_t)n;
+}
+
+/* value.c */
+void dcn_value_clear_marks(DcnValueState *v);
+void dcn_value_finish(DcnValueState *v); /* counts what was emitted */
+void dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const float *ref,
+                          float *out);
+size_t dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, size_t logical);
+
+/* window.c */
+gboolean dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetValue *out, int kh,
+                         int kw, int stride_h, int stride_w, int pad_top, int pad_left, int dil_h,
+                         int dil_w);
+void dcn_window_clear(DcnWindow *window);
+/* Lists the output pixels whose window holds a changed input pixel, in raster order. */
+int dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint8_t *columns,
+                     int32_t *list);
+
+/* pixels.c: loops over output pixels. */
+typedef void (*DcnPixelFunc)(const DcnJob *job, int pixel, float *y, DcnWorker *worker);
+/* Computes the job's pixels; cost is the work of one, in multiplies or the like. */
+void dcn_run_pixels(DcnJob *job, DcnPixelFunc func, size_t cost);
+/* job->list becomes the changed pixels of v (all in a full run). */
+void dcn_list_changed(DcnJob *job, const DcnValueState *v);
+void dcn_list_all(DcnJob *job);
+void dcn_list_window(DcnJob *job, const DcnWindow *window);
+/* Items per chunk such that a chunk is worth a thread's while. */
+int dcn_grain(size_t cost_per_item);
+DcnWorker *dcn_worker(const DcnJob *job, int worker);
+
+/* act.c */
+void dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float *y, int n);
+gboolean dcn_act_is_none(const DcnAct *act);
+gboolean dcn_act_keeps_zero(const DcnAct *act); /* act(0) == 0, whatever the channel */
+
+/* registry.c */
+void dcn_net_free(DcnNet *net);
+
+/* op-*.c */
+extern const DcnOpClass dcn_conv_class, dcn_fc_class, dcn_depthwise_class, dcn_pool_class,
+    dcn_global_avg_class, dcn_affine_class, dcn_act_class, dcn_binary_class, dcn_lrn_class,
+    dcn_softmax_class, dcn_concat_class, dcn_gather_class, dcn_matmul_class;
+gboolean dcn_fc_fits(const DcnNet *net, const DcnOp *op);
+gboolean dcn_depthwise_fits(const DcnNet *net, const DcnOp *op);
+
+static inline const DcnNetValue *
+dcn_op_in(const DcnNet *net, const DcnOp *op)
+{
+  return &net->values[op->inputs[0]];
+}
+
+static inline const DcnNetValue *
+dcn_op_out(const DcnNet *net, const DcnOp *op)
+{
+  return &net->values[op->output];
+}
+
+gboolean dcn_no_memory(GError **error); /* sets DCN_ERROR_MEMORY, returns FALSE */

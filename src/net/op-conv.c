@@ -1,0 +1,95 @@
+/* deltacnn: convolutions: plan and packing.  conv-run.c runs them.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/conv.h"
+#include "util/memory.h"
+#include <string.h>
+
+/* About 8 tiles a block; more where the weights are large, so that they are read less often. */
+static int
+choose_block_pixels(const DcnKernels *k, const DcnConvPlan *plan)
+{
+  size_t weight_bytes = plan->block_floats * plan->blocks * sizeof(float);
+  int tiles = weight_bytes > (1u << 20) ? 16 : 8;
+  while (tiles > 1 && (size_t)tiles * k->mr * plan->taps > 16384)
+    tiles /= 2;
+  return tiles * k->mr;
+}
+
+static void
+pack(const DcnConvPlan *plan, const DcnConv *conv, int nr)
+{
+  int kk = conv->kh * conv->kw, cg = plan->cg;
+  for (int g = 0; g < plan->groups; g++)
+    for (int b = 0; b < plan->blocks; b++) {
+      float *w = plan->weights + ((size_t)g * plan->blocks + b) * plan->block_floats;
+      int columns = MIN(nr, plan->mg - b * nr);
+      for (int j = 0; j < columns; j++) {
+        int m = g * plan->mg + b * nr + j;
+        const float *from = conv->weights + (size_t)m * cg * kk;
+        for (int c = 0; c < cg; c++)
+          for (int t = 0; t < kk; t++)
+            /* Both forms come to the same order: a row's run is tap by tap. */
+            w[((size_t)t * cg + c) * nr + j] = from[(size_t)c * kk + t];
+        if (conv->bias)
+          plan->bias[((size_t)g * plan->blocks + b) * nr + j] = conv->bias[m];
+      }
+    }
+}
+
+static void
+conv_clear(DcnNetOp *op)
+{
+  DcnConvPlan *plan = op->plan;
+  dcn_window_clear(&plan->window);
+  dcn_aligned_free(plan->weights);
+  dcn_aligned_free(plan->bias);
+  g_free(plan);
+}
+
+static gboolean
+conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  DcnConv *conv = &op->op->u.conv;
+  const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
+  const DcnKernels *k = net->kernels;
+  DcnConvPlan *plan = op->plan = g_new0(DcnConvPlan, 1);
+  plan->groups = conv->groups;
+  plan->cg = in->c / conv->groups;
+  plan->mg = out->c / conv->groups;
+  plan->words = dcn_mask_words(plan->cg);
+  plan->rows =
+      in->pitch == in->c && in->c <= 4 && conv->groups == 1 && conv->dil_w == 1 && conv->kw > 1;
+  plan->taps = plan->rows ? conv->kh : conv->kh * conv->kw;
+  plan->channels = plan->rows ? conv->kw * in->c : plan->cg;
+  plan->blocks = (plan->mg + k->nr - 1) / k->nr;
+  plan->block_floats = (size_t)plan->taps * plan->channels * k->nr;
+  plan->keep_acc = !plan->rows;
+  size_t weights;
+  if (!dcn_window_init(&plan->window, in, out, conv->kh, conv->kw, conv->stride_h, conv->stride_w,
+                       conv->pad_top, conv->pad_left, conv->dil_h, conv->dil_w) ||
+      !dcn_size_mul(plan->block_floats, (size_t)plan->blocks * plan->groups, &weights) ||
+      !(plan->weights = dcn_aligned_new0(weights, sizeof(float))) ||
+      !(plan->bias = dcn_aligned_new0((size_t)plan->blocks * plan->groups * k->nr, sizeof(float))))
+    return dcn_no_memory(error);
+  pack(plan, conv, k->nr);
+  g_clear_pointer(&conv->weights, g_free);
+  g_clear_pointer(&conv->bias, g_free);
+  op->weight_bytes = weights * sizeof(float);
+
+  plan->block_pixels = choose_block_pixels(k, plan);
+  DcnNeeds *needs = &net->needs;
+  /* A dgemm tile is dr pixels, so a block's tail may hold dr - 1 more. */
+  size_t padded = (size_t)plan->block_pixels + DCN_MR_MAX;
+  needs->pointers = MAX(needs->pointers, padded * plan->taps);
+  needs->masks = MAX(needs->masks, padded * plan->taps * plan->words);
+  needs->taps = MAX(needs->taps, (size_t)MAX(in->pitch, plan->channels));
+  size_t floats = (size_t)k->mr * k->nr;
+  if (plan->rows) /* a block of outputs, and copies of windows */
+    floats += (size_t)plan->block_pixels * out->pitch + padded * plan->taps * plan->channels;
+  needs->floats = MAX(needs->floats, floats);
+  if (plan->keep_acc)
+    op->acc_floats = out->floats;
+  return TRUE;
+}
+
+const DcnOpClass dcn_conv_class = {"conv", conv_prepare, dcn_conv_run, conv_clear};

@@ -1,0 +1,184 @@
+/* deltacnn: fully connected layers: a convolution with one output pixel.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The weights are the work: they are read once per frame and hardly fit a cache.  So they are
+ * packed with a row per input, [taps][channels][out], and only the rows of inputs that changed (in
+ * a full run: that are not zero) are read. */
+#include "net/internal.h"
+#include "util/memory.h"
+#include "util/parallel.h"
+#include <string.h>
+
+#define COLUMNS 64 /* the unit in which threads share the outputs */
+
+typedef struct {
+  int taps; /* that fall inside the input */
+  int channels;
+  int *pixel; /* [taps] input pixel of each, owned */
+  int m;
+  size_t ldw;
+  float *weights; /* [taps][channels][ldw], owned */
+  float *bias;    /* [m], owned; NULL for none */
+} Plan;
+
+gboolean
+dcn_fc_fits(const DcnNet *net, const DcnOp *op)
+{
+  const DcnNetValue *in = dcn_op_in(net, op), *out = dcn_op_out(net, op);
+  return out->pixels == 1 && op->u.conv.groups == 1 && (size_t)in->pixels * in->c >= 32;
+}
+
+static void
+fc_clear(DcnNetOp *op)
+{
+  Plan *plan = op->plan;
+  g_free(plan->pixel);
+  dcn_aligned_free(plan->weights);
+  g_free(plan->bias);
+  g_free(plan);
+}
+
+static gboolean
+fc_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  DcnConv *conv = &op->op->u.conv;
+  const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
+  Plan *plan = op->plan = g_new0(Plan, 1);
+  DcnWindow window;
+  gboolean ok =
+      dcn_window_init(&window, in, out, conv->kh, conv->kw, conv->stride_h, conv->stride_w,
+                      conv->pad_top, conv->pad_left, conv->dil_h, conv->dil_w);
+  int kk = conv->kh * conv->kw;
+  int *kernel_tap = g_new(int, kk);
+  if (ok) {
+    plan->pixel = g_new(int, kk);
+    for (int t = 0; t < kk; t++) {
+      int iy = window.iy[t / conv->kw], ix = window.ix[t % conv->kw];
+      if (iy < 0 || ix < 0)
+        continue;
+      kernel_tap[plan->taps] = t;
+      plan->pixel[plan->taps++] = iy * in->w + ix;
+    }
+  }
+  dcn_window_clear(&window);
+  plan->channels = in->c;
+  plan->m = out->c;
+  plan->ldw = ((size_t)out->c + 15) / 16 * 16;
+  size_t rows = (size_t)plan->taps * in->c, count;
+  if (!ok || rows > INT32_MAX || !dcn_size_mul(MAX(rows, 1), plan->ldw, &count) ||
+      !(plan->weights = dcn_aligned_new0(count, sizeof(float)))) {
+    g_free(kernel_tap);
+    return dcn_no_memory(error);
+  }
+  /* A transpose; in strips of 16 outputs, so that a cache line is written once. */
+  for (int m0 = 0; m0 < plan->m; m0 += 16)
+    for (int c = 0; c < in->c; c++)
+      for (int t = 0; t < plan->taps; t++) {
+        float *to = plan->weights + ((size_t)t * in->c + c) * plan->ldw;
+        for (int m = m0; m < MIN(m0 + 16, plan->m); m++)
+          to[m] = conv->weights[((size_t)m * in->c + c) * kk + kernel_tap[t]];
+      }
+  g_free(kernel_tap);
+  g_clear_pointer(&conv->weights, g_free);
+  plan->bias = g_steal_pointer(&conv->bias);
+  op->weight_bytes = count * sizeof(float);
+  op->acc_floats = out->floats;
+  net->needs.inputs = MAX(net->needs.inputs, rows);
+  return TRUE;
+}
+
+typedef struct {
+  const DcnJob *job;
+  const Plan *plan;
+  int count;
+  gboolean whole; /* from values: start at the bias */
+} Loop;
+
+static void
+columns(void *context, int begin, int end, int number)
+{
+  const Loop *loop = context;
+  const Plan *plan = loop->plan;
+  const DcnState *state = loop->job->state;
+  int j0 = begin * COLUMNS, n = MIN(end * COLUMNS, plan->m) - j0;
+  float *y = loop->job->acc + j0;
+  if (loop->whole) {
+    if (plan->bias)
+      memcpy(y, plan->bias + j0, sizeof(float) * (size_t)n);
+    else
+      memset(y, 0, sizeof(float) * (size_t)n);
+  }
+  loop->job->kernels->gemv(state->fc_index, state->fc_x, loop->count, plan->weights + j0, plan->ldw,
+                           y, n);
+}
+
+/* Lists the inputs that are not zero; NaN is not. */
+static int
+list_values(const DcnJob *job, const Plan *plan)
+{
+  uint32_t *index = job->state->fc_index;
+  float *x = job->state->fc_x;
+  int count = 0;
+  for (int t = 0; t < plan->taps; t++) {
+    const float *v = dcn_ref(job->in, plan->pixel[t]);
+    uint32_t row = (uint32_t)t * (uint32_t)plan->channels;
+    for (int c = 0; c < plan->channels; c++) {
+      index[count] = row + (uint32_t)c;
+      x[count] = v[c];
+      count += !(v[c] == 0);
+    }
+  }
+  return count;
+}
+
+static int
+list_deltas(const DcnJob *job, const Plan *plan)
+{
+  const DcnValueState *in = job->in;
+  uint32_t *index = job->state->fc_index;
+  float *x = job->state->fc_x;
+  int count = 0;
+  for (int t = 0; t < plan->taps; t++) {
+    int p = plan->pixel[t];
+    if (!in->changed[p])
+      continue;
+    const float *d = in->delta + (size_t)p * in->net->pitch;
+    uint32_t row = (uint32_t)t * (uint32_t)plan->channels;
+    for (int j = 0; j < in->net->words; j++)
+      for (uint64_t m = in->mask[(size_t)p * in->net->words + j]; m; m &= m - 1) {
+        int c = j * 64 + __builtin_ctzll(m);
+        index[count] = row + (uint32_t)c;
+        x[count++] = d[c];
+      }
+  }
+  return count;
+}
+
+static void
+fc_finish(const DcnJob *job, int pixel, float *y, DcnWorker *worker)
+{
+  dcn_act_run(job->kernels, &job->op->op->act, job->acc, y, job->out->net->c);
+}
+
+static void
+fc_run(DcnJob *job)
+{
+  const Plan *plan = job->op->plan;
+  int threads = job->state->threads;
+  Loop loop = {job, plan, list_values(job, plan), TRUE};
+  uint64_t macs = job->full ? job->op->macs : (uint64_t)loop.count * plan->m;
+  /* Rebuilding from values is exact, so it is taken where it is no more work. */
+  if (!job->full && job->in->values_changed < (uint64_t)loop.count) {
+    loop.count = list_deltas(job, plan);
+    loop.whole = FALSE;
+    macs = (uint64_t)loop.count * plan->m;
+  }
+  dcn_list_all(job);
+  if (loop.count > 0 || loop.whole)
+    dcn_parallel_for(threads, (plan->m + COLUMNS - 1) / COLUMNS,
+                     dcn_grain((size_t)loop.count * COLUMNS), columns, &loop);
+  dcn_worker(job, 0)->macs += macs;
+  dcn_run_pixels(job, fc_finish, 0);
+}
+
+const DcnOpClass dcn_fc_class = {"fully connected", fc_prepare, fc_run, fc_clear};

@@ -1,0 +1,212 @@
+/* deltacnn: operators that only move data: concatenation and gather.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include "util/error.h"
+#include "util/memory.h"
+#include "util/parallel.h"
+#include <string.h>
+
+static gboolean
+concat_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  const DcnNetValue *out = dcn_op_out(net, op->op);
+  for (int i = 0; i < op->op->n_inputs; i++) {
+    const DcnOrigin *o = &op->op->u.concat.origins[i];
+    const DcnNetValue *in = &net->values[op->op->inputs[i]];
+    if (o->n < 0 || o->y < 0 || o->x < 0 || o->c < 0 || o->n > out->n - in->n ||
+        o->y > out->h - in->h || o->x > out->w - in->w || o->c > out->c - in->c) {
+      g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "'%s' places an input outside of its output",
+                  op->op->name);
+      return FALSE;
+    }
+  }
+  net->needs.masks = MAX(net->needs.masks, (size_t)out->words + 1);
+  return TRUE;
+}
+
+/* The input's pixel that lies under output pixel (n, y, x), or -1. */
+static inline int
+pixel_under(const DcnOrigin *o, const DcnNetValue *in, int n, int y, int x)
+{
+  n -= o->n;
+  y -= o->y;
+  x -= o->x;
+  if (n < 0 || n >= in->n || y < 0 || y >= in->h || x < 0 || x >= in->w)
+    return -1;
+  return (n * in->h + y) * in->w + x;
+}
+
+/* Takes over the channels of one input that differ: as dcn_emit(), for a slice.  Returns how many.
+ */
+static int
+emit_slice(const DcnJob *job, const DcnValueState *in, int q, int p, int c0, DcnWorker *worker)
+{
+  DcnValueState *out = job->out;
+  size_t at = (size_t)p * out->net->pitch + (size_t)c0;
+  uint64_t *slice = worker->masks, *mask = out->mask + (size_t)p * out->net->words;
+  int n = job->kernels->diff(dcn_ref(in, q), out->ref + at,
+                             out->delta ? out->delta + at : worker->delta, slice, in->net->c,
+                             out->threshold);
+  int word = c0 >> 6, shift = c0 & 63;
+  if (n > 0)
+    for (int j = 0; j < in->net->words; j++) {
+      mask[word + j] |= slice[j] << shift;
+      if (shift && slice[j] >> (64 - shift))
+        mask[word + j + 1] |= slice[j] >> (64 - shift);
+    }
+  return n;
+}
+
+static void
+concat_pixel(const DcnJob *job, int p, DcnWorker *worker)
+{
+  const DcnOp *op = job->op->op;
+  DcnValueState *out = job->out;
+  const DcnNetValue *net = out->net;
+  int x = p % net->w, rest = p / net->w, y = rest % net->h, n = rest / net->h, changed = 0;
+  if (!job->full && out->delta)
+    memset(out->delta + (size_t)p * net->pitch, 0, sizeof(float) * (size_t)net->pitch);
+  for (int i = 0; i < op->n_inputs; i++) {
+    const DcnOrigin *o = &op->u.concat.origins[i];
+    const DcnValueState *in = dcn_job_input(job, i);
+    int q = pixel_under(o, in->net, n, y, x);
+    if (q < 0)
+      continue;
+    if (job->full)
+      memcpy(dcn_ref(out, p) + o->c, dcn_ref(in, q), sizeof(float) * (size_t)in->net->c);
+    else if (in->changed[q])
+      changed += emit_slice(job, in, q, p, o->c, worker);
+  }
+  if (!job->full) {
+    out->changed[p] = changed > 0;
+    worker->values_changed += (uint64_t)changed;
+  }
+}
+
+/* Channels of one output pixel may come from several inputs, so the pixels, not the inputs, are the
+ * items. */
+static void
+concat_pixels(void *context, int begin, int end, int number)
+{
+  const DcnJob *job = context;
+  for (int i = begin; i < end; i++)
+    concat_pixel(job, dcn_job_pixel(job, i), dcn_worker(job, number));
+}
+
+static void
+concat_run(DcnJob *job)
+{
+  const DcnOp *op = job->op->op;
+  const DcnNetValue *out = job->out->net;
+  dcn_list_all(job);
+  if (!job->full) {
+    /* Marks first, the list from them, so that a pixel that several inputs change is listed once.
+     */
+    uint8_t *marks = job->out->changed;
+    for (int i = 0; i < op->n_inputs; i++) {
+      const DcnOrigin *o = &op->u.concat.origins[i];
+      const DcnValueState *in = dcn_job_input(job, i);
+      if (in->n_changed == 0)
+        continue;
+      for (int row = 0; row < in->net->n * in->net->h; row++) {
+        if (in->row_changed[row] == 0)
+          continue;
+        int n = row / in->net->h + o->n, y = row % in->net->h + o->y;
+        const uint8_t *from = in->changed + (size_t)row * in->net->w;
+        uint8_t *to = marks + ((size_t)n * out->h + y) * out->w + o->x;
+        for (int x = 0; x < in->net->w; x++)
+          to[x] |= from[x];
+      }
+    }
+    int32_t *list = job->state->list;
+    int count = 0;
+    for (int p = 0; p < out->pixels; p++)
+      if (marks[p])
+        list[count++] = p;
+    job->list = list;
+    job->count = count;
+  }
+  dcn_parallel_for(job->state->threads, job->count, dcn_grain((size_t)out->c), concat_pixels, job);
+}
+
+const DcnOpClass dcn_concat_class = {"concat", concat_prepare, concat_run, NULL};
+
+/* Gather: any rearrangement, precomputed as an offset per output element. */
+typedef struct {
+  int32_t
+      *offset; /* [elements of the output] floats from the start of ref, or -1 for fill; owned */
+  int32_t
+      *source; /* [pixels of the output] the one input pixel it reads, -1 none, -2 several; owned */
+} GatherPlan;
+
+static void
+gather_clear(DcnNetOp *op)
+{
+  GatherPlan *plan = op->plan;
+  g_free(plan->offset);
+  dcn_aligned_free(plan->source);
+  g_free(plan);
+}
+
+static gboolean
+gather_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
+  GatherPlan *plan = op->plan = g_new0(GatherPlan, 1);
+  plan->offset = g_steal_pointer(&op->op->u.gather.index);
+  plan->source = dcn_aligned_new0((size_t)out->pixels, sizeof(int32_t));
+  if (!plan->source)
+    return dcn_no_memory(error);
+  int64_t elements = (int64_t)in->pixels * in->c;
+  for (int p = 0; p < out->pixels; p++) {
+    int32_t *offset = plan->offset + (size_t)p * out->c, source = -1;
+    for (int c = 0; c < out->c; c++) {
+      if (offset[c] < 0)
+        continue;
+      if (offset[c] >= elements) {
+        g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "'%s' reads outside of its input",
+                    op->op->name);
+        return FALSE;
+      }
+      int pixel = offset[c] / in->c;
+      source = source == -1 || source == pixel ? pixel : -2;
+      offset[c] = pixel * in->pitch + offset[c] % in->c;
+    }
+    plan->source[p] = source;
+  }
+  op->weight_bytes = ((size_t)out->pixels * (out->c + 1)) * sizeof(int32_t);
+  return TRUE;
+}
+
+static void
+gather_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const GatherPlan *plan = job->op->plan;
+  int n = job->out->net->c;
+  const int32_t *offset = plan->offset + (size_t)p * n;
+  const float *from = job->in->ref;
+  float fill = job->op->op->u.gather.fill;
+  for (int c = 0; c < n; c++)
+    y[c] = offset[c] < 0 ? fill : from[offset[c]];
+}
+
+static void
+gather_run(DcnJob *job)
+{
+  const GatherPlan *plan = job->op->plan;
+  const DcnNetValue *out = job->out->net;
+  dcn_list_all(job);
+  if (!job->full) {
+    const uint8_t *changed = job->in->changed;
+    int32_t *list = job->state->list;
+    int count = 0;
+    for (int p = 0; p < out->pixels; p++)
+      if (plan->source[p] == -2 || (plan->source[p] >= 0 && changed[plan->source[p]]))
+        list[count++] = p;
+    job->list = list;
+    job->count = count;
+  }
+  dcn_run_pixels(job, gather_pixel, (size_t)out->c * 2);
+}
+
+const DcnOpClass dcn_gather_class = {"gather", gather_prepare, gather_run, gather_clear};

@@ -1,0 +1,223 @@
+/* deltacnn: operators that compute each output pixel from one pixel of each input: affine,
+ * activation, binary, local response normalisation, softmax. SPDX-License-Identifier:
+ * LGPL-2.1-or-later */
+#include "net/internal.h"
+#include <math.h>
+#include <string.h>
+
+static gboolean
+nothing_to_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  return TRUE;
+}
+
+static void
+affine_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const DcnOp *op = job->op->op;
+  const float *x = dcn_ref(job->in, p), *scale = op->u.affine.scale, *shift = op->u.affine.shift;
+  int n = job->out->net->c;
+  for (int c = 0; c < n; c++)
+    y[c] = x[c] * scale[c] + shift[c];
+  dcn_act_run(job->kernels, &op->act, y, y, n);
+}
+
+static void
+affine_run(DcnJob *job)
+{
+  dcn_list_changed(job, job->in);
+  dcn_run_pixels(job, affine_pixel, (size_t)job->out->net->c * 2);
+}
+
+const DcnOpClass dcn_affine_class = {"affine", nothing_to_prepare, affine_run, NULL};
+
+static void
+act_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  dcn_act_run(job->kernels, &job->op->op->act, dcn_ref(job->in, p), y, job->out->net->c);
+}
+
+static void
+act_run(DcnJob *job)
+{
+  DcnActKind kind = job->op->op->act.kind;
+  dcn_list_changed(job, job->in);
+  dcn_run_pixels(job, act_pixel,
+                 (size_t)job->out->net->c *
+                     (kind == DCN_ACT_SIGMOID || kind == DCN_ACT_TANH ? 40 : 2));
+}
+
+const DcnOpClass dcn_act_class = {"activation", nothing_to_prepare, act_run, NULL};
+
+/* Binary.  b is a value or a constant and may repeat along whole axes. */
+typedef struct {
+  const float *constant;      /* [pixels of b][bc]; the program's */
+  int step_n, step_y, step_x; /* pixels of b per step of the output; 0 along an axis that repeats */
+} BinaryPlan;
+
+static gboolean
+binary_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  const DcnBinary *b = &op->op->u.binary;
+  BinaryPlan *plan = op->plan = g_new0(BinaryPlan, 1);
+  plan->constant = b->constant;
+  plan->step_x = b->bw > 1;
+  plan->step_y = b->bh > 1 ? b->bw : 0;
+  plan->step_n = b->bn > 1 ? b->bh * b->bw : 0;
+  return TRUE;
+}
+
+static inline int
+pixel_of_b(const BinaryPlan *plan, const DcnNetValue *out, int p)
+{
+  int x = p % out->w, rest = p / out->w;
+  return rest / out->h * plan->step_n + rest % out->h * plan->step_y + x * plan->step_x;
+}
+
+static void
+binary_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const DcnOp *op = job->op->op;
+  const BinaryPlan *plan = job->op->plan;
+  const DcnBinary *binary = &op->u.binary;
+  const DcnNetValue *out = job->out->net;
+  const DcnKernels *k = job->kernels;
+  int n = out->c, q = pixel_of_b(plan, out, p);
+  const float *a = dcn_ref(job->in, p);
+  const float *b =
+      plan->constant ? plan->constant + (size_t)q * binary->bc : dcn_ref(dcn_job_input(job, 1), q);
+  if (binary->bc == 1 && n > 1) {
+    float *repeated = worker->delta; /* free until the pixel is emitted */
+    for (int c = 0; c < n; c++)
+      repeated[c] = b[0];
+    b = repeated;
+  }
+  switch (binary->kind) {
+  case DCN_BINARY_ADD:
+    k->add(a, b, y, n);
+    break;
+  case DCN_BINARY_MUL:
+    k->mul(a, b, y, n);
+    break;
+  case DCN_BINARY_SUB:
+    for (int c = 0; c < n; c++)
+      y[c] = binary->swap ? b[c] - a[c] : a[c] - b[c];
+    break;
+  case DCN_BINARY_DIV:
+    for (int c = 0; c < n; c++)
+      y[c] = binary->swap ? b[c] / a[c] : a[c] / b[c];
+    break;
+  }
+  dcn_act_run(k, &op->act, y, y, n);
+}
+
+static void
+binary_run(DcnJob *job)
+{
+  const BinaryPlan *plan = job->op->plan;
+  const DcnNetValue *out = job->out->net;
+  if (job->full || plan->constant) {
+    dcn_list_changed(job, job->in);
+  } else {
+    const DcnValueState *a = job->in, *b = dcn_job_input(job, 1);
+    int32_t *list = job->state->list;
+    int count = 0;
+    for (int p = 0; p < out->pixels; p++)
+      if (a->changed[p] || b->changed[pixel_of_b(plan, out, p)])
+        list[count++] = p;
+    job->list = list;
+    job->count = count;
+  }
+  dcn_run_pixels(job, binary_pixel, (size_t)out->c * 2);
+}
+
+const DcnOpClass dcn_binary_class = {"binary", binary_prepare, binary_run, NULL};
+
+/* y[c] = x[c] / (bias + alpha / size * sum of squares of the channels around c) ^ beta */
+static gboolean
+lrn_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  const DcnNetValue *in = dcn_op_in(net, op->op);
+  net->needs.floats =
+      MAX(net->needs.floats, 2 * (size_t)in->pitch + (size_t)MAX(op->op->u.lrn.size, 0));
+  return TRUE;
+}
+
+static void
+lrn_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const DcnLrn *lrn = &job->op->op->u.lrn;
+  const float *x = dcn_ref(job->in, p);
+  int n = job->out->net->c, size = MIN(lrn->size, 2 * n);
+  int before = (size - 1) / 2,
+      after = size - 1 - before; /* ONNX: floor and ceil of (size - 1) / 2 */
+  float *sum = worker->floats, *square = sum + n;
+  float scale = lrn->alpha / (float)lrn->size;
+  for (int c = 0; c < n; c++)
+    square[c] = x[c] * x[c];
+  memset(sum, 0, sizeof(float) * (size_t)n);
+  for (int d = -before; d <= after; d++) {
+    int from = MAX(0, -d), to = MIN(n, n - d);
+    for (int c = from; c < to; c++)
+      sum[c] += square[c + d];
+  }
+  for (int c = 0; c < n; c++)
+    sum[c] = lrn->bias + scale * sum[c];
+  if (lrn->beta == 0.75f) {
+    for (int c = 0; c < n; c++) {
+      float root = sqrtf(sum[c]);
+      y[c] = x[c] / (root * sqrtf(root));
+    }
+  } else if (lrn->beta == 0.5f) {
+    for (int c = 0; c < n; c++)
+      y[c] = x[c] / sqrtf(sum[c]);
+  } else {
+    for (int c = 0; c < n; c++)
+      y[c] = x[c] * powf(sum[c], -lrn->beta);
+  }
+}
+
+static void
+lrn_run(DcnJob *job)
+{
+  dcn_list_changed(job, job->in);
+  dcn_run_pixels(job, lrn_pixel, (size_t)job->out->net->c * 20);
+}
+
+const DcnOpClass dcn_lrn_class = {"local response normalisation", lrn_prepare, lrn_run, NULL};
+
+/* Shifted by the maximum, so that nothing overflows. */
+static void
+softmax_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const float *x = dcn_ref(job->in, p);
+  int n = job->out->net->c;
+  float top = x[0];
+  double sum = 0;
+  for (int c = 1; c < n; c++)
+    top = x[c] > top ? x[c] : top;
+  if (job->op->op->kind == DCN_OP_LOG_SOFTMAX) {
+    for (int c = 0; c < n; c++)
+      sum += expf(x[c] - top);
+    double log_sum = log(sum);
+    for (int c = 0; c < n; c++)
+      y[c] = (float)((double)(x[c] - top) - log_sum);
+    return;
+  }
+  for (int c = 0; c < n; c++) {
+    y[c] = expf(x[c] - top);
+    sum += y[c];
+  }
+  float scale = (float)(1 / sum);
+  for (int c = 0; c < n; c++)
+    y[c] *= scale;
+}
+
+static void
+softmax_run(DcnJob *job)
+{
+  dcn_list_changed(job, job->in);
+  dcn_run_pixels(job, softmax_pixel, (size_t)job->out->net->c * 40);
+}
+
+const DcnOpClass dcn_softmax_class = {"softmax", nothing_to_prepare, softmax_run, NULL};

@@ -1,0 +1,137 @@
+/* deltacnn: pools: what a change reaches is recomputed from values.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include "util/memory.h"
+#include <float.h>
+#include <string.h>
+
+typedef struct {
+  DcnWindow window;
+  /* Average: how many positions count, per output row and per column; the divisor is their product.
+   */
+  int *rows, *cols; /* owned */
+} Plan;
+
+static void
+pool_clear(DcnNetOp *op)
+{
+  Plan *plan = op->plan;
+  dcn_window_clear(&plan->window);
+  dcn_aligned_free(plan->rows);
+  dcn_aligned_free(plan->cols);
+  g_free(plan);
+}
+
+/* Window positions inside the input, or inside input and padding where that counts.  What ceil_mode
+ * lets reach beyond the padding never counts. */
+static int *
+count_positions(int out, int taps, int stride, int pad_begin, int pad_end, int dilation, int in,
+                gboolean padding)
+{
+  int *count = dcn_aligned_new0((size_t)out, sizeof(int));
+  int low = padding ? -pad_begin : 0, high = padding ? in + pad_end : in;
+  for (int o = 0; count && o < out; o++)
+    for (int t = 0; t < taps; t++) {
+      int64_t i = (int64_t)o * stride - pad_begin + (int64_t)t * dilation;
+      count[o] += i >= low && i < high;
+    }
+  return count;
+}
+
+static gboolean
+pool_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  const DcnPool *pool = &op->op->u.pool;
+  const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
+  Plan *plan = op->plan = g_new0(Plan, 1);
+  if (!dcn_window_init(&plan->window, in, out, pool->kh, pool->kw, pool->stride_h, pool->stride_w,
+                       pool->pad_top, pool->pad_left, pool->dil_h, pool->dil_w) ||
+      !(plan->rows =
+            count_positions(out->h, pool->kh, pool->stride_h, pool->pad_top, pool->pad_bottom,
+                            pool->dil_h, in->h, pool->count_include_pad)) ||
+      !(plan->cols = count_positions(out->w, pool->kw, pool->stride_w, pool->pad_left,
+                                     pool->pad_right, pool->dil_w, in->w, pool->count_include_pad)))
+    return dcn_no_memory(error);
+  net->needs.pointers = MAX(net->needs.pointers, (size_t)pool->kh * pool->kw);
+  return TRUE;
+}
+
+static void
+pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const Plan *plan = job->op->plan;
+  const DcnWindow *win = &plan->window;
+  const DcnNetValue *in = job->in->net;
+  int ox = p % win->out_w, rest = p / win->out_w, oy = rest % win->out_h, taps = 0;
+  const int *iy = win->iy + (size_t)oy * win->kh, *ix = win->ix + (size_t)ox * win->kw;
+  const float *image =
+      job->in->ref + (size_t)(rest / win->out_h) * win->in_h * win->in_w * in->pitch;
+  for (int ky = 0; ky < win->kh; ky++) {
+    if (iy[ky] < 0)
+      continue;
+    const float *row = image + (size_t)iy[ky] * win->in_w * in->pitch;
+    for (int kx = 0; kx < win->kw; kx++)
+      if (ix[kx] >= 0)
+        worker->pointers[taps++] = row + (size_t)ix[kx] * in->pitch;
+  }
+  const float *const *a = worker->pointers;
+  if (job->op->op->kind == DCN_OP_MAX_POOL) {
+    if (taps > 0)
+      job->kernels->max_pool(a, taps, y, in->c);
+    else
+      for (int c = 0; c < in->c; c++)
+        y[c] = -FLT_MAX;
+  } else {
+    int divisor = plan->rows[oy] * plan->cols[ox];
+    if (taps > 0)
+      job->kernels->sum_pool(a, taps, divisor > 0 ? 1.0f / (float)divisor : 0, y, in->c);
+    else
+      memset(y, 0, sizeof(float) * (size_t)in->c);
+  }
+}
+
+static void
+pool_run(DcnJob *job)
+{
+  const Plan *plan = job->op->plan;
+  dcn_list_window(job, &plan->window);
+  dcn_run_pixels(job, pixel, (size_t)plan->window.kh * plan->window.kw * (job->in->net->c + 16));
+}
+
+const DcnOpClass dcn_pool_class = {"pool", pool_prepare, pool_run, pool_clear};
+
+/* Mean over an image.  Summed row by row, which keeps the rounding error of large images small. */
+static gboolean
+global_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  const DcnNetValue *in = dcn_op_in(net, op->op);
+  net->needs.pointers = MAX(net->needs.pointers, (size_t)MAX(in->w, in->h));
+  net->needs.floats = MAX(net->needs.floats, (size_t)in->h * in->pitch);
+  return TRUE;
+}
+
+static void
+global_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const DcnNetValue *in = job->in->net;
+  const float *image = job->in->ref + (size_t)p * in->h * in->w * in->pitch;
+  for (int r = 0; r < in->h; r++) {
+    for (int x = 0; x < in->w; x++)
+      worker->pointers[x] = image + ((size_t)r * in->w + x) * in->pitch;
+    job->kernels->sum_pool(worker->pointers, in->w, 1, worker->floats + (size_t)r * in->pitch,
+                           in->c);
+  }
+  for (int r = 0; r < in->h; r++)
+    worker->pointers[r] = worker->floats + (size_t)r * in->pitch;
+  job->kernels->sum_pool(worker->pointers, in->h, 1.0f / ((float)in->h * (float)in->w), y, in->c);
+}
+
+static void
+global_run(DcnJob *job)
+{
+  const DcnNetValue *in = job->in->net;
+  dcn_list_all(job);
+  dcn_run_pixels(job, global_pixel, (size_t)in->h * in->w * in->c);
+}
+
+const DcnOpClass dcn_global_avg_class = {"global average", global_prepare, global_run, NULL};

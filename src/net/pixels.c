@@ -1,0 +1,87 @@
+/* deltacnn: loops over output pixels, for every operator that computes a pixel at a time.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include "util/parallel.h"
+
+/* A chunk should take some ten microseconds, or handing it to a thread costs more than it saves. */
+#define CHUNK_COST 200000
+
+typedef struct {
+  const DcnJob *job;
+  DcnPixelFunc func;
+} Loop;
+
+DcnWorker *
+dcn_worker(const DcnJob *job, int worker)
+{
+  return job->state->workers[worker];
+}
+
+int
+dcn_grain(size_t cost_per_item)
+{
+  return (int)(CHUNK_COST / MAX(cost_per_item, 1)) + 1;
+}
+
+static void
+pixels(void *context, int begin, int end, int number)
+{
+  const Loop *loop = context;
+  const DcnJob *job = loop->job;
+  DcnWorker *worker = dcn_worker(job, number);
+  for (int i = begin; i < end; i++) {
+    int p = dcn_job_pixel(job, i);
+    if (job->full) {
+      loop->func(job, p, dcn_ref(job->out, p), worker);
+    } else {
+      loop->func(job, p, worker->y, worker);
+      dcn_emit(job, p, worker->y, worker);
+    }
+  }
+}
+
+void
+dcn_run_pixels(DcnJob *job, DcnPixelFunc func, size_t cost)
+{
+  Loop loop = {job, func};
+  dcn_parallel_for(job->state->threads, job->count, dcn_grain(cost), pixels, &loop);
+}
+
+void
+dcn_list_all(DcnJob *job)
+{
+  job->list = NULL;
+  job->count = job->out->net->pixels;
+}
+
+void
+dcn_list_changed(DcnJob *job, const DcnValueState *v)
+{
+  if (job->full || v->n_changed == v->net->pixels) {
+    dcn_list_all(job);
+    return;
+  }
+  int32_t *list = job->state->list;
+  int count = 0;
+  for (int row = 0; row < v->net->n * v->net->h; row++) {
+    if (v->row_changed[row] == 0)
+      continue;
+    int base = row * v->net->w;
+    for (int x = 0; x < v->net->w; x++)
+      if (v->changed[base + x])
+        list[count++] = base + x;
+  }
+  job->list = list;
+  job->count = count;
+}
+
+void
+dcn_list_window(DcnJob *job, const DcnWindow *window)
+{
+  if (job->full || job->in->n_changed == job->in->net->pixels) {
+    dcn_list_all(job);
+    return;
+  }
+  job->list = job->state->list;
+  job->count = dcn_window_reach(window, job->in, job->state->columns, job->state->list);
+}

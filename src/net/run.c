@@ -1,0 +1,196 @@
+/* deltacnn: one frame through the network.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include "net/state.h"
+#include "util/parallel.h"
+#include <math.h>
+#include <string.h>
+
+/* From this share of changed input pixels on, a run without tolerance is done as a full one: nearly
+ * every value would be recomputed anyway, and looking for those that stayed costs more than it
+ * saves. */
+#define FULL_SHARE 0.95
+
+static double
+rms(const DcnValueState *v)
+{
+  const DcnNetValue *nv = v->net;
+  double sum = 0;
+  for (int p = 0; p < nv->pixels; p++) {
+    const float *x = dcn_ref(v, p);
+    float part = 0;
+    for (int c = 0; c < nv->c; c++)
+      part += x[c] * x[c];
+    sum += part;
+  }
+  return sqrt(sum / ((double)nv->pixels * nv->c));
+}
+
+/* The tolerance in the value's own units.  ref still holds what the last full run left, or near
+ * enough: the measurement is made when it is first needed after one. */
+static void
+set_threshold(const DcnState *state, DcnValueState *v)
+{
+  double tolerance = v->tolerance >= 0 ? v->tolerance : v->net->moved ? 0 : state->tolerance;
+  v->threshold = 0;
+  if (tolerance == 0 || v->net->output)
+    return;
+  if (v->rms < 0)
+    v->rms = rms(v);
+  double threshold = tolerance * v->rms;
+  if (isfinite(threshold) && threshold < HUGE_VALF)
+    v->threshold = (float)threshold;
+}
+
+static void
+take_input(DcnState *state)
+{
+  DcnValueState *v = &state->values[state->net->program->input];
+  const DcnNetValue *nv = v->net;
+  int stride = dcn_channel_pitch(nv->c);
+  for (int p = 0; p < nv->pixels; p++)
+    memcpy(dcn_ref(v, p), state->input + (size_t)p * stride, sizeof(float) * (size_t)nv->c);
+}
+
+typedef struct {
+  const DcnJob *job;
+  const uint8_t *touched;
+} InputLoop;
+
+static void
+test_input(void *context, int begin, int end, int number)
+{
+  const InputLoop *loop = context;
+  const DcnJob *job = loop->job;
+  int stride = dcn_channel_pitch(job->out->net->c);
+  for (int p = begin; p < end; p++)
+    if (!loop->touched || loop->touched[p])
+      dcn_emit(job, p, job->state->input + (size_t)p * stride, dcn_worker(job, number));
+}
+
+static void
+reset_workers(DcnState *state)
+{
+  for (int i = 0; i < state->n_workers; i++) {
+    DcnWorker *w = state->workers[i];
+    w->values_changed = w->macs = w->blocks_igemm = w->blocks_dgemm = 0;
+  }
+}
+
+static void
+propagate_input(DcnState *state, const uint8_t *touched)
+{
+  DcnValueState *v = &state->values[state->net->program->input];
+  DcnJob job = {.state = state, .net = state->net, .kernels = state->net->kernels, .out = v};
+  InputLoop loop = {&job, touched};
+  reset_workers(state);
+  dcn_parallel_for(state->threads, v->net->pixels, dcn_grain((size_t)v->net->c * 4), test_input,
+                   &loop);
+  for (int i = 0; i < state->n_workers; i++)
+    v->values_changed += state->workers[i]->values_changed;
+  dcn_value_finish(v);
+}
+
+static gboolean
+any_input_changed(const DcnState *state, const DcnOp *op)
+{
+  for (int i = 0; i < op->n_inputs; i++)
+    if (state->values[op->inputs[i]].n_changed > 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+run_op(DcnState *state, int index, gboolean full)
+{
+  const DcnNetOp *op = &state->net->ops[index];
+  DcnOpStat *stat = &state->stats[index];
+  gint64 start = g_get_monotonic_time();
+  DcnJob job = {
+      .state = state,
+      .net = state->net,
+      .kernels = state->net->kernels,
+      .op = op,
+      .full = full,
+      .in = &state->values[op->op->inputs[0]],
+      .out = &state->values[op->op->output],
+      .acc = state->acc[index],
+  };
+  reset_workers(state);
+  op->class->run(&job);
+  *stat = (DcnOpStat){.pixels = job.count};
+  for (int i = 0; i < state->n_workers; i++) {
+    const DcnWorker *w = state->workers[i];
+    job.out->values_changed += w->values_changed;
+    stat->macs += w->macs;
+    stat->blocks_igemm += w->blocks_igemm;
+    stat->blocks_dgemm += w->blocks_dgemm;
+  }
+  if (!full)
+    dcn_value_finish(job.out);
+  stat->ns = (uint64_t)(g_get_monotonic_time() - start) * 1000;
+}
+
+static void
+run_full(DcnState *state)
+{
+  const DcnProgram *program = state->net->program;
+  for (int i = 0; i < program->n_values; i++) {
+    dcn_value_clear_marks(&state->values[i]);
+    state->values[i].rms = -1;
+  }
+  take_input(state);
+  for (int i = 0; i < program->n_ops; i++)
+    run_op(state, i, TRUE);
+  state->valid = TRUE;
+}
+
+/* FALSE where it is better done as a full run; nothing but the input has been propagated then. */
+static gboolean
+run_partial(DcnState *state, const uint8_t *touched)
+{
+  const DcnProgram *program = state->net->program;
+  gboolean exact = TRUE;
+  for (int i = 0; i < program->n_values; i++) {
+    DcnValueState *v = &state->values[i];
+    if (!v->ref)
+      continue;
+    dcn_value_clear_marks(v);
+    set_threshold(state, v);
+    exact &= v->threshold == 0;
+  }
+  propagate_input(state, touched);
+  const DcnValueState *input = &state->values[program->input];
+  if (exact && input->n_changed >= FULL_SHARE * input->net->pixels)
+    return FALSE;
+  for (int i = 0; i < program->n_ops; i++) {
+    if (any_input_changed(state, &program->ops[i]))
+      run_op(state, i, FALSE);
+    else
+      memset(&state->stats[i], 0, sizeof state->stats[i]);
+  }
+  return TRUE;
+}
+
+void
+dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads, DcnRunInfo *info)
+{
+  const DcnNet *net = state->net;
+  const DcnProgram *program = net->program;
+  state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
+  gboolean full = mode == DCN_MODE_DENSE || !state->valid || !run_partial(state, touched);
+  if (full)
+    run_full(state);
+  if (!info)
+    return;
+  *info = (DcnRunInfo){.macs_dense = net->macs, .values = net->total_values, .full = full};
+  for (int i = 0; i < program->n_ops; i++)
+    info->macs += state->stats[i].macs;
+  if (full) {
+    info->values_changed = net->total_values;
+    return;
+  }
+  for (int i = 0; i < program->n_values; i++)
+    info->values_changed += state->values[i].values_changed;
+  info->reused = state->values[program->input].n_changed == 0;
+}

@@ -1,0 +1,201 @@
+/* deltacnn: one stream's caches.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include "net/state.h"
+#include "util/memory.h"
+#include "util/parallel.h"
+#include <string.h>
+
+/* Counts what it allocates, and remembers whether any of it failed. */
+typedef struct {
+  size_t bytes;
+  gboolean failed;
+} Budget;
+
+static void *
+take(Budget *budget, size_t count, size_t size)
+{
+  void *memory = dcn_aligned_new0(count, size);
+  budget->bytes += count * size;
+  budget->failed |= !memory;
+  return memory;
+}
+
+static void
+worker_free(DcnWorker *worker)
+{
+  if (!worker)
+    return;
+  dcn_aligned_free(worker->pointers);
+  dcn_aligned_free(worker->masks);
+  dcn_aligned_free(worker->floats);
+  dcn_aligned_free(worker->y);
+  dcn_aligned_free(worker->delta);
+  dcn_aligned_free(worker);
+}
+
+static DcnWorker *
+worker_new(const DcnNeeds *needs, Budget *budget)
+{
+  DcnWorker *worker = take(budget, 1, sizeof *worker); /* on cache lines of its own */
+  if (!worker)
+    return NULL;
+  worker->pointers = take(budget, needs->pointers, sizeof *worker->pointers);
+  worker->masks = take(budget, needs->masks, sizeof *worker->masks);
+  worker->floats = take(budget, needs->floats, sizeof(float));
+  worker->y = take(budget, needs->channels, sizeof(float));
+  worker->delta = take(budget, needs->channels, sizeof(float));
+  return worker;
+}
+
+/* Returns how many workers there are afterwards: fewer than asked for when memory is short. */
+int
+dcn_state_add_workers(DcnState *state, int count)
+{
+  while (state->n_workers < count) {
+    Budget budget = {0};
+    DcnWorker *worker = worker_new(&state->net->needs, &budget);
+    if (budget.failed) {
+      worker_free(worker);
+      break;
+    }
+    state->workers[state->n_workers++] = worker;
+    state->cache_bytes += budget.bytes;
+  }
+  return state->n_workers;
+}
+
+DcnState *
+dcn_state_new(DcnNet *net, GError **error)
+{
+  const DcnProgram *program = net->program;
+  const DcnNetValue *input = &net->values[program->input];
+  const DcnNeeds *needs = &net->needs;
+  Budget budget = {0};
+  DcnState *state = g_new0(DcnState, 1);
+  state->net = dcn_net_ref(net);
+  state->values = g_new0(DcnValueState, (size_t)program->n_values);
+  state->acc = g_new0(float *, (size_t)MAX(program->n_ops, 1));
+  state->stats = g_new0(DcnOpStat, (size_t)MAX(program->n_ops, 1));
+  state->workers = g_new0(DcnWorker *, DCN_PARALLEL_MAX);
+  state->input = take(&budget, (size_t)input->pixels * dcn_channel_pitch(input->c), sizeof(float));
+  state->arena = take(&budget, net->arena_floats, sizeof(float));
+  state->zero = take(&budget, needs->taps, sizeof(float));
+  state->list = take(&budget, needs->list, sizeof *state->list);
+  state->columns = take(&budget, needs->list, 1);
+  state->fc_index = take(&budget, needs->inputs + 1, sizeof *state->fc_index);
+  state->fc_x = take(&budget, needs->inputs + 1, sizeof(float));
+  for (int i = 0; i < program->n_values && !budget.failed; i++) {
+    DcnValueState *v = &state->values[i];
+    const DcnNetValue *nv = v->net = &net->values[i];
+    v->tolerance = v->rms = -1;
+    if (!nv->produced)
+      continue;
+    v->ref = take(&budget, nv->floats, sizeof(float));
+    v->mask = take(&budget, (size_t)nv->pixels * nv->words, sizeof *v->mask);
+    v->changed = take(&budget, (size_t)nv->pixels, 1);
+    v->row_changed = take(&budget, (size_t)nv->n * nv->h, sizeof *v->row_changed);
+    if (nv->wants_delta && !budget.failed)
+      v->delta = state->arena + nv->delta_offset;
+  }
+  for (int i = 0; i < program->n_ops && !budget.failed; i++)
+    if (net->ops[i].acc_floats)
+      state->acc[i] = take(&budget, net->ops[i].acc_floats, sizeof(float));
+  state->cache_bytes = budget.bytes;
+  if (budget.failed || dcn_state_add_workers(state, 1) < 1) {
+    dcn_state_free(state);
+    dcn_no_memory(error);
+    return NULL;
+  }
+  return state;
+}
+
+void
+dcn_state_free(DcnState *state)
+{
+  if (!state)
+    return;
+  for (int i = 0; i < state->net->program->n_values; i++) {
+    DcnValueState *v = &state->values[i];
+    dcn_aligned_free(v->ref);
+    dcn_aligned_free(v->mask);
+    dcn_aligned_free(v->changed);
+    dcn_aligned_free(v->row_changed);
+  }
+  for (int i = 0; i < state->net->program->n_ops; i++)
+    dcn_aligned_free(state->acc[i]);
+  for (int i = 0; i < state->n_workers; i++)
+    worker_free(state->workers[i]);
+  dcn_aligned_free(state->input);
+  dcn_aligned_free(state->arena);
+  dcn_aligned_free(state->zero);
+  dcn_aligned_free(state->list);
+  dcn_aligned_free(state->columns);
+  dcn_aligned_free(state->fc_index);
+  dcn_aligned_free(state->fc_x);
+  g_free(state->values);
+  g_free(state->acc);
+  g_free(state->stats);
+  g_free(state->workers);
+  dcn_net_unref(state->net);
+  g_free(state);
+}
+
+void
+dcn_state_reset(DcnState *state)
+{
+  state->valid = FALSE;
+}
+
+size_t
+dcn_state_cache_bytes(const DcnState *state)
+{
+  return state->cache_bytes;
+}
+
+void
+dcn_state_set_tolerance(DcnState *state, double tolerance)
+{
+  state->tolerance = tolerance > 0 ? tolerance : 0;
+}
+
+gboolean
+dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double tolerance)
+{
+  const DcnProgram *program = state->net->program;
+  for (int i = 0; i < program->n_values; i++)
+    if (state->net->values[i].produced && g_strcmp0(program->values[i].name, value_name) == 0) {
+      state->values[i].tolerance = tolerance > 0 ? tolerance : 0;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+float *
+dcn_state_input(DcnState *state)
+{
+  return state->input;
+}
+
+const DcnOpStat *
+dcn_state_op_stats(const DcnState *state)
+{
+  return state->stats;
+}
+
+void
+dcn_state_output(const DcnState *state, int output, float *out)
+{
+  dcn_state_value(state, state->net->program->outputs[output], out);
+}
+
+gboolean
+dcn_state_value(const DcnState *state, int value, float *out)
+{
+  const DcnProgram *program = state->net->program;
+  if (value < 0 || value >= program->n_values || !state->values[value].ref)
+    return FALSE;
+  dcn_value_to_logical(&program->values[value], &state->net->values[value],
+                       state->values[value].ref, out);
+  return TRUE;
+}

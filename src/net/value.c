@@ -1,0 +1,72 @@
+/* deltacnn: values: change marks, and the way from the physical layout to ONNX's order.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/internal.h"
+#include <string.h>
+
+void
+dcn_value_clear_marks(DcnValueState *v)
+{
+  if (v->n_changed == 0)
+    return;
+  const DcnNetValue *nv = v->net;
+  for (int row = 0; row < nv->n * nv->h; row++) {
+    if (v->row_changed[row] == 0)
+      continue;
+    size_t first = (size_t)row * nv->w;
+    memset(v->changed + first, 0, (size_t)nv->w);
+    memset(v->mask + first * nv->words, 0, (size_t)nv->w * nv->words * sizeof *v->mask);
+    v->row_changed[row] = 0;
+  }
+  v->n_changed = 0;
+  v->values_changed = 0;
+}
+
+void
+dcn_value_finish(DcnValueState *v)
+{
+  const DcnNetValue *nv = v->net;
+  int total = 0;
+  for (int row = 0; row < nv->n * nv->h; row++) {
+    const uint8_t *p = v->changed + (size_t)row * nv->w;
+    int n = 0;
+    for (int x = 0; x < nv->w; x++)
+      n += p[x];
+    v->row_changed[row] = n;
+    total += n;
+  }
+  v->n_changed = total;
+}
+
+/* Rank 3 and more is [N][C][rest]; below that the element order is the logical one (program.h). */
+void
+dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const float *ref, float *out)
+{
+  size_t plane = (size_t)nv->h * nv->w;
+  if (value->rank < 3) {
+    for (int p = 0; p < nv->pixels; p++)
+      memcpy(out + (size_t)p * nv->c, ref + (size_t)p * nv->pitch, sizeof(float) * nv->c);
+    return;
+  }
+  for (int n = 0; n < nv->n; n++)
+    for (size_t i = 0; i < plane; i++) {
+      const float *pixel = ref + ((size_t)n * plane + i) * nv->pitch;
+      float *o = out + (size_t)n * nv->c * plane + i;
+      for (int c = 0; c < nv->c; c++)
+        o[(size_t)c * plane] = pixel[c];
+    }
+}
+
+size_t
+dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, size_t logical)
+{
+  size_t c, pixel;
+  if (value->rank < 3) {
+    c = logical % nv->c;
+    pixel = logical / nv->c;
+  } else {
+    size_t plane = (size_t)nv->h * nv->w;
+    c = logical / plane % nv->c;
+    pixel = logical / plane / nv->c * plane + logical % plane;
+  }
+  return pixel * nv->pitch + c;
+}

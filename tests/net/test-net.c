@@ -1,0 +1,453 @@
+/* The engine against plain evaluation, and its ways of running against each other, on networks made
+ * at random. SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common.h"
+#include <math.h>
+#include <string.h>
+
+#define SEEDS 60
+
+static Subject *
+random_subject(guint32 seed, const DcnKernels *kernels)
+{
+  return subject_new(netgen_random(seed, NETGEN_ALL, 14), netgen_random(seed, NETGEN_ALL, 14),
+                     kernels);
+}
+
+static DcnState *
+state_new(DcnNet *net)
+{
+  GError *error = NULL;
+  DcnState *state = dcn_state_new(net, &error);
+  g_assert_no_error(error);
+  return state;
+}
+
+/* Every kind of operator and activation must occur, or the tests below say less than they seem to.
+ */
+static void
+test_coverage(void)
+{
+  unsigned kinds = 0, acts = 0, grouped = 0, depthwise = 0, connected = 0;
+  for (guint32 seed = 1; seed <= SEEDS; seed++) {
+    DcnProgram *p = netgen_random(seed, NETGEN_ALL, 14);
+    for (int i = 0; i < p->n_ops; i++) {
+      const DcnOp *op = &p->ops[i];
+      kinds |= 1u << op->kind;
+      acts |= 1u << op->act.kind;
+      if (op->kind == DCN_OP_CONV) {
+        const DcnValue *in = &p->values[op->inputs[0]], *out = &p->values[op->output];
+        depthwise += op->u.conv.groups > 1 && op->u.conv.groups == in->c && in->c == out->c;
+        grouped += op->u.conv.groups > 1 && op->u.conv.groups != in->c;
+        connected += out->n * out->h * out->w == 1;
+      }
+    }
+    dcn_program_free(p);
+  }
+  g_assert_cmpuint(kinds, ==, NETGEN_ALL);
+  g_assert_cmpuint(acts, ==, (1u << (DCN_ACT_HARD_SWISH + 1)) - 1);
+  g_assert_cmpuint(grouped, >=, 5);
+  g_assert_cmpuint(depthwise, >=, 5);
+  g_assert_cmpuint(connected, >=, 5);
+}
+
+static void
+test_dense(gconstpointer data)
+{
+  const DcnKernels *kernels = data;
+  for (guint32 seed = 1; seed <= SEEDS; seed++) {
+    Subject *s = random_subject(seed, kernels);
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(seed);
+    DcnState *state = state_new(s->net);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    char *what = g_strdup_printf("%s, seed %u", kernels->isa, seed);
+    DcnRunInfo info;
+    /* The second time over caches that hold something. */
+    for (int frame = 0; frame < 2; frame++) {
+      change_frame(rand, in, CHANGE_ALL, 1, dcn_state_input(state), touched);
+      frame_elements(in, dcn_state_input(state), s->values[s->program->input]);
+      netgen_evaluate(s->program, s->values);
+      dcn_state_run(state, NULL, DCN_MODE_DENSE, 1, &info);
+      g_assert_true(info.full);
+      g_assert_false(info.reused);
+      g_assert_cmpuint(info.macs, ==, dcn_net_macs(s->net));
+      g_assert_cmpuint(info.macs_dense, ==, dcn_net_macs(s->net));
+      assert_values(s, state, 2e-5, what);
+    }
+    for (int o = 0; o < s->program->n_outputs; o++) {
+      int value = s->program->outputs[o];
+      dcn_state_output(state, o, s->logical[0]);
+      g_assert_true(dcn_state_value(state, value, s->logical[1]));
+      g_assert_cmpmem(s->logical[0], netgen_elements(&s->program->values[value]) * sizeof(float),
+                      s->logical[1], netgen_elements(&s->program->values[value]) * sizeof(float));
+    }
+    g_free(what);
+    g_free(touched);
+    dcn_state_free(state);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
+/* At tolerance 0 a delta run gives what a dense one gives, whatever changed. */
+static void
+test_delta(gconstpointer data)
+{
+  const DcnKernels *kernels = data;
+  uint64_t saved = 0;
+  for (guint32 seed = 1; seed <= SEEDS; seed++) {
+    Subject *s = random_subject(seed, kernels);
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(seed + 1000);
+    DcnState *delta = state_new(s->net), *dense = state_new(s->net);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    float *frame = g_malloc0(frame_bytes(in));
+    for (int i = 0; i < 24; i++) {
+      Change change = i == 0 ? CHANGE_ALL : (Change)g_rand_int_range(rand, 0, N_CHANGES);
+      change_frame(rand, in, change, 1, frame, touched);
+      memcpy(dcn_state_input(delta), frame, frame_bytes(in));
+      memcpy(dcn_state_input(dense), frame, frame_bytes(in));
+      DcnRunInfo info;
+      dcn_state_run(delta, i % 5 ? touched : NULL, i % 11 == 10 ? DCN_MODE_DENSE : DCN_MODE_DELTA,
+                    1, &info);
+      dcn_state_run(dense, NULL, DCN_MODE_DENSE, 1, NULL);
+      char *what =
+          g_strdup_printf("%s, seed %u, frame %d, change %d", kernels->isa, seed, i, change);
+      assert_same(s, delta, dense, 2e-5, what);
+      g_free(what);
+      if (change == CHANGE_NONE && !info.full) {
+        g_assert_true(info.reused);
+        g_assert_cmpuint(info.macs, ==, 0);
+        g_assert_cmpuint(info.values_changed, ==, 0);
+      }
+      g_assert_cmpuint(info.values_changed, <=, info.values);
+      saved += info.macs < info.macs_dense;
+    }
+    g_free(frame);
+    g_free(touched);
+    dcn_state_free(delta);
+    dcn_state_free(dense);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+  g_assert_cmpuint(saved, >, SEEDS * 5);
+}
+
+/* One, two and three threads give the same bits, and the same counts. */
+static void
+test_threads(gconstpointer data)
+{
+  const DcnKernels *kernels = data;
+  for (guint32 seed = 1; seed <= 12; seed++) {
+    /* The classifiers are large enough that their loops are shared out. */
+    Subject *s =
+        seed <= 6 ? random_subject(seed, kernels)
+                  : subject_new(netgen_classifier(seed, 64), netgen_classifier(seed, 64), kernels);
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(seed);
+    DcnState *state[3];
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    float *frame = g_malloc0(frame_bytes(in));
+    for (int t = 0; t < 3; t++) {
+      state[t] = state_new(s->net);
+      dcn_state_set_tolerance(state[t], seed % 2 ? 0.02 : 0);
+    }
+    for (int i = 0; i < 10; i++) {
+      DcnRunInfo info[3];
+      change_frame(rand, in, i == 0 ? CHANGE_ALL : (Change)g_rand_int_range(rand, 0, N_CHANGES), 1,
+                   frame, touched);
+      for (int t = 0; t < 3; t++) {
+        memcpy(dcn_state_input(state[t]), frame, frame_bytes(in));
+        dcn_state_run(state[t], touched, DCN_MODE_DELTA, t + 1, &info[t]);
+      }
+      for (int t = 1; t < 3; t++) {
+        g_assert_cmpmem(&info[0], sizeof info[0], &info[t], sizeof info[t]);
+        for (int v = 0; v < s->program->n_values; v++) {
+          size_t bytes = netgen_elements(&s->program->values[v]) * sizeof(float);
+          dcn_state_value(state[0], v, s->logical[0]);
+          dcn_state_value(state[t], v, s->logical[1]);
+          g_assert_cmpmem(s->logical[0], bytes, s->logical[1], bytes);
+        }
+      }
+    }
+    for (int t = 0; t < 3; t++)
+      dcn_state_free(state[t]);
+    g_free(frame);
+    g_free(touched);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
+static double
+rms_of(const float *x, size_t count)
+{
+  double sum = 0;
+  for (size_t i = 0; i < count; i++)
+    sum += (double)x[i] * x[i];
+  return sqrt(sum / (double)count);
+}
+
+/* With a tolerance, what each value shows and what its op would make of what its inputs show never
+ * differ by more than the tolerance, however many frames have gone by; and the outputs do not
+ * differ at all. */
+static void
+test_closed_loop(void)
+{
+  const double tolerance = 0.05;
+  Subject *s = subject_new(netgen_classifier(5, 20), netgen_classifier(5, 20), dcn_kernels_get());
+  const DcnProgram *p = s->program;
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(5);
+  DcnState *state = state_new(s->net), *exact = state_new(s->net);
+  uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+  float *frame = g_malloc0(frame_bytes(in));
+  double *rms = g_new0(double, (size_t)p->n_values), worst = 0;
+  uint64_t changed = 0, changed_exact = 0;
+  dcn_state_set_tolerance(state, tolerance);
+  g_assert_true(dcn_state_set_value_tolerance(state, p->values[3].name, 0.1));
+  g_assert_false(dcn_state_set_value_tolerance(state, "no such value", 0.1));
+  for (int i = 0; i < 2400; i++) {
+    change_frame(rand, in,
+                 i == 0  ? CHANGE_ALL
+                 : i % 3 ? CHANGE_NOISE
+                         : CHANGE_SCATTERED,
+                 i % 3 ? 1 : 0.3f, frame, touched);
+    memcpy(dcn_state_input(state), frame, frame_bytes(in));
+    memcpy(dcn_state_input(exact), frame, frame_bytes(in));
+    DcnRunInfo info, info_exact;
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
+    dcn_state_run(exact, touched, DCN_MODE_DELTA, 1, &info_exact);
+    if (i > 0) {
+      changed += info.values_changed;
+      changed_exact += info_exact.values_changed;
+    }
+    if (i > 0 && i % 60)
+      continue;
+    for (int v = 0; v < p->n_values; v++) {
+      dcn_state_value(state, v, s->logical[0]);
+      netgen_from_logical(&p->values[v], s->logical[0], s->values[v]);
+      if (i == 0)
+        rms[v] = rms_of(s->values[v], netgen_elements(&p->values[v]));
+    }
+    float *shown = g_new(float, netgen_elements(in));
+    frame_elements(in, frame, shown);
+    for (size_t e = 0; e < netgen_elements(in); e++)
+      g_assert_cmpfloat(fabs(shown[e] - s->values[p->input][e]), <=,
+                        tolerance * rms[p->input] * 1.0001);
+    g_free(shown);
+    for (int o = 0; o < p->n_ops; o++) {
+      int value = p->ops[o].output;
+      size_t n = netgen_elements(&p->values[value]);
+      float *was = g_memdup2(s->values[value], n * sizeof(float));
+      netgen_evaluate_op(p, &p->ops[o], s->values);
+      double bound = (value == p->outputs[0] ? 0 : value == 3 ? 0.1 : tolerance) * rms[value];
+      for (size_t e = 0; e < n; e++) {
+        double d = fabs((double)was[e] - s->values[value][e]);
+        g_assert_cmpfloat(d, <=, bound * 1.0001 + 1e-4 * rms[value]); /* the rest is rounding */
+        worst = fmax(worst, bound > 0 ? d / bound : 0);
+      }
+      memcpy(s->values[value], was, n * sizeof(float));
+      g_free(was);
+    }
+  }
+  g_test_message("largest error %.3f of the tolerance; values propagated %.3f of those without",
+                 worst, (double)changed / (double)changed_exact);
+  /* The tolerance is used, and it saves. */
+  g_assert_cmpfloat(worst, >, 0.5);
+  g_assert_cmpuint(changed * 2, <, changed_exact);
+  g_free(rms);
+  g_free(frame);
+  g_free(touched);
+  dcn_state_free(state);
+  dcn_state_free(exact);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
+/* A changed input pixel reaches 3 x 3 outputs of a 3 x 3 convolution; nothing else is multiplied.
+ */
+static void
+test_accounting(gconstpointer data)
+{
+  const DcnKernels *kernels = data;
+  const int c = 64, m = 48, h = 24, w = 40;
+  Subject *s = subject_new(netgen_conv(1, h, w, c, m, 3, 1, 1, DCN_ACT_NONE),
+                           netgen_conv(1, h, w, c, m, 3, 1, 1, DCN_ACT_NONE), kernels);
+  g_assert_cmpuint(dcn_net_macs(s->net), ==, (uint64_t)h * w * 9 * c * m);
+  DcnState *state = state_new(s->net);
+  uint8_t *touched = g_malloc0(h * w);
+  GRand *rand = g_rand_new_with_seed(1);
+  DcnRunInfo info;
+  change_frame(rand, subject_input(s), CHANGE_ALL, 1, dcn_state_input(state), touched);
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, &info);
+  g_assert_true(info.full);
+  g_assert_cmpuint(info.macs, ==, dcn_net_macs(s->net));
+
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, &info);
+  g_assert_true(info.reused);
+  g_assert_cmpuint(info.macs, ==, 0);
+
+  /* All channels of one pixel: no way of doing it takes more than the 9 outputs from values, and
+   * none less than the products of the 64 changed values. */
+  float *pixel = dcn_state_input(state) + (5 * w + 7) * c;
+  for (int k = 0; k < c; k++)
+    pixel[k] += 1;
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, &info);
+  g_assert_false(info.reused);
+  g_assert_cmpuint(info.macs, >=, 9u * c * m);
+  g_assert_cmpuint(info.macs, <=, 9u * 9 * c * m);
+  g_assert_cmpuint(info.values_changed, ==, c + 9u * m);
+
+  /* One channel: only differences are multiplied, at most once for each pixel of a tile and tap. */
+  pixel[10] += 1;
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, &info);
+  g_assert_cmpuint(info.macs, >=, 9u * m);
+  g_assert_cmpuint(info.macs, <=, 9u * 9 * m);
+
+  /* An 8 x 8 block of 40 x 24: (10 x 10) / (40 x 24) of the outputs. */
+  for (int y = 8; y < 16; y++)
+    for (int x = 16; x < 24; x++)
+      for (int k = 0; k < c; k++)
+        dcn_state_input(state)[(y * w + x) * c + k] += 1;
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, &info);
+  g_assert_cmpuint(info.macs, <=, 100u * 9 * c * m);
+  g_assert_cmpuint(info.macs, >=, 64u * 9 * c * m / 2);
+
+  dcn_state_reset(state);
+  dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
+  g_assert_true(info.full);
+  g_assert_cmpuint(info.macs, ==, dcn_net_macs(s->net));
+  g_rand_free(rand);
+  g_free(touched);
+  dcn_state_free(state);
+  subject_free(s);
+}
+
+/* NaN and infinity pass through without harm, and are gone with the frame that brought them. */
+static void
+test_not_finite(void)
+{
+  Subject *s = subject_new(netgen_classifier(3, 24), netgen_classifier(3, 24), dcn_kernels_get());
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(3);
+  DcnState *state = state_new(s->net), *clean = state_new(s->net);
+  uint8_t *touched = g_malloc((size_t)in->h * in->w);
+  float *input = dcn_state_input(state), out[10];
+  dcn_state_set_tolerance(state, 0.01);
+  change_frame(rand, in, CHANGE_ALL, 1, input, touched);
+  memcpy(dcn_state_input(clean), input, frame_bytes(in));
+  dcn_state_run(clean, NULL, DCN_MODE_DENSE, 1, NULL);
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+  static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
+  for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+    float was = input[4 * 77];
+    input[4 * 77] = bad[i];
+    dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+    dcn_state_output(state, 0, out);
+    input[4 * 77] = was;
+    dcn_state_run(state, NULL, DCN_MODE_DENSE, 1, NULL);
+    assert_same(s, state, clean, 1e-6, "after a frame with numbers that are none");
+  }
+  dcn_state_free(state);
+  dcn_state_free(clean);
+
+  DcnProgram *p = netgen_classifier(3, 24);
+  for (int i = 0; i < p->n_ops; i++)
+    if (p->ops[i].kind == DCN_OP_CONV)
+      p->ops[i].u.conv.weights[i] = bad[i % 4];
+  GError *error = NULL;
+  DcnNet *net = dcn_net_new(p, &error);
+  g_assert_no_error(error);
+  state = state_new(net);
+  for (int i = 0; i < 6; i++) {
+    change_frame(rand, in, i ? CHANGE_BLOCK : CHANGE_ALL, 1, dcn_state_input(state), touched);
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 2, NULL);
+  }
+  dcn_state_free(state);
+  dcn_net_unref(net);
+  g_free(touched);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
+static void
+test_memory(void)
+{
+  DcnProgram *p = netgen_classifier(9, 96);
+  size_t elements = 0;
+  for (int i = 0; i < p->n_values; i++)
+    elements += netgen_elements(&p->values[i]);
+  GError *error = NULL;
+  DcnNet *net = dcn_net_new(p, &error);
+  g_assert_no_error(error);
+  DcnState *state = state_new(net);
+  g_test_message("caches: %.2f of the activations",
+                 (double)dcn_state_cache_bytes(state) / (double)(elements * 4));
+  g_assert_cmpuint(dcn_state_cache_bytes(state), >=, elements * 4);
+  g_assert_cmpuint(dcn_state_cache_bytes(state), <=, elements * 4 * 5 / 2);
+  g_assert_cmpuint(dcn_net_weight_bytes(net), >, 0);
+  dcn_net_unref(net); /* the state keeps it */
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+  dcn_state_free(state);
+}
+
+/* A program that breaks its own rules is refused, not run. */
+static void
+test_refused(void)
+{
+  for (int form = 0; form < 6; form++) {
+    DcnProgram *p = netgen_classifier(1, 16);
+    switch (form) {
+    case 0:
+      p->ops[0].inputs[0] = p->ops[3].output;
+      break;
+    case 1:
+      p->ops[0].u.conv.groups = 2;
+      break;
+    case 2:
+      p->ops[0].u.conv.stride_w = 0;
+      break;
+    case 3:
+      p->values[p->ops[1].output].c = 1 << 20;
+      p->values[p->ops[1].output].h = 1 << 12;
+      break;
+    case 4:
+      p->outputs[0] = p->n_values;
+      break;
+    case 5:
+      p->values[p->ops[4].output].w++;
+      break;
+    }
+    GError *error = NULL;
+    g_assert_null(dcn_net_new(p, &error));
+    g_assert_nonnull(error);
+    g_clear_error(&error);
+  }
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/net/coverage", test_coverage);
+  for (const DcnKernels *const *k = dcn_kernels_all(); *k; k++) {
+    static const struct {
+      const char *name;
+      GTestDataFunc func;
+    } tests[] = {{"dense-equals-plain", test_dense},
+                 {"delta-equals-dense", test_delta},
+                 {"threads", test_threads},
+                 {"accounting", test_accounting}};
+    for (guint i = 0; i < G_N_ELEMENTS(tests); i++) {
+      char *path = g_strdup_printf("/net/%s/%s", (*k)->isa, tests[i].name);
+      g_test_add_data_func(path, *k, tests[i].func);
+      g_free(path);
+    }
+  }
+  g_test_add_func("/net/closed-loop", test_closed_loop);
+  g_test_add_func("/net/not-finite", test_not_finite);
+  g_test_add_func("/net/memory", test_memory);
+  g_test_add_func("/net/refused", test_refused);
+  return g_test_run();
+}
