@@ -62,7 +62,12 @@ struct _DeltaMpeg2
   DcnPicture *picture;          /* begun, not yet ended; owned */
   gboolean picture_second;
 
-  DcnPicture *last;             /* the last one ended; owned */
+  DcnPicture *half;             /* a first field that waits for its second one; owned */
+  gboolean pairing_lost;        /* see pair_fields() */
+
+  /* of the buffer being parsed */
+  gsize buffer_size;
+  guint pictures;
 };
 
 DeltaMpeg2 *
@@ -81,7 +86,7 @@ delta_mpeg2_free (DeltaMpeg2 * self)
     return;
   dcn_mpeg2_extractor_free (self->extractor);
   dcn_picture_unref (self->picture);
-  dcn_picture_unref (self->last);
+  dcn_picture_unref (self->half);
   g_free (self);
 }
 
@@ -91,10 +96,43 @@ delta_mpeg2_reset (DeltaMpeg2 * self)
   if (self->picture)
     dcn_mpeg2_extractor_end_picture (self->extractor);
   g_clear_pointer (&self->picture, dcn_picture_unref);
-  g_clear_pointer (&self->last, dcn_picture_unref);
+  if (self->half)
+    self->pairing_lost = TRUE;
+  g_clear_pointer (&self->half, dcn_picture_unref);
   self->picture_pending = FALSE;
   self->sequence_pending = FALSE;
   dcn_mpeg2_extractor_reset (self->extractor);
+}
+
+/* Decoders pair fields as they come: after one that lost its partner they may take every first field for a
+ * second one, until a header before a group of pictures or a frame picture sets them right.  Until then field
+ * pictures are not known. */
+static void
+pair_fields (DeltaMpeg2 * self)
+{
+  gboolean field = self->header.picture_structure !=
+      GST_MPEG_VIDEO_PICTURE_STRUCTURE_FRAME;
+  gboolean complete = g_atomic_int_get (&self->picture->complete) != 0;
+
+  if (!field && self->picture->known)
+    self->pairing_lost = FALSE;
+  else if (!self->picture->known || (self->half
+          && self->half != self->picture))
+    self->pairing_lost = TRUE;
+  g_clear_pointer (&self->half, dcn_picture_unref);
+  if (!complete)
+    self->half = dcn_picture_ref (self->picture);
+}
+
+/* A sequence or group of pictures header: a decoder starts a frame with the next field whatever came before. */
+static void
+restart_pairing (DeltaMpeg2 * self)
+{
+  if (self->half) {
+    g_clear_pointer (&self->half, dcn_picture_unref);
+    dcn_mpeg2_extractor_reset (self->extractor);
+  }
+  self->pairing_lost = FALSE;
 }
 
 /* A start code and what follows it up to the next one, in the form the codec parsers take. */
@@ -297,6 +335,15 @@ begin_picture (DeltaMpeg2 * self)
   /* 6.1.1: every picture of ISO/IEC 13818-2 has the extension, none of ISO/IEC 11172-2 */
   if (self->picture_extended == self->sequence.mpeg1)
     self->picture_bad = TRUE;
+  if (self->pairing_lost && self->header.picture_structure !=
+      GST_MPEG_VIDEO_PICTURE_STRUCTURE_FRAME)
+    self->picture_bad = TRUE;
+  /* libavcodec takes so short a buffer for damaged and leaves the picture out.  Every macroblock of a row but two
+   * may be skipped, so that rows of slices never are that short; MPEG-1 slices over many rows could be. */
+  if (self->buffer_size <
+      (gsize) ((self->sequence.horizontal_size + 15) / 16) *
+      ((self->sequence.vertical_size + 15) / 16) / 48 + 1)
+    self->picture_bad = TRUE;
   if (self->picture_bad)
     self->header.picture_structure = 0; /* forbidden value: makes a picture that is not known */
   self->picture = dcn_mpeg2_extractor_begin_picture (self->extractor,
@@ -305,11 +352,11 @@ begin_picture (DeltaMpeg2 * self)
 }
 
 static void
-end_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result, guint * pictures)
+end_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result)
 {
   if (self->picture_pending && !begin_picture (self)) {
     result->reason = "no sequence header";
-    (*pictures)++;
+    self->pictures++;
     return;
   }
   if (!self->picture)
@@ -317,27 +364,43 @@ end_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result, guint * pictures)
   dcn_mpeg2_extractor_end_picture (self->extractor);
 
   if (result->picture != self->picture) {
-    (*pictures)++;
+    self->pictures++;
     dcn_picture_unref (result->picture);
     result->picture = dcn_picture_ref (self->picture);
     result->second_field = self->picture_second;
   }
-  dcn_picture_unref (self->last);
-  self->last = g_steal_pointer (&self->picture);
+  pair_fields (self);
+  g_clear_pointer (&self->picture, dcn_picture_unref);
+}
+
+/* A sequence or group header behind a picture in one buffer: some decoders obey it, others pass over it. */
+static void
+header_behind_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result)
+{
+  if (!self->pictures)
+    return;
+  result->reason = "header behind a picture";
+  self->pairing_lost = TRUE;
 }
 
 static void
 parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
-    DeltaMpeg2Result * result, guint * pictures)
+    DeltaMpeg2Result * result)
 {
   GstMpegVideoPacket packet;
   gsize position = 0;
 
+  memset (result, 0, sizeof (*result));
+  self->buffer_size = size;
+  self->pictures = 0;
+
   while (next_packet (data, size, &position, &packet)) {
     switch (packet.type) {
       case SEQUENCE_HEADER_CODE:
-        end_picture (self, result, pictures);
+        end_picture (self, result);
         commit_sequence (self);
+        restart_pairing (self);
+        header_behind_picture (self, result);
         sequence_header (self, &packet);
         break;
       case EXTENSION_START_CODE:
@@ -346,14 +409,19 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
       case USER_DATA_START_CODE:
         break;
       case PICTURE_START_CODE:
-        end_picture (self, result, pictures);
+        end_picture (self, result);
         commit_sequence (self);
         picture_header (self, &packet);
         break;
       case GROUP_START_CODE:
+        end_picture (self, result);
+        commit_sequence (self);
+        restart_pairing (self);
+        header_behind_picture (self, result);
+        break;
       case SEQUENCE_END_CODE:
       case SEQUENCE_ERROR_CODE:
-        end_picture (self, result, pictures);
+        end_picture (self, result);
         commit_sequence (self);
         break;
       default:
@@ -363,22 +431,23 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
         if (begin_picture (self))
           dcn_mpeg2_extractor_slice (self->extractor,
               data + packet.offset - 4, (size_t) packet.size + 4);
-        else
+        else if (!result->reason)
           result->reason = "slice without a picture header";
         break;
     }
   }
+  end_picture (self, result);
 }
 
 void
 delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size)
 {
-  DeltaMpeg2Result result = { NULL, };
-  guint pictures = 0;
+  DeltaMpeg2Result result;
 
-  parse (self, data, size, &result, &pictures);
-  end_picture (self, &result, &pictures);
+  parse (self, data, size, &result);
   commit_sequence (self);
+  if (self->pictures)
+    dcn_mpeg2_extractor_reset (self->extractor);
   dcn_picture_unref (result.picture);
 }
 
@@ -386,23 +455,19 @@ void
 delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size,
     DeltaMpeg2Result * result)
 {
-  guint pictures = 0;
+  parse (self, data, size, result);
 
-  memset (result, 0, sizeof (*result));
-  parse (self, data, size, result, &pictures);
-  end_picture (self, result, &pictures);
-
-  if (pictures > 1) {
+  if (self->pictures > 1) {
     /* Which of them the decoder puts out with this buffer's metas, and whether it decodes them all, is its
      * own affair. */
     result->reason = "several pictures in one buffer";
-  } else if (pictures == 0 && !result->reason) {
+  } else if (self->pictures == 0 && !result->reason) {
     result->reason = "no picture";
+    return;
   }
   if (result->reason) {
     g_clear_pointer (&result->picture, dcn_picture_unref);
-    if (pictures > 1 || !g_str_equal (result->reason, "no picture"))
-      dcn_mpeg2_extractor_reset (self->extractor);
+    dcn_mpeg2_extractor_reset (self->extractor);
     return;
   }
   if (!result->picture->known)

@@ -146,37 +146,46 @@ link_video (Inspect * self, GstPad * pad, gboolean h264)
   return linked;
 }
 
+/* Whether a pad that may not have fixed caps yet carries this. */
+static gboolean
+pad_carries (GstPad * pad, const gchar * what)
+{
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  GstCaps *wanted = gst_caps_from_string (what);
+  gboolean carries;
+
+  if (!caps)
+    caps = gst_pad_query_caps (pad, NULL);
+  carries = !gst_caps_is_any (caps) && gst_caps_can_intersect (caps, wanted);
+  gst_caps_unref (caps);
+  gst_caps_unref (wanted);
+  return carries;
+}
+
+static void
+post_no_video (Inspect * self)
+{
+  gst_element_post_message (self->pipeline,
+      gst_message_new_application (GST_OBJECT (self->pipeline),
+          gst_structure_new_empty ("no-video")));
+}
+
 static void
 on_pad_added (GstElement * parsebin, GstPad * pad, gpointer user_data)
 {
   Inspect *self = user_data;
-  GstCaps *caps = gst_pad_get_current_caps (pad);
-  GstStructure *s;
-  gboolean mpeg, h264;
+  gboolean mpeg = pad_carries (pad,
+      "video/mpeg, mpegversion = (int) { 1, 2 }, systemstream = (boolean) false");
+  gboolean h264 = pad_carries (pad, "video/x-h264");
   GstElement *fakesink;
   GstPad *sinkpad;
 
-  if (!caps)
-    caps = gst_pad_query_caps (pad, NULL);
-  s = gst_caps_get_size (caps) > 0 ? gst_caps_get_structure (caps, 0) : NULL;
-  mpeg = s && gst_structure_has_name (s, "video/mpeg");
-  if (mpeg) {
-    gint version = 0;
-
-    gst_structure_get_int (s, "mpegversion", &version);
-    mpeg = version == 1 || version == 2;
-  }
-  h264 = s && gst_structure_has_name (s, "video/x-h264");
   if ((mpeg || h264) && !g_atomic_int_get (&self->video)) {
-    gst_caps_unref (caps);
     g_atomic_int_set (&self->video, TRUE);
     if (!link_video (self, pad, h264))
-      gst_element_post_message (self->pipeline,
-          gst_message_new_application (GST_OBJECT (self->pipeline),
-              gst_structure_new_empty ("no-video")));
+      post_no_video (self);
     return;
   }
-  gst_caps_unref (caps);
 
   /* sound, subtitles, other videos */
   fakesink = gst_element_factory_make ("fakesink", NULL);
@@ -194,9 +203,7 @@ on_no_more_pads (GstElement * parsebin, gpointer user_data)
   Inspect *self = user_data;
 
   if (!g_atomic_int_get (&self->video))
-    gst_element_post_message (self->pipeline,
-        gst_message_new_application (GST_OBJECT (self->pipeline),
-            gst_structure_new_empty ("no-video")));
+    post_no_video (self);
 }
 
 static const gchar *
@@ -458,8 +465,10 @@ build (Inspect * self)
       self->sink, NULL);
   gst_element_link (source, parsebin);
   g_signal_connect (parsebin, "pad-added", G_CALLBACK (on_pad_added), self);
+  /* one or the other, as the file's kind has it */
   g_signal_connect (parsebin, "no-more-pads", G_CALLBACK (on_no_more_pads),
       self);
+  g_signal_connect (parsebin, "drained", G_CALLBACK (on_no_more_pads), self);
   return TRUE;
 }
 
