@@ -106,7 +106,7 @@ change_frame(GRand *rand, const DcnValue *v, Change change, float amount, float 
 double
 difference(const float *a, const float *b, size_t count)
 {
-  double most = 0, scale = 1e-3;
+  double most = 0, scale = 0.05;
   for (size_t i = 0; i < count; i++) {
     double d = fabs((double)a[i] - b[i]);
     if (isnan(d))

@@ -132,6 +132,20 @@ random_conv(Maker *m, int in)
               pl + pick(m, 0, kw - 1), dh, dw, groups, random_act(m, c));
 }
 
+/* Every window holds a pixel (the maximum of none is a number no network survives). */
+static gboolean
+none_empty(int out, int in, int k, int stride, int pad, int dil)
+{
+  for (int o = 0; o < out; o++) {
+    int inside = 0;
+    for (int t = 0; t < k; t++)
+      inside += o * stride - pad + t * dil >= 0 && o * stride - pad + t * dil < in;
+    if (!inside)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static int
 random_pool(Maker *m, int in, DcnOpKind kind)
 {
@@ -152,7 +166,8 @@ random_pool(Maker *m, int in, DcnOpKind kind)
                     p.dil_h);
   int ow = out_size(v.w, p.kw, p.stride_w, p.pad_left + p.pad_right + (extra ? p.stride_w - 1 : 0),
                     p.dil_w);
-  if (oh < 1 || ow < 1)
+  if (oh < 1 || ow < 1 || !none_empty(oh, v.h, p.kh, p.stride_h, p.pad_top, p.dil_h) ||
+      !none_empty(ow, v.w, p.kw, p.stride_w, p.pad_left, p.dil_w))
     return -1;
   int out = add_value(m, v.n, oh, ow, v.c);
   add_op(m, kind, out, 1, in, 0)->u.pool = p;
