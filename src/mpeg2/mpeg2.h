@@ -5,7 +5,41 @@
  * extension are parsed by the caller and handed in; slices are parsed here, without reconstructing a sample.
  *
  * Use: set_sequence once per sequence header; then per coded picture begin_picture, slice for each slice in
- * order, end_picture.  begin_picture and end_picture may be called for each field of a field pair. */
+ * order, end_picture.  begin_picture and end_picture are called for each field of a field pair.
+ *
+ * What the caller has to add, because only it sees the headers: reset
+ *   - at a sequence_end_code, and where a sequence header was damaged or set_sequence refused it;
+ *   - where a sequence header differs from the last one in anything else that makes a decoder start anew
+ *     (libavcodec: the aspect ratio), before set_sequence.
+ * At a group of pictures header without a sequence header, set_sequence may be called again with the same
+ * values: after damage to field pictures that is where decoders pair fields anew.
+ *
+ * Vectors (DcnVector), in the order of the macroblocks, forward before backward:
+ *   frame prediction           one, h 16, field 0
+ *   field, frame picture       two, both h 16: field 1 the top lines, field 2 the bottom lines
+ *   field, field picture       one, h 32
+ *   16x8, field picture        two, h 16 each: field lines 0-7 and 8-15 of the macroblock
+ *   dual prime, frame picture  four, h 16: top from top, top from bottom, bottom from bottom, bottom from top
+ *   dual prime, field picture  two, h 32: from the field of the same parity, from the other one
+ *   P, no MC or skipped        one with a zero vector (field picture: from the field of the same parity)
+ *   B, skipped                 one per direction of the macroblock before, with its (frame, or same parity)
+ *                              vector
+ * Concealment vectors of intra macroblocks are not partitions.  Rectangles may reach below coded_height and
+ * beyond coded_width, to the end of the last macroblock (interlaced sequences: the last pair of rows).
+ *
+ * What libavcodec exports (AVMotionVector; half samples, dst the middle of the block) differs where:
+ *   - a field picture's macroblock of row r is put at frame row 2 r, or 2 r + 1 for the bottom field, as a
+ *     frame macroblock;
+ *   - 16x8 and field vectors of frame pictures have their vertical component doubled (one field line is two
+ *     frame lines), and are two 16x8 blocks, upper for the top field;
+ *   - dual prime is exported as its transmitted vector only, not doubled;
+ *   - a B macroblock skipped after a field or 16x8 predicted one is exported as two 16x8 blocks, both with the
+ *     one vector, vertical component doubled;
+ *   - with full_pel_*_vector a skipped B macroblock has half the vector (an error of libavcodec);
+ *   - the frame that draining puts out at the end has none.
+ *
+ * Flags and quantisers of field pictures: a field macroblock counts for the two frame macroblocks it lies on;
+ * intra or coded where either field is, skipped where both are, the larger quantiser. */
 #pragma once
 #include "coding/picture.h"
 #include <stddef.h>
