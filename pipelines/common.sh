@@ -2,6 +2,8 @@
 #   DCN_BUILD    build folder with the plugin (default: build/ of the checkout, built when it is missing)
 #   DCN_SINK     what shows the video (default: autovideosink; fakesink where there is no display)
 #   DCN_MODEL    ONNX model (default: the shipped one)
+#   DCN_MESSAGES any value: print a line of JSON per frame on standard output as well
+#   TOLERANCE    of deltacnn (default 0, exact)
 #   DCN_DECODER  MPEG-2 decoder (default: avdec_mpeg2video; mpeg2dec serves as well)
 set -euo pipefail
 
@@ -36,11 +38,22 @@ dcn_setup() {
   preload=${DCN_PRELOAD:-}
 }
 
+# The classifier with model $1, as an array `cnn`.
+classifier() {
+  cnn=(deltacnn model-file="$1" tolerance="${TOLERANCE:-0}")
+  [ -z "${DCN_MESSAGES:-}" ] || cnn+=(top-k=1 post-messages=true)
+}
+
+# gst-launch-1.0; Ctrl-C ends the stream properly.  With DCN_MESSAGES its output becomes lines of JSON.
 launch() {
   if [ -n "$preload" ]; then
-    LD_PRELOAD=$preload GST_REGISTRY_FORK=no exec gst-launch-1.0 -e "$@"
+    export GST_REGISTRY_FORK=no
   fi
-  exec gst-launch-1.0 -e "$@"
+  if [ -n "${DCN_MESSAGES:-}" ]; then
+    env ${preload:+LD_PRELOAD=$preload} gst-launch-1.0 -e -m "$@" | LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
+  else
+    env ${preload:+LD_PRELOAD=$preload} gst-launch-1.0 -e "$@"
+  fi
 }
 
 # What a file's video is coded in, as a caps name (video/mpeg, video/x-h264, ...); empty when there is none.

@@ -9,7 +9,8 @@ file=${1:-$clip} model=${2:-$model}
 [ -f "$file" ] || die "there is no file $file"
 [ -f "$model" ] || die "there is no model $model"
 dcn_setup
+classifier "$model"
 codec=$(codec_of "$file")
 decode=$(decode_of "$codec") || die "$file has no video stream"
 # shellcheck disable=SC2046,SC2086
-launch filesrc location="$file" ! $decode ! deltacnn model-file="$model" ! deltaoverlay ! videoconvert ! $(sink_of)
+launch filesrc location="$file" ! $decode ! "${cnn[@]}" ! deltaoverlay ! videoconvert ! $(sink_of)

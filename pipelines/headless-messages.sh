@@ -8,8 +8,9 @@ file=${1:-$clip} model=${2:-$model}
 [ -f "$file" ] || die "there is no file $file"
 [ -f "$model" ] || die "there is no model $model"
 dcn_setup
+DCN_MESSAGES=1
+classifier "$model"
 codec=$(codec_of "$file")
 decode=$(decode_of "$codec") || die "$file has no video stream"
 # shellcheck disable=SC2086
-(launch -m filesrc location="$file" ! $decode ! deltacnn model-file="$model" top-k=1 post-messages=true ! fakesink sync=false) |
-  LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
+launch filesrc location="$file" ! $decode ! "${cnn[@]}" ! fakesink sync=false

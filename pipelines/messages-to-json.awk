@@ -37,14 +37,16 @@ function number(text) {
   return text == "" ? "null" : text + 0
 }
 
-/^Got message .*\(element\): deltacnn, / {
+/^Got message .*[(]element[)]: deltacnn, / {
   # the first five fields are of the best class; the list of all classes repeats their names
   sub(/ results=.*/, "")
   time = field($0, "timestamp")
-  printf "{\"time\": %s, \"type\": %s, \"label\": %s, \"index\": %s, \"confidence\": %s, \"changed\": %s, \"multiplies\": %s, \"reuse\": %s}\n",
-    time == "" || length(time) > 18 ? "null" : sprintf("%.6f", time / 1e9), string(field($0, "picture-type")),
-    string(field($0, "label")), number(field($0, "index")), number(field($0, "confidence")),
-    number(field($0, "changed")), number(field($0, "multiplies")), string(field($0, "reuse"))
+  # 2^64-1 says that there is none
+  seconds = (time == "" || length(time) > 18) ? "null" : sprintf("%.6f", time / 1e9)
+  printf("{\"time\": %s, \"type\": %s, \"label\": %s, \"index\": %s, \"confidence\": %s, \"changed\": %s, " \
+         "\"multiplies\": %s, \"reuse\": %s}\n", seconds, string(field($0, "picture-type")), string(field($0, "label")),
+         number(field($0, "index")), number(field($0, "confidence")), number(field($0, "changed")),
+         number(field($0, "multiplies")), string(field($0, "reuse")))
   fflush()
 }
 

@@ -9,6 +9,7 @@ url=${1:-} model=${2:-$model}
 [ -n "$url" ] || die "which URL? (rtsp://HOST[:PORT]/PATH)"
 [ -f "$model" ] || die "there is no model $model"
 dcn_setup
+classifier "$model"
 
 # The session description names the encoding of each stream.
 coding=$(timeout 20 gst-launch-1.0 -v rtspsrc location="$url" latency=100 ! application/x-rtp,media=video ! fakesink num-buffers=1 2>/dev/null |
@@ -21,5 +22,5 @@ case $coding in
 esac
 # shellcheck disable=SC2046,SC2086
 launch rtspsrc location="$url" latency=100 ! application/x-rtp,media=video ! $decode ! \
-  deltacnn model-file="$model" ! deltaoverlay ! videoconvert ! \
+  "${cnn[@]}" ! deltaoverlay ! videoconvert ! \
   identity ${FRAMES:+eos-after=$FRAMES} ! $(sink_of)

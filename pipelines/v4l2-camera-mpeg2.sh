@@ -8,7 +8,8 @@
 case ${1:-} in -h | --help) usage; exit ;; esac
 camera=$(camera_of "$@")
 dcn_setup
+classifier "$model"
 # shellcheck disable=SC2046,SC2086
 launch $camera ! videoconvert ! videorate ! video/x-raw,format=I420,framerate=25/1 ! \
   avenc_mpeg2video gop-size="${GOP:-15}" max-bframes=0 bitrate=2000000 ! mpegvideoparse ! deltaextract ! $decoder ! \
-  deltacnn model-file="$model" tolerance="${TOLERANCE:-0}" ! deltaoverlay ! videoconvert ! $(sink_of)
+  "${cnn[@]}" ! deltaoverlay ! videoconvert ! $(sink_of)

@@ -8,5 +8,6 @@
 case ${1:-} in -h | --help) usage; exit ;; esac
 camera=$(camera_of "$@")
 dcn_setup
+classifier "$model"
 # shellcheck disable=SC2046,SC2086
-launch $camera ! videoconvert ! deltacnn model-file="$model" tolerance="${TOLERANCE:-0}" ! deltaoverlay ! videoconvert ! $(sink_of)
+launch $camera ! videoconvert ! "${cnn[@]}" ! deltaoverlay ! videoconvert ! $(sink_of)

@@ -188,22 +188,23 @@ def draw_figure(ctx, body, pose, camera, light=(-0.6, -0.8), props=()):
     g = body.girth
     items = []
 
-    def limb(a, b, ra, rb, color, bias=0.0):
+    def limb(a, b, ra, rb, color, bias=0.0, cover=None):
+        """cover: the limb (joint name) that this one dresses, and so is drawn right after"""
         pa, pb = (P[q] if isinstance(q, str) else camera.project(q) for q in (a, b))
-        items.append(((pa[2] + pb[2]) / 2 + bias,
+        items.append(((pa[2] + (P[cover] if cover else pb)[2]) / 2 + bias,
                       lambda: capsule(ctx, pa[:2], pb[:2], ra * pa[3], rb * pb[3], color, light)))
     for n in 'lr':
         hip, knee, ankle = j['hip' + n], j['knee' + n], j['ankle' + n]
         limb('knee' + n, 'ankle' + n, 0.037 * g, 0.024 * g, body.bottom if body.trouser == 1.0 else body.skin)
         limb('hip' + n, 'knee' + n, 0.056 * g, 0.038 * g, body.bottom if body.trouser == 1.0 else body.skin, 0.005)
         if body.trouser == 0.5:
-            limb('hip' + n, hip + (knee - hip) * 0.75, 0.06 * g, 0.05 * g, body.bottom, 0.006)
+            limb('hip' + n, hip + (knee - hip) * 0.75, 0.06 * g, 0.05 * g, body.bottom, 0.006, 'knee' + n)
         limb('ankle' + n, 'toe' + n, 0.026, 0.02, body.shoe, 0.002)
         sh, elbow, wrist = j['sh' + n], j['elbow' + n], j['wrist' + n]
         limb('elbow' + n, 'wrist' + n, 0.027 * g, 0.02 * g, body.top if body.sleeve == 1.0 else body.skin, 0.012)
         limb('sh' + n, 'elbow' + n, 0.036 * g, 0.027 * g, body.top if body.sleeve == 1.0 else body.skin, 0.006)
         if body.sleeve == 0.5:
-            limb('sh' + n, sh + (elbow - sh) * 0.6, 0.041 * g, 0.036 * g, body.top, 0.007)
+            limb('sh' + n, sh + (elbow - sh) * 0.6, 0.041 * g, 0.036 * g, body.top, 0.007, 'elbow' + n)
         d = wrist - elbow
         limb('wrist' + n, wrist + d / max(np.linalg.norm(d), 1e-6) * 0.04, 0.024, 0.018, body.skin, 0.013)
 

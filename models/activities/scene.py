@@ -134,7 +134,11 @@ class Scene:
         self.gain = rng.uniform(0.6, 1.2)
         self.cast = 1 + rng.uniform(-0.08, 0.08, 3)
         self.gamma = rng.uniform(0.85, 1.2)
-        self.lut = [np.clip(255 * np.clip(np.arange(256) / 255 * self.gain * c, 0, 1) ** self.gamma, 0, 255).astype(np.float32) for c in self.cast]
+        self.develop()
+
+    def develop(self):
+        """To be called after changing gain, cast or gamma."""
+        self.lut = [(255 * np.clip(np.arange(256) / 255 * self.gain * c, 0, 1) ** self.gamma).astype(np.float32) for c in self.cast]
 
     def offset(self, seconds, total):
         """Camera offset in pixels, zero in the middle of the clip, within the margin."""

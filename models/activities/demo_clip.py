@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Renders the shipped demo clips: one person, not in the training set, does several things one after the other in
+front of a camera that does not move.
+
+    demo_clip.py OUT
+        OUT/activities.ts  indoors, MPEG-2 with GOP 15 and no B pictures
+        OUT/outdoors.mpg   outdoors, MPEG-2 with GOP 12 and 2 B pictures
+"""
+import math
+import os
+import sys
+
+from figure import Body
+from motions import ACTIVITIES
+from render import FPS, Clip, encode, seed
+from scene import HEIGHT, WIDTH, Scene
+
+BY_NAME = {a.NAME: a for a in ACTIVITIES}
+SCALE, GROUND, TOP = 152.0, 226.0, 1.4
+
+
+def sequence(group, outdoor, parts, noise):
+    """parts: (activity, seconds, yaw).  Yields RGB frames."""
+    scene = Scene(seed('demo scene', group), outdoor, GROUND - SCALE * 0.3, False)
+    scene.noise, scene.gain, scene.gamma = noise, 1.1, 0.9
+    scene.develop()
+    body = Body.random(seed('person', group))
+    for k, (name, seconds, yaw) in enumerate(parts):
+        frames = round(seconds * FPS)
+        c = Clip(BY_NAME[name], group, 50 + k, frames, body=body, scene=scene)
+        c.camera.yaw, c.camera.elevation, c.camera.scale, c.camera.distance = yaw, 0.1, SCALE, 5.0
+        c.x0, c.y0 = WIDTH / 2, GROUND
+        if name == 'Walking':
+            c.act.travel, c.act.stride, c.act.flip = True, 0.6, False
+            c.act.start = -(frames / c.period) * 0.3 - c.phase * 0.6
+            c.scene.pan[:] = 0
+            c.follow = False
+        for i in range(frames):
+            yield c.frame(i)
+
+
+def main():
+    out = sys.argv[1]
+    os.makedirs(out, exist_ok=True)
+    encode(os.path.join(out, 'activities.ts'),
+           sequence(71, False, [('HandWaving', 2.6, 0.2), ('JumpingJack', 3.0, -0.2), ('BodyWeightSquats', 4.0, 0.9),
+                                ('Boxing', 3.0, 1.1), ('Lunges', 3.6, 1.4), ('Handstand', 3.0, 0.4)], 0.8), 15, 0, 6)
+    encode(os.path.join(out, 'outdoors.mpg'),
+           sequence(74, True, [('Walking', 3.0, math.pi / 2), ('PullUps', 4.0, 0.3), ('GolfSwing', 5.0, 0.3),
+                               ('JumpingJack', 2.6, 0.0)], 0.6), 12, 2, 6)
+
+
+if __name__ == '__main__':
+    main()

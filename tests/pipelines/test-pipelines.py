@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs every script of pipelines/ as a user would, with what the machine has, and looks at what comes out.
+
+test-pipelines.py SOURCE-ROOT BUILD-ROOT [RTSP-SERVER]; prints TAP.  The oracle of frame counts and pixels is ffmpeg.
+Environment: DCN_PRELOAD, a library to load before a sanitized plugin.
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT, BUILD = sys.argv[1:3]
+SERVER = sys.argv[3] if len(sys.argv) > 3 else None
+CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
+OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'outdoors.mpg')
+MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
+LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
+SIZE = 320 * 240 * 3 // 2
+tmp = tempfile.mkdtemp(prefix='dcn-pipelines-')
+SLOW = 5 if os.environ.get('DCN_PRELOAD') else 1
+
+
+class Skip(Exception):
+    pass
+
+
+def need(*programs):
+    for p in programs:
+        if not shutil.which(p):
+            raise Skip(f'no {p}')
+
+
+def run(script, *args, status=0, timeout=60, **env):
+    e = dict(os.environ, DCN_BUILD=BUILD, LC_ALL='C.UTF-8', **env)
+    p = subprocess.run([os.path.join(ROOT, 'pipelines', script), *args], env=e, cwd=tmp, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=timeout * SLOW)
+    out, err = p.stdout.decode(errors='replace'), p.stderr.decode(errors='replace')
+    if (p.returncode == 0) != (status == 0):
+        raise AssertionError(f'{script} {" ".join(args)} ended with {p.returncode}\n{out[-3000:]}\n{err[-3000:]}')
+    return out, err
+
+
+def raw_frames(path, size=SIZE):
+    a = np.fromfile(path, np.uint8)
+    assert len(a) % size == 0, f'{len(a)} bytes are no whole frames'
+    return a.reshape(-1, size)
+
+
+def decoded(path):
+    need('ffmpeg')
+    raw = subprocess.run(['ffmpeg', '-v', 'error', '-i', path, '-vsync', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-'],
+                         stdout=subprocess.PIPE, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, SIZE)
+
+
+def sink(name):
+    path = os.path.join(tmp, name)
+    return path, f'video/x-raw,format=I420 ! filesink location={path}'
+
+
+def drawn(frames, original):
+    """Share of luma samples that the overlay changed, per frame."""
+    n = 320 * 240
+    return (np.abs(frames[:, :n].astype(int) - original[:, :n]) > 30).mean(1)
+
+
+def json_lines(out):
+    lines = [json.loads(line) for line in out.splitlines() if line.startswith('{')]
+    names = open(LABELS).read().split()
+    for r in lines:
+        assert r['label'] in names and names[r['index']] == r['label'], r
+        assert 0 <= r['confidence'] <= 1 and 0 <= r['changed'] <= 1 and 0 <= r['multiplies'] <= 1.2, r
+        assert r['reuse'] in ('full', 'partial', 'reused'), r
+    return lines
+
+
+def test_file_draws_on_every_frame():
+    path, s = sink('file.yuv')
+    run('file.sh', CLIP, DCN_SINK=s)
+    a, b = raw_frames(path), decoded(CLIP)
+    assert len(a) == len(b), (len(a), len(b))
+    share = drawn(a, b)
+    assert share.min() > 0.001 and share.max() < 0.5, (share.min(), share.max())
+
+
+def test_file_program_stream_with_b_pictures():
+    path, s = sink('outdoors.yuv')
+    run('file.sh', OUTDOORS, DCN_SINK=s)
+    assert len(raw_frames(path)) == len(decoded(OUTDOORS))
+
+
+def test_file_mpeg2dec():
+    if subprocess.run(['gst-inspect-1.0', '--exists', 'mpeg2dec']).returncode:
+        raise Skip('no mpeg2dec')
+    out, _ = run('headless-messages.sh', CLIP, DCN_DECODER='mpeg2dec')
+    assert len(json_lines(out)) == len(decoded(CLIP))
+
+
+def test_file_h264_falls_back_to_pixels():
+    need('ffmpeg')
+    clip = os.path.join(tmp, 'h264.mp4')
+    subprocess.run(['ffmpeg', '-v', 'error', '-y', '-t', '1', '-i', CLIP, '-c:v', 'libx264', '-preset', 'ultrafast', clip], check=True)
+    out, _ = run('headless-messages.sh', clip)
+    lines = json_lines(out)
+    assert len(lines) == len(decoded(clip))
+    assert all(r['type'] == 'unknown' for r in lines), lines[0]
+
+
+def test_headless_messages():
+    need('ffprobe')
+    out, _ = run('headless-messages.sh', CLIP)
+    lines = json_lines(out)
+    types = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=pict_type', '-of', 'csv=p=0', CLIP],
+                           stdout=subprocess.PIPE, check=True).stdout.decode().replace(',', '').split()
+    assert ''.join(r['type'].upper() for r in lines) == ''.join(types)
+    p = [r for r in lines if r['type'] == 'p']
+    assert np.mean([r['changed'] for r in p]) < 0.7, 'a static camera, but most blocks changed'
+    assert np.mean([r['multiplies'] for r in p]) < 0.9
+    assert len({r['label'] for r in lines}) >= 4, 'the clip shows six activities'
+    times = [r['time'] for r in lines]
+    assert all(abs(b - a - 0.04) < 0.002 for a, b in zip(times, times[1:])), times[:5]
+
+
+def test_camera_raw():
+    path, s = sink('camera.yuv')
+    out, _ = run('v4l2-camera.sh', '--test', '40', DCN_SINK=s, DCN_MESSAGES='1')
+    lines = json_lines(out)
+    assert len(lines) == 40 and len(raw_frames(path)) == 40
+    # the ball moves in front of black: some blocks change, most do not
+    assert all(0 < r['changed'] < 0.3 for r in lines[1:]), [r['changed'] for r in lines]
+
+
+def test_camera_mpeg2():
+    path, s = sink('camera-mpeg2.yuv')
+    out, _ = run('v4l2-camera-mpeg2.sh', '--test', '40', DCN_SINK=s, DCN_MESSAGES='1', GOP='10')
+    lines = json_lines(out)
+    assert len(lines) == 40 and len(raw_frames(path)) == 40
+    assert [r['type'] for r in lines] == (['i'] + ['p'] * 9) * 4, 'the types come from the codec'
+    assert np.mean([r['changed'] for r in lines if r['type'] == 'p']) < 0.3
+
+
+def test_no_camera():
+    _, err = run('v4l2-camera.sh', '/dev/video-none', status=1)
+    assert 'no camera at /dev/video-none' in err
+
+
+def rtsp(path, codec):
+    if not SERVER:
+        raise Skip('built without gst-rtsp-server')
+    server = subprocess.Popen([SERVER], stdout=subprocess.PIPE)
+    try:
+        port = int(server.stdout.readline())
+        out_path, s = sink('rtsp.yuv')
+        out, _ = run('rtsp.sh', f'rtsp://127.0.0.1:{port}/{path}', DCN_SINK=s + ' sync=false', DCN_MESSAGES='1', FRAMES='40')
+        lines = json_lines(out)
+        assert len(lines) >= 35 and len(raw_frames(out_path)) >= 35, len(lines)
+        types = {r['type'] for r in lines}
+        assert types <= ({'i', 'p', 'b', 'unknown'} if codec else {'unknown'}), types
+        if codec:
+            assert 'p' in types, types
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_rtsp_mpeg2():
+    rtsp('mpeg2', True)
+
+
+def test_rtsp_h264():
+    rtsp('h264', False)
+
+
+def test_rtsp_no_server():
+    _, err = run('rtsp.sh', 'rtsp://127.0.0.1:9/none', status=1)
+    assert 'does not answer' in err, err
+
+
+LINE = re.compile(r'^ *([0-9.]+) s +([IPBD?]) +([0-9.]+) % +([0-9.]+) %  (.*) ([01]\.[0-9]{3})$')
+
+
+def test_demo():
+    need('ffprobe')
+    out_dir = os.path.join(tmp, 'demo out')
+    out, _ = run('demo.sh', '--output', out_dir, '--compare', '60', timeout=120)
+    rows = [m for m in map(LINE.match, out.splitlines()) if m]
+    n = len(decoded(CLIP))
+    assert len(rows) == n, f'{len(rows)} lines for {n} frames\n{out[:2000]}'
+    assert re.search(rf'^{n} frames \(', out, re.M), out[-2000:]
+    assert 'changes from: the codec' in out
+    assert re.search(r'same top label on 60 of 60 frames', out), out[-1500:]
+    video = re.search(r'annotated video: (.*)', out)[1]
+    sheet = re.search(r'contact sheet: +(.*)', out)[1]
+    assert video.startswith(out_dir) and sheet.startswith(out_dir)
+    count = subprocess.run(['ffprobe', '-v', 'error', '-count_frames', '-select_streams', 'v', '-show_entries', 'stream=nb_read_frames,width,height',
+                            '-of', 'csv=p=0', video], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    assert count == f'320,240,{n}', count
+    share = drawn(decoded(video), decoded(CLIP))
+    assert share.min() > 0.001, 'frames without a label drawn on them'
+    head = open(sheet, 'rb').read(24)
+    assert head[:8] == b'\x89PNG\r\n\x1a\n'
+    w, h = struct.unpack('>II', head[16:24])
+    assert w > 4 * 200 and h > 4 * 150, (w, h)
+
+
+def test_demo_containers():
+    need('ffmpeg')
+    for ext, more in (('mkv', ()), ('mov', ()), ('avi', ('-vtag', 'mpg2')), ('m2v', ())):
+        clip = os.path.join(tmp, 'container.' + ext)
+        subprocess.run(['ffmpeg', '-v', 'error', '-y', '-i', CLIP, '-frames:v', '30', '-c:v', 'copy', *more, clip], check=True)
+        out, _ = run('demo.sh', '--clip', clip, '--no-video', '--compare', '0')
+        assert len([1 for line in out.splitlines() if LINE.match(line)]) == 30, f'{ext}\n{out}'
+        assert 'changes from: the codec' in out, f'{ext}\n{out}'
+
+
+def test_demo_odd_size_and_sound():
+    need('ffmpeg')
+    clip = os.path.join(tmp, 'odd.mkv')
+    subprocess.run(['ffmpeg', '-v', 'error', '-y', '-i', CLIP, '-f', 'lavfi', '-i', 'sine', '-t', '1', '-vf', 'crop=297:211:0:0',
+                    '-c:v', 'mpeg2video', '-c:a', 'mp2', clip], check=True)
+    out, _ = run('demo.sh', '--clip', clip, '--compare', '0', '--output', tmp)
+    assert '25 frames (' in out and os.path.getsize(os.path.join(tmp, 'odd-annotated.mkv')) > 5000, out
+
+
+def test_demo_bad_use():
+    for args, word in ((('--clip', '/none.mpg'), '/none.mpg'), (('--model', '/none.onnx'), '/none.onnx'),
+                       (('--clip', LABELS), 'activities.labels.txt'), (('--tolerance', '-1'), 'tolerance'), (('--what',), 'what'),
+                       (('--source', 'moon'), 'source')):
+        out, err = run('demo.sh', *args, '--output', tmp, status=1)
+        assert word in err.lower() or word in err, f'{args}: {err}'
+        assert 'CRITICAL' not in err, err
+
+
+def test_help():
+    for s in sorted(glob.glob(os.path.join(ROOT, 'pipelines', '*.sh'))):
+        if os.path.basename(s) in ('common.sh', 'install-deps.sh'):
+            continue
+        out, _ = run(os.path.basename(s), '--help')
+        assert 'pipelines/' + os.path.basename(s) in out and '#!' not in out, s
+
+
+def main():
+    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
+    print(f'1..{len(tests)}')
+    bad = 0
+    for i, (name, fn) in enumerate(tests, 1):
+        try:
+            fn()
+            print(f'ok {i} - {name}', flush=True)
+        except Skip as e:
+            print(f'ok {i} - {name} # SKIP {e}', flush=True)
+        except Exception as e:
+            bad += 1
+            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
+            print(f'not ok {i} - {name}', flush=True)
+    shutil.rmtree(tmp, ignore_errors=True)
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
