@@ -52,6 +52,7 @@ struct _DeltaMpeg2
   gboolean sequence_bad;
   DcnMpeg2Sequence sequence;
   gboolean have_sequence;       /* the extractor has one */
+  guint aspect_ratio_information;
 
   /* a picture header waits here for its extension; cleared when its first slice comes */
   gboolean picture_pending;
@@ -128,11 +129,11 @@ pair_fields (DeltaMpeg2 * self)
 static void
 restart_pairing (DeltaMpeg2 * self)
 {
-  if (self->half) {
-    g_clear_pointer (&self->half, dcn_picture_unref);
-    dcn_mpeg2_extractor_reset (self->extractor);
-  }
+  g_clear_pointer (&self->half, dcn_picture_unref);
   self->pairing_lost = FALSE;
+  /* the same one once more changes nothing but that */
+  if (self->have_sequence)
+    dcn_mpeg2_extractor_set_sequence (self->extractor, &self->sequence, NULL);
 }
 
 /* A start code and what follows it up to the next one, in the form the codec parsers take. */
@@ -188,6 +189,11 @@ sequence_header (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
       !gst_mpeg_video_packet_parse_sequence_header (packet, &hdr);
   if (self->sequence_bad)
     return;
+  /* libavcodec drops its pictures and starts anew where the aspect ratio changes */
+  if (self->have_sequence
+      && self->aspect_ratio_information != hdr.aspect_ratio_info)
+    dcn_mpeg2_extractor_reset (self->extractor);
+  self->aspect_ratio_information = hdr.aspect_ratio_info;
   self->sequence.mpeg1 = TRUE;  /* until its extension comes */
   self->sequence.horizontal_size = hdr.width;
   self->sequence.vertical_size = hdr.height;
@@ -304,8 +310,9 @@ extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
         self->picture_bad = TRUE;
       break;
     case SEQUENCE_SCALABLE_EXTENSION_ID:
-      self->sequence.scalable = TRUE;
-      if (self->picture_pending)
+      if (self->sequence_pending)
+        self->sequence.scalable = TRUE;
+      else
         self->picture_bad = TRUE;
       break;
     case PICTURE_CODING_EXTENSION_ID:
@@ -420,6 +427,13 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
         header_behind_picture (self, result);
         break;
       case SEQUENCE_END_CODE:
+        /* a decoder may let go of its references here */
+        end_picture (self, result);
+        commit_sequence (self);
+        self->pairing_lost |= self->half != NULL;
+        g_clear_pointer (&self->half, dcn_picture_unref);
+        dcn_mpeg2_extractor_reset (self->extractor);
+        break;
       case SEQUENCE_ERROR_CODE:
         end_picture (self, result);
         commit_sequence (self);

@@ -1,0 +1,258 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Compares what the born maps claim with the samples that a decoder puts out.
+ *   soundness [--decoder ELEMENT] [--between ELEMENTS] [--max-frames N] CLIP...
+ * One line per clip on the standard output, of name=value words:
+ *   frames     decoded
+ *   known      of these, with a picture that was understood
+ *   claims     blocks claimed unchanged, over pairs of frames one, two and five apart
+ *   wrong      of these, blocks where any sample of luma or the chroma under it differs
+ *   first_wrong  frame, distance and block of the first of them
+ *   p_same     8x8 blocks that are sample-identical between consecutive P pictures
+ *   p_claimed  of these, claimed unchanged
+ *   p_share    share of the blocks of such pairs that are sample-identical
+ * Exits with 1 where a claim is wrong, 2 where a pipeline fails.
+ */
+#include "clip.h"
+#include "plugin.h"
+
+#define HISTORY 6
+static const guint distances[] = { 1, 2, 5 };
+
+typedef struct
+{
+  GstVideoFrame frame;
+  gboolean mapped;
+  GstDeltaPicture *picture;
+} Shown;
+
+typedef struct
+{
+  Shown ring[HISTORY];
+  guint64 frames, known, no_meta;
+  guint64 claims, wrong;
+  gchar *first_wrong;
+  Shown anchor;                 /* the last I or P picture */
+  guint64 p_blocks, p_same, p_claimed;
+} Check;
+
+static void
+shown_clear (Shown * shown)
+{
+  if (shown->mapped)
+    gst_video_frame_unmap (&shown->frame);
+  shown->mapped = FALSE;
+  g_clear_pointer (&shown->picture, gst_delta_picture_unref);
+}
+
+static gboolean
+shown_set (Shown * shown, GstBuffer * buffer, const GstVideoInfo * info,
+    GstDeltaPicture * picture)
+{
+  shown_clear (shown);
+  shown->mapped = gst_video_frame_map (&shown->frame, info, buffer,
+      GST_MAP_READ);
+  if (picture)
+    shown->picture = gst_delta_picture_ref (picture);
+  return shown->mapped;
+}
+
+static gboolean
+same_format (const Shown * a, const Shown * b)
+{
+  return a->mapped && b->mapped
+      && GST_VIDEO_FRAME_FORMAT (&a->frame) ==
+      GST_VIDEO_FRAME_FORMAT (&b->frame)
+      && GST_VIDEO_FRAME_WIDTH (&a->frame) == GST_VIDEO_FRAME_WIDTH (&b->frame)
+      && GST_VIDEO_FRAME_HEIGHT (&a->frame) ==
+      GST_VIDEO_FRAME_HEIGHT (&b->frame);
+}
+
+/* Every sample of the block, and every chroma sample that lies under a part of it. */
+static gboolean
+same_samples (const Shown * a, const Shown * b, guint col, guint row)
+{
+  const GstVideoFormatInfo *format = a->frame.info.finfo;
+
+  for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format); c++) {
+    guint sub_w = GST_VIDEO_FORMAT_INFO_W_SUB (format, c);
+    guint sub_h = GST_VIDEO_FORMAT_INFO_H_SUB (format, c);
+    guint x0 = (col * 8) >> sub_w, x1 = (col * 8 + 8) >> sub_w;
+    guint y0 = (row * 8) >> sub_h, y1 = (row * 8 + 8) >> sub_h;
+    gint step = GST_VIDEO_FRAME_COMP_PSTRIDE (&a->frame, c);
+
+    x1 = MIN (x1, (guint) GST_VIDEO_FRAME_COMP_WIDTH (&a->frame, c));
+    y1 = MIN (y1, (guint) GST_VIDEO_FRAME_COMP_HEIGHT (&a->frame, c));
+    for (guint y = y0; y < y1; y++) {
+      const guint8 *p = (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (&a->frame, c)
+          + (gsize) y * GST_VIDEO_FRAME_COMP_STRIDE (&a->frame, c);
+      const guint8 *q = (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (&b->frame, c)
+          + (gsize) y * GST_VIDEO_FRAME_COMP_STRIDE (&b->frame, c);
+
+      for (guint x = x0; x < x1; x++)
+        if (p[x * step] != q[x * step])
+          return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* The changed blocks of a pair of frames; NULL where the pictures do not compare. */
+static guint8 *
+changed_blocks (const Shown * a, const Shown * b, guint * cols, guint * rows)
+{
+  guint8 *changed;
+  guint other_cols, other_rows;
+
+  if (!a->picture || !b->picture)
+    return NULL;
+  gst_delta_picture_get_grid (a->picture, cols, rows);
+  gst_delta_picture_get_grid (b->picture, &other_cols, &other_rows);
+  if (*cols != other_cols || *rows != other_rows)
+    return NULL;
+  changed = g_malloc ((gsize) * cols * *rows);
+  if (!gst_delta_picture_compare (a->picture, b->picture, changed,
+          (gsize) * cols * *rows, NULL))
+    g_clear_pointer (&changed, g_free);
+  return changed;
+}
+
+static void
+check_pair (Check * check, const Shown * a, const Shown * b, guint distance)
+{
+  guint cols, rows;
+  guint8 *changed = changed_blocks (a, b, &cols, &rows);
+
+  if (!changed)
+    return;
+  for (guint y = 0; y < rows; y++) {
+    for (guint x = 0; x < cols; x++) {
+      if (changed[y * cols + x])
+        continue;
+      check->claims++;
+      if (same_format (a, b) && same_samples (a, b, x, y))
+        continue;
+      check->wrong++;
+      if (!check->first_wrong)
+        check->first_wrong = g_strdup_printf ("frame:%" G_GUINT64_FORMAT
+            ",distance:%u,block:%u:%u,number:%u,type:%d",
+            check->frames, distance, x, y,
+            gst_delta_picture_get_number (b->picture),
+            gst_delta_picture_get_picture_type (b->picture));
+    }
+  }
+  g_free (changed);
+}
+
+static void
+check_completeness (Check * check, const Shown * a, const Shown * b)
+{
+  guint cols, rows;
+  guint8 *changed;
+
+  if (!a->picture || !same_format (a, b)
+      || gst_delta_picture_get_picture_type (a->picture) !=
+      GST_DELTA_PICTURE_TYPE_P)
+    return;
+  changed = changed_blocks (a, b, &cols, &rows);
+  gst_delta_picture_get_grid (b->picture, &cols, &rows);
+  for (guint y = 0; y < rows; y++) {
+    for (guint x = 0; x < cols; x++) {
+      check->p_blocks++;
+      if (!same_samples (a, b, x, y))
+        continue;
+      check->p_same++;
+      check->p_claimed += changed && !changed[y * cols + x];
+    }
+  }
+  g_free (changed);
+}
+
+static void
+on_frame (GstBuffer * buffer, const GstVideoInfo * info,
+    GstDeltaPicture * picture, gpointer user_data)
+{
+  Check *check = user_data;
+  Shown *now = &check->ring[check->frames % HISTORY];
+  GstDeltaPictureType type = GST_DELTA_PICTURE_TYPE_UNKNOWN;
+
+  shown_set (now, buffer, info, picture);
+  if (picture) {
+    type = gst_delta_picture_get_picture_type (picture);
+    check->known += gst_delta_picture_is_known (picture);
+  } else {
+    check->no_meta++;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (distances); i++)
+    if (check->frames >= distances[i])
+      check_pair (check,
+          &check->ring[(check->frames - distances[i]) % HISTORY], now,
+          distances[i]);
+
+  if (type == GST_DELTA_PICTURE_TYPE_P)
+    check_completeness (check, &check->anchor, now);
+  if (type != GST_DELTA_PICTURE_TYPE_B)
+    shown_set (&check->anchor, buffer, info, picture);
+  check->frames++;
+}
+
+int
+main (int argc, char **argv)
+{
+  static gchar *decoder, *between;
+  static gint max_frames;
+  static const GOptionEntry entries[] = {
+    {"decoder", 0, 0, G_OPTION_ARG_STRING, &decoder, "Decoder element", "NAME"},
+    {"between", 0, 0, G_OPTION_ARG_STRING, &between,
+        "Elements before deltaextract", "ELEMENTS"},
+    {"max-frames", 0, 0, G_OPTION_ARG_INT, &max_frames, "Stop early", "N"},
+    {NULL}
+  };
+  GOptionContext *context = g_option_context_new ("CLIP...");
+  int status = 0;
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_add_group (context, gst_init_get_option_group ());
+  if (!g_option_context_parse (context, &argc, &argv, NULL) || argc < 2)
+    return 2;
+  g_option_context_free (context);
+  deltacnn_elements_register (NULL);
+
+  for (int i = 1; i < argc; i++) {
+    Check check = { 0, };
+    Clip clip = {.clip = argv[i],.decoder =
+          decoder ? decoder : "avdec_mpeg2video",.between =
+          between,.max_frames = max_frames,.frame = on_frame,.user_data =
+          &check
+    };
+    GstStructure *stats = NULL;
+    gchar *text = NULL;
+    gboolean ok = clip_run (&clip, &stats);
+
+    if (stats)
+      text = gst_structure_to_string (stats);
+    g_print ("frames=%" G_GUINT64_FORMAT " known=%" G_GUINT64_FORMAT
+        " no_meta=%" G_GUINT64_FORMAT " claims=%" G_GUINT64_FORMAT
+        " wrong=%" G_GUINT64_FORMAT " first_wrong=%s p_same=%" G_GUINT64_FORMAT
+        " p_claimed=%" G_GUINT64_FORMAT " p_share=%.3f clip=%s\n",
+        check.frames, check.known, check.no_meta, check.claims, check.wrong,
+        check.first_wrong ? check.first_wrong : "-", check.p_same,
+        check.p_claimed, check.p_blocks ? (double) check.p_same /
+        check.p_blocks : 0.0, argv[i]);
+    if (text)
+      g_print ("# %s\n", text);
+    g_free (text);
+    if (stats)
+      gst_structure_free (stats);
+    for (guint k = 0; k < HISTORY; k++)
+      shown_clear (&check.ring[k]);
+    shown_clear (&check.anchor);
+    g_free (check.first_wrong);
+    if (!ok)
+      status = 2;
+    else if (check.wrong && status == 0)
+      status = 1;
+  }
+  return status;
+}
