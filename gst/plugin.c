@@ -6,12 +6,8 @@
 #include "plugin.h"
 
 GST_ELEMENT_REGISTER_DECLARE (deltaextract);
-#ifdef HAVE_DELTACNN
 GST_ELEMENT_REGISTER_DECLARE (deltacnn);
-#endif
-#ifdef HAVE_DELTAOVERLAY
 GST_ELEMENT_REGISTER_DECLARE (deltaoverlay);
-#endif
 
 gboolean
 deltacnn_elements_register (GstPlugin * plugin)
@@ -19,12 +15,8 @@ deltacnn_elements_register (GstPlugin * plugin)
   gboolean any = FALSE;
 
   any |= GST_ELEMENT_REGISTER (deltaextract, plugin);
-#ifdef HAVE_DELTACNN
   any |= GST_ELEMENT_REGISTER (deltacnn, plugin);
-#endif
-#ifdef HAVE_DELTAOVERLAY
   any |= GST_ELEMENT_REGISTER (deltaoverlay, plugin);
-#endif
   return any;
 }
 

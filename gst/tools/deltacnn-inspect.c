@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "gstdeltacodingmeta.h"
+#include "gstdeltaextract.h"
 #include "inspect-picture.h"
-#include "plugin.h"
 
 static gchar *opt_born, *opt_vectors, *opt_picture, *opt_decoder;
 static gint opt_frame = -1;
@@ -541,7 +541,7 @@ main (int argc, char **argv)
     opt_frame = 1;
   self.clip = argv[1];
   g_mutex_init (&self.lock);
-  deltacnn_elements_register (NULL);
+  GST_ELEMENT_REGISTER (deltaextract, NULL);
 
   ok = check_clip (self.clip) && open_outputs (&self) && build (&self)
       && run (&self);

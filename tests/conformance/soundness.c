@@ -15,7 +15,7 @@
  * Exits with 1 where a claim is wrong, 2 where a pipeline fails.
  */
 #include "clip.h"
-#include "plugin.h"
+#include "gstdeltaextract.h"
 
 #define HISTORY 6
 static const guint distances[] = { 1, 2, 5 };
@@ -217,7 +217,7 @@ main (int argc, char **argv)
   if (!g_option_context_parse (context, &argc, &argv, NULL) || argc < 2)
     return 2;
   g_option_context_free (context);
-  deltacnn_elements_register (NULL);
+  GST_ELEMENT_REGISTER (deltaextract, NULL);
 
   for (int i = 1; i < argc; i++) {
     Check check = { 0, };
