@@ -19,7 +19,8 @@ typedef __m256i Mask;
 #define zero         _mm256_setzero_ps
 #define broadcast(p) _mm256_broadcast_ss(p)
 #define first        dcn_first_lanes
-#define PREFETCH(p)  _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define PREFETCH(p, floats)                                                                        \
+  _mm_prefetch((const char *)((uintptr_t)(p) + (floats) * sizeof(float)), _MM_HINT_T0)
 
 /* As assembly, because compilers given the intrinsic rename sums between registers in the inner
  * loop and copy them back there. */

@@ -7,10 +7,8 @@
 #include "kernels/unroll.h"
 #include <immintrin.h>
 
-#define MR 12
-#ifndef DR
-#define DR 8
-#endif
+#define MR    12
+#define DR    8
 #define NR    32
 #define LANES 16
 typedef __m512 Vector;
@@ -20,7 +18,8 @@ typedef __mmask16 Mask;
 #define load         _mm512_loadu_ps
 #define zero         _mm512_setzero_ps
 #define broadcast(p) _mm512_set1_ps(*(p))
-#define PREFETCH(p)  _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define PREFETCH(p, floats)                                                                        \
+  _mm_prefetch((const char *)((uintptr_t)(p) + (floats) * sizeof(float)), _MM_HINT_T0)
 
 /* As assembly, because compilers given the intrinsic rename sums between registers in the inner
  * loop, copy them back there, and fold the broadcast into two FMAs. */

@@ -78,9 +78,9 @@
 #define PREFETCH_ROWS 24
 #define NEXT_CHANNEL(pixels, vectors)                                                              \
   {                                                                                                \
-    PREFETCH(w + PREFETCH_ROWS * NR);                                                              \
+    PREFETCH(w, PREFETCH_ROWS *NR);                                                                \
     if (vectors > 1)                                                                               \
-      PREFETCH(w + PREFETCH_ROWS * NR + LANES);                                                    \
+      PREFETCH(w, PREFETCH_ROWS *NR + LANES);                                                      \
     CHANNEL(pixels, vectors, w)                                                                    \
     w += NR;                                                                                       \
     k++;                                                                                           \

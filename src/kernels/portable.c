@@ -15,6 +15,8 @@
 
 /* Four floats at any address. */
 typedef float V4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t I4
+    __attribute__((vector_size(16), aligned(4), may_alias)); /* what comparing them gives */
 
 static inline V4
 splat(float x)
@@ -135,12 +137,21 @@ dcn_f32_depthwise__portable(const float *const *a, int taps, const float *w, siz
 static void
 dcn_f32_max_pool__portable(const float *const *a, int taps, float *out, int channels)
 {
-  for (int k = 0; k < channels; k++) {
+  int k = 0;
+  for (; k + 4 <= channels; k += 4) {
+    V4 max = load(a[0] + k);
+    for (int t = 1; t < taps; t++) {
+      V4 x = load(a[t] + k);
+      I4 take = (x > max) | (x != x); /* a NaN, once in max, is not less than anything: it stays */
+      max = (V4)(((I4)x & take) | ((I4)max & ~take));
+    }
+    store(out + k, max);
+  }
+  for (; k < channels; k++) {
     float max = a[0][k];
     for (int t = 1; t < taps; t++) {
       float x = a[t][k];
-      max =
-          x > max || x != x ? x : max; /* a NaN, once in max, is not less than anything: it stays */
+      max = x > max || x != x ? x : max;
     }
     out[k] = max;
   }
@@ -149,7 +160,14 @@ dcn_f32_max_pool__portable(const float *const *a, int taps, float *out, int chan
 static void
 dcn_f32_sum_pool__portable(const float *const *a, int taps, float scale, float *out, int channels)
 {
-  for (int k = 0; k < channels; k++) {
+  int k = 0;
+  for (; k + 4 <= channels; k += 4) {
+    V4 sum = load(a[0] + k);
+    for (int t = 1; t < taps; t++)
+      sum += load(a[t] + k);
+    store(out + k, sum * splat(scale));
+  }
+  for (; k < channels; k++) {
     float sum = a[0][k];
     for (int t = 1; t < taps; t++)
       sum += a[t][k];

@@ -12,4 +12,3 @@
 
 /* A template: compiled anew for the constants of each call. */
 #define DCN_TEMPLATE static inline __attribute__((always_inline))
-

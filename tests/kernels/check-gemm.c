@@ -263,10 +263,37 @@ gemv_case(const DcnKernels *k, int inputs, int count, int columns, Values values
   g_free(what);
 }
 
+/* A column's result does not depend on how many there are: threads may split them anywhere. */
+static void
+gemv_independent(const DcnKernels *k)
+{
+  enum { ROWS = 21, COLUMNS = 80 };
+  float x[ROWS], start[COLUMNS], all[COLUMNS], part[COLUMNS];
+  float *w = dcn_aligned_new0((size_t)ROWS * COLUMNS, sizeof(float));
+  uint32_t index[ROWS];
+  fill(x, ROWS, VALUES_UNIFORM);
+  fill(start, COLUMNS, VALUES_UNIFORM);
+  fill(w, (size_t)ROWS * COLUMNS, VALUES_UNIFORM);
+  for (int i = 0; i < ROWS; i++)
+    index[i] = (uint32_t)g_test_rand_int_range(0, ROWS);
+  memcpy(all, start, sizeof all);
+  k->gemv(index, x, ROWS, w, COLUMNS, all, COLUMNS);
+  for (int columns = 1; columns <= COLUMNS; columns++) {
+    for (int first = 0; first < columns; first += 16) {
+      memcpy(part, start, sizeof part);
+      k->gemv(index, x, ROWS, w + first, COLUMNS, part + first, columns - first);
+      if (memcmp(part + first, all + first, (size_t)(columns - first) * sizeof(float)) != 0)
+        g_error("gemv %s: columns %d to %d alone: another result", k->isa, first, columns);
+    }
+  }
+  dcn_aligned_free(w);
+}
+
 void
 check_gemv(const DcnKernels *k)
 {
   int n = 0;
+  gemv_independent(k);
   for (int count = 0; count <= 40; count++)
     for (int columns = 1; columns <= 100; columns += 1 + n % 3, n++)
       gemv_case(k, 50, count, columns, n % 3, n / 3 % 2);
