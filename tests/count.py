@@ -20,7 +20,7 @@ def count(junit, log):
             name = f"{case.get('classname') or suite.get('name')}: {case.get('name')}"
             if case.find('failure') is not None or case.find('error') is not None:
                 failed.append(name)
-                bad_suites.update((suite.get('name'), case.get('name')))
+                bad_suites.update((suite.get('name'), f"{suite.get('name')}.{case.get('name')}"))
             elif case.find('skipped') is not None:
                 skipped += 1
             else:
@@ -28,9 +28,8 @@ def count(junit, log):
     for test in log:
         if test['result'] in ('OK', 'SKIP', 'EXPECTEDFAIL'):
             continue
-        # meson: "project:suite / name" in the log, "project.name" or the bare name in the XML
-        short = test['name'].split(' / ')[-1]
-        if not any(b and (b == short or b.endswith('.' + short)) for b in bad_suites):
+        # the XML puts the project in front of the log's name
+        if not any(b.endswith(test['name']) for b in bad_suites):
             failed.append(f"{test['name']}: {test['result']}")
     return passed, failed, skipped
 
