@@ -1,29 +1,34 @@
 /* deltacnn: loads an ONNX model and lowers it to a program.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Opset 7 to 17, float32 and float16 weights (raw or typed data; external data files beside the model).
- * Shapes are inferred for batch 1 with free dimensions bound to 1 (batch) or given by the caller. */
+ * Opset 7 to 17, float32 and float16 weights (raw or typed data; external data files beside the
+ * model). Shapes are inferred for batch 1 with free dimensions bound to 1 (batch) or given by the
+ * caller. */
 #pragma once
 #include "model/program.h"
 #include <stddef.h>
 
 typedef struct {
-  /* Height and width for models whose input has free spatial dimensions; 0: such a model is an error. */
+  /* Height and width for models whose input has free spatial dimensions; 0: such a model is an
+   * error. */
   int input_height, input_width;
-  /* Values for graph inputs other than the first, by name (tests; weights passed as inputs): parallel arrays of
-   * n_bound names and serialised TensorProto bytes. */
+  /* Values for graph inputs other than the first, by name (tests; weights passed as inputs):
+   * parallel arrays of n_bound names and serialised TensorProto bytes. */
   int n_bound;
   const char *const *bound_names;
   const uint8_t *const *bound_tensors;
   const size_t *bound_sizes;
 } DcnOnnxOptions;
 
-/* options may be NULL.  On error: DCN_ERROR_IO (cannot read), DCN_ERROR_INVALID (corrupt, wrong rank, shapes
- * that do not fit), DCN_ERROR_UNSUPPORTED (the message names operator, node and what of it). */
+/* options may be NULL.  On error: DCN_ERROR_IO (cannot read), DCN_ERROR_INVALID (corrupt, wrong
+ * rank, shapes that do not fit), DCN_ERROR_UNSUPPORTED (the message names operator, node and what
+ * of it). */
 DcnProgram *dcn_onnx_load_file(const char *path, const DcnOnnxOptions *options, GError **error);
-DcnProgram *dcn_onnx_load_memory(const uint8_t *data, size_t size, const char *name, const DcnOnnxOptions *options,
-                                 GError **error);
+DcnProgram *dcn_onnx_load_memory(const uint8_t *data, size_t size, const char *name,
+                                 const DcnOnnxOptions *options, GError **error);
 
-/* Decodes a serialised TensorProto (as in .pb test data) to float32 in its own row-major order; integer and
- * boolean types are converted.  dims: [DCN_MAX_RANK].  The caller frees *data with g_free(). */
-gboolean dcn_onnx_read_tensor(const uint8_t *bytes, size_t size, float **data, int *dims, int *rank, GError **error);
+/* Decodes a serialised TensorProto (as in .pb test data) to float32 in its own row-major order;
+ * integer and boolean types are converted.  dims: [DCN_MAX_RANK].  The caller frees *data with
+ * g_free(). */
+gboolean dcn_onnx_read_tensor(const uint8_t *bytes, size_t size, float **data, int *dims, int *rank,
+                              GError **error);

@@ -1,12 +1,13 @@
-/* deltacnn: a network ready to be packed and run: static shapes, constants folded, a closed set of operators.
- * SPDX-License-Identifier: LGPL-2.1-or-later
+/* deltacnn: a network ready to be packed and run: static shapes, constants folded, a closed set of
+ * operators. SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The model loader lowers ONNX to this; net/ packs and executes it.  Neither knows the other.
  *
- * Physical layout of every value: n images of h rows of w pixels of c channels (NHWC).  How ONNX dims map to
- * it: rank 4 [N,C,H,W] n,c,h,w; rank 3 [N,C,L] n,c,w with h = 1; rank 2 [A,K] w = A pixels of c = K channels,
- * n = h = 1; rank 1 [K] c = K; rank 0 one element; rank 5 and more [N,C,d2,..] h = d2, w = product of the rest.
- * "Element index" below means the position ((n*h + y)*w + x)*c + channel without any padding. */
+ * Physical layout of every value: n images of h rows of w pixels of c channels (NHWC).  How ONNX
+ * dims map to it: rank 4 [N,C,H,W] n,c,h,w; rank 3 [N,C,L] n,c,w with h = 1; rank 2 [A,K] w = A
+ * pixels of c = K channels, n = h = 1; rank 1 [K] c = K; rank 0 one element; rank 5 and more
+ * [N,C,d2,..] h = d2, w = product of the rest. "Element index" below means the position ((n*h +
+ * y)*w + x)*c + channel without any padding. */
 #pragma once
 #include <glib.h>
 #include <stddef.h>
@@ -15,7 +16,7 @@
 #define DCN_MAX_RANK 8
 
 typedef struct {
-  char *name;   /* the ONNX value name, owned */
+  char *name; /* the ONNX value name, owned */
   int rank;
   int dims[DCN_MAX_RANK]; /* logical ONNX shape */
   int n, h, w, c;         /* physical shape */
@@ -24,9 +25,9 @@ typedef struct {
 typedef enum {
   DCN_ACT_NONE,
   DCN_ACT_RELU,
-  DCN_ACT_LEAKY_RELU,   /* alpha */
-  DCN_ACT_CLIP,         /* alpha = min, beta = max */
-  DCN_ACT_PRELU,        /* slope[c] */
+  DCN_ACT_LEAKY_RELU, /* alpha */
+  DCN_ACT_CLIP,       /* alpha = min, beta = max */
+  DCN_ACT_PRELU,      /* slope[c] */
   DCN_ACT_SIGMOID,
   DCN_ACT_TANH,
   DCN_ACT_HARD_SIGMOID, /* max(0, min(1, alpha * x + beta)) */
@@ -50,16 +51,17 @@ typedef enum {
   DCN_OP_LRN,        /* input 0, across channels */
   DCN_OP_SOFTMAX,    /* input 0, over the channels of each pixel */
   DCN_OP_LOG_SOFTMAX,
-  DCN_OP_CONCAT,     /* all inputs, each placed at an origin of the output */
-  DCN_OP_GATHER,     /* input 0: data movement of any kind (reshape, transpose, slice, pad, expand, shuffle) */
-  DCN_OP_MATMUL,     /* two values, or value and constant, that could not become a CONV; see below */
+  DCN_OP_CONCAT, /* all inputs, each placed at an origin of the output */
+  DCN_OP_GATHER, /* input 0: data movement of any kind (reshape, transpose, slice, pad, expand,
+                    shuffle) */
+  DCN_OP_MATMUL, /* two values, or value and constant, that could not become a CONV; see below */
   DCN_OP_COUNT
 } DcnOpKind;
 
 /* Convolution over h and w of each image.  Output size is in the output value. */
 typedef struct {
   int kh, kw, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
-  int groups; /* groups == input c == output c: depthwise */
+  int groups;     /* groups == input c == output c: depthwise */
   float *weights; /* [out c][in c / groups][kh][kw], owned */
   float *bias;    /* [out c] or NULL, owned */
 } DcnConv;
@@ -67,17 +69,19 @@ typedef struct {
 /* Output size is in the output value; the window may reach outside on every side. */
 typedef struct {
   int kh, kw, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dil_h, dil_w;
-  gboolean count_include_pad; /* average: padding counts in the divisor (what ceil_mode adds beyond it never) */
+  gboolean count_include_pad; /* average: padding counts in the divisor (what ceil_mode adds beyond
+                                 it never) */
 } DcnPool;
 
 typedef enum { DCN_BINARY_ADD, DCN_BINARY_SUB, DCN_BINARY_MUL, DCN_BINARY_DIV } DcnBinaryKind;
 
-/* out[i] = a[i] op b[i]; input 0 (a) has the output's physical shape; b may repeat along whole axes. */
+/* out[i] = a[i] op b[i]; input 0 (a) has the output's physical shape; b may repeat along whole
+ * axes. */
 typedef struct {
   DcnBinaryKind kind;
-  gboolean swap;       /* out = b op a */
-  float *constant;     /* b where the op has one input: [bn*bh*bw*bc] element order, owned; else NULL */
-  int bn, bh, bw, bc;  /* physical shape of b; each equals the output's or is 1 */
+  gboolean swap;   /* out = b op a */
+  float *constant; /* b where the op has one input: [bn*bh*bw*bc] element order, owned; else NULL */
+  int bn, bh, bw, bc; /* physical shape of b; each equals the output's or is 1 */
 } DcnBinary;
 
 typedef struct {
@@ -95,8 +99,9 @@ typedef struct {
   int n, y, x, c;
 } DcnOrigin;
 
-/* out[b][i][j] = sum_k a[b][i][k] * b[b][k][j], all in logical row-major order of the ONNX values; batch dims are
- * already equal or one side has batch 1.  b_constant: [b_batch * k * m] where the op has one input. */
+/* out[b][i][j] = sum_k a[b][i][k] * b[b][k][j], all in logical row-major order of the ONNX values;
+ * batch dims are already equal or one side has batch 1.  b_constant: [b_batch * k * m] where the op
+ * has one input. */
 typedef struct {
   int batch, a_batch, b_batch, rows, k, m;
   float *b_constant; /* owned or NULL */
@@ -132,19 +137,21 @@ typedef struct {
   int n_values;
   DcnValue *values; /* owned */
   int n_ops;
-  DcnOp *ops;       /* owned */
-  int input;        /* value index; for image models n = 1, c = 1, 3 or 4 */
+  DcnOp *ops; /* owned */
+  int input;  /* value index; for image models n = 1, c = 1, 3 or 4 */
   int n_outputs;
-  int *outputs;     /* value indices, owned; an output may be the input itself */
+  int *outputs; /* value indices, owned; an output may be the input itself */
 } DcnProgram;
 
 void dcn_program_free(DcnProgram *program); /* NULL is fine */
-void dcn_op_clear(DcnOp *op); /* frees what the op owns */
+void dcn_op_clear(DcnOp *op);               /* frees what the op owns */
 
-/* Sets the logical shape (rank in 0..DCN_MAX_RANK, dims >= 1, their product in int) and with it the physical one. */
+/* Sets the logical shape (rank in 0..DCN_MAX_RANK, dims >= 1, their product in int) and with it the
+ * physical one. */
 void dcn_value_set_dims(DcnValue *value, int rank, const int *dims);
 
-/* strides: [rank]; the element index of the logical position (i0, i1, ..) is i0 * strides[0] + i1 * strides[1] + .. */
+/* strides: [rank]; the element index of the logical position (i0, i1, ..) is i0 * strides[0] + i1 *
+ * strides[1] + .. */
 void dcn_value_strides(const DcnValue *value, int *strides);
 size_t dcn_value_elements(const DcnValue *value);
 

@@ -1,0 +1,122 @@
+/* deltacnn: tensor data in files beside the model.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/tensor.h"
+#include "util/error.h"
+#include <string.h>
+
+struct _DcnExternal {
+  char *folder;      /* NULL: none */
+  GHashTable *files; /* location -> GMappedFile */
+};
+
+DcnExternal *
+dcn_external_new(const char *folder)
+{
+  DcnExternal *external = g_new0(DcnExternal, 1);
+  external->folder = g_strdup(folder);
+  external->files =
+      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_mapped_file_unref);
+  return external;
+}
+
+void
+dcn_external_free(DcnExternal *external)
+{
+  if (!external)
+    return;
+  g_hash_table_unref(external->files);
+  g_free(external->folder);
+  g_free(external);
+}
+
+/* A model may name files in its own folder and below, and no others: it must not read what it
+ * likes. */
+static gboolean
+location_is_safe(const char *location)
+{
+  if (*location == '\0' || g_path_is_absolute(location) || strchr(location, '\\') ||
+      strchr(location, ':'))
+    return FALSE;
+  char **parts = g_strsplit(location, "/", -1);
+  gboolean safe = TRUE;
+  for (int i = 0; parts[i]; i++)
+    if (strcmp(parts[i], "..") == 0)
+      safe = FALSE;
+  g_strfreev(parts);
+  return safe;
+}
+
+static GMappedFile *
+map_file(DcnExternal *external, const char *location, GError **error)
+{
+  GMappedFile *file = g_hash_table_lookup(external->files, location);
+  if (file)
+    return file;
+  char *path = g_build_filename(external->folder, location, NULL);
+  GError *reason = NULL;
+  if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "the model's data file %s is missing", path);
+  } else if (!(file = g_mapped_file_new(path, FALSE, &reason))) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model's data file: %s",
+                reason->message);
+    g_clear_error(&reason);
+  } else {
+    g_hash_table_insert(external->files, g_strdup(location), file);
+  }
+  g_free(path);
+  return file;
+}
+
+gboolean
+dcn_external_find(DcnExternal *external, const Dcn__Onnx__Tensor *proto, const uint8_t **bytes,
+                  size_t *size, GError **error)
+{
+  const char *location = "";
+  guint64 offset = 0, length = 0;
+  gboolean has_length = FALSE, ok = TRUE;
+  char *valid;
+
+  for (size_t i = 0; i < proto->n_external_data; i++) {
+    const char *key = proto->external_data[i]->key ? proto->external_data[i]->key : "";
+    const char *value = proto->external_data[i]->value ? proto->external_data[i]->value : "";
+    if (strcmp(key, "location") == 0) {
+      location = value;
+    } else if (strcmp(key, "offset") == 0) {
+      ok = ok && g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT64, &offset, NULL);
+    } else if (strcmp(key, "length") == 0) {
+      ok = ok && g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT64, &length, NULL);
+      has_length = TRUE;
+    }
+  }
+  valid = g_utf8_make_valid(location, -1);
+  if (!ok) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
+                "offset or length in the data file \"%s\" is not a number", valid);
+  } else if (!external || !external->folder) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_UNSUPPORTED,
+                "the model's data is in another file (%s), which cannot be found from here", valid);
+    ok = FALSE;
+  } else if (!location_is_safe(location)) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
+                "the model refers to data outside of its own folder (\"%s\"); that is refused",
+                valid);
+    ok = FALSE;
+  } else {
+    GMappedFile *file = map_file(external, location, error);
+    const size_t total = file ? g_mapped_file_get_length(file) : 0;
+    ok = file != NULL;
+    if (ok && (offset > total || (has_length && length > total - offset))) {
+      g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "the model's data file \"%s\" is too short",
+                  valid);
+      ok = FALSE;
+    }
+    if (ok) {
+      *size = has_length ? length : total - offset;
+      /* An empty file maps to NULL. */
+      *bytes =
+          total ? (const uint8_t *)g_mapped_file_get_contents(file) + offset : (const uint8_t *)"";
+    }
+  }
+  g_free(valid);
+  return ok;
+}

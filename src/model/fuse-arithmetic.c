@@ -1,0 +1,91 @@
+/* deltacnn: batch normalisation joins convolutions, activations join what they follow.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/loader.h"
+
+/* The op whose result only `op` reads as its input 0, and which applies no activation yet; NULL
+ * otherwise. */
+static DcnOp *
+sole_producer(DcnLoader *loader, const DcnUses *uses, const DcnOp *op)
+{
+  const int value = op->inputs[0];
+  if (uses->uses[value] != 1 || uses->producer[value] < 0)
+    return NULL;
+  DcnOp *producer = &g_array_index(loader->ops, DcnOp, uses->producer[value]);
+  return producer->act.kind == DCN_ACT_NONE ? producer : NULL;
+}
+
+/* (W x + b) * scale + shift = (scale W) x + (scale b + shift) */
+static void
+scale_conv(DcnConv *conv, const float *scale, const float *shift, int out_channels,
+           size_t per_channel)
+{
+  if (!conv->bias)
+    conv->bias = g_new0(float, out_channels);
+  for (int c = 0; c < out_channels; c++) {
+    float *row = conv->weights + c * per_channel;
+    for (size_t i = 0; i < per_channel; i++)
+      row[i] *= scale[c];
+    conv->bias[c] = conv->bias[c] * scale[c] + shift[c];
+  }
+}
+
+/* `later` does nothing more: `earlier` writes its result. */
+static void
+replace(DcnUses *uses, DcnOp *earlier, DcnOp *later)
+{
+  uses->producer[later->output] = uses->producer[earlier->output];
+  earlier->output = later->output;
+  earlier->act = later->act;
+  later->act = (DcnAct){0};
+  later->output = -1;
+}
+
+static void
+fuse_affine(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  DcnOp *before = sole_producer(loader, uses, op);
+  if (!before)
+    return;
+  const DcnValue *value = dcn_loader_get(loader, op->output);
+  const float *scale = op->u.affine.scale, *shift = op->u.affine.shift;
+  if (before->kind == DCN_OP_CONV) {
+    const DcnConv *conv = &before->u.conv;
+    const size_t per_channel =
+        (size_t)dcn_loader_get(loader, before->inputs[0])->c / conv->groups * conv->kh * conv->kw;
+    scale_conv(&before->u.conv, scale, shift, value->c, per_channel);
+  } else if (before->kind == DCN_OP_AFFINE) {
+    for (int c = 0; c < value->c; c++) {
+      before->u.affine.scale[c] *= scale[c];
+      before->u.affine.shift[c] = before->u.affine.shift[c] * scale[c] + shift[c];
+    }
+  } else {
+    return;
+  }
+  replace(uses, before, op);
+}
+
+static void
+fuse_act(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  DcnOp *before = sole_producer(loader, uses, op);
+  if (before && (before->kind == DCN_OP_CONV || before->kind == DCN_OP_AFFINE ||
+                 before->kind == DCN_OP_BINARY))
+    replace(uses, before, op);
+}
+
+void
+dcn_fuse_arithmetic(DcnLoader *loader)
+{
+  DcnUses *uses = dcn_uses_new(loader);
+  for (guint i = 0; i < loader->ops->len; i++) {
+    DcnOp *op = &g_array_index(loader->ops, DcnOp, i);
+    if (op->output < 0)
+      continue;
+    if (op->kind == DCN_OP_AFFINE)
+      fuse_affine(loader, uses, op);
+    else if (op->kind == DCN_OP_ACT)
+      fuse_act(loader, uses, op);
+  }
+  dcn_uses_free(uses);
+  dcn_prune(loader);
+}

@@ -1,0 +1,157 @@
+/* deltacnn: chains of data movement become one movement, or none.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/loader.h"
+#include <string.h>
+
+static DcnOp *
+get_op(DcnLoader *loader, int i)
+{
+  return &g_array_index(loader->ops, DcnOp, i);
+}
+
+static gboolean
+is_output(DcnLoader *loader, int value)
+{
+  for (guint i = 0; i < loader->outputs->len; i++)
+    if (g_array_index(loader->outputs, int, i) == value)
+      return TRUE;
+  return FALSE;
+}
+
+/* second reads what first wrote: afterwards it reads what first reads. */
+static void
+compose(DcnLoader *loader, const DcnOp *first, DcnOp *second)
+{
+  const size_t count = dcn_value_elements(dcn_loader_get(loader, second->output));
+  const DcnGather *a = &first->u.gather;
+  DcnGather *b = &second->u.gather;
+  gboolean a_fills = FALSE, b_fills = FALSE;
+
+  for (size_t i = 0; i < count; i++) {
+    if (b->index[i] < 0)
+      b_fills = TRUE;
+    else if (a->index[b->index[i]] < 0)
+      a_fills = TRUE;
+  }
+  if (a_fills && b_fills && memcmp(&a->fill, &b->fill, sizeof a->fill) != 0)
+    return;
+  for (size_t i = 0; i < count; i++)
+    if (b->index[i] >= 0)
+      b->index[i] = a->index[b->index[i]];
+  if (a_fills)
+    b->fill = a->fill;
+  second->inputs[0] = first->inputs[0];
+}
+
+/* Whether the movement keeps the logical order of the elements: a relabelling. */
+static gboolean
+keeps_logical_order(const DcnValue *from, const DcnValue *to, const int32_t *index)
+{
+  int from_strides[DCN_MAX_RANK], to_strides[DCN_MAX_RANK];
+  int from_position[DCN_MAX_RANK] = {0}, to_position[DCN_MAX_RANK] = {0};
+  const size_t count = dcn_value_elements(to);
+  if (dcn_value_elements(from) != count)
+    return FALSE;
+  dcn_value_strides(from, from_strides);
+  dcn_value_strides(to, to_strides);
+  for (size_t i = 0; i < count; i++) {
+    int it = 0, at = 0;
+    for (int d = 0; d < from->rank; d++)
+      it += from_position[d] * from_strides[d];
+    for (int d = 0; d < to->rank; d++)
+      at += to_position[d] * to_strides[d];
+    if (index[at] != it)
+      return FALSE;
+    for (int d = from->rank - 1; d >= 0 && ++from_position[d] == from->dims[d]; d--)
+      from_position[d] = 0;
+    for (int d = to->rank - 1; d >= 0 && ++to_position[d] == to->dims[d]; d--)
+      to_position[d] = 0;
+  }
+  return TRUE;
+}
+
+static gboolean
+is_physical_identity(const DcnValue *from, const DcnValue *to, const int32_t *index)
+{
+  if (from->n != to->n || from->h != to->h || from->w != to->w || from->c != to->c)
+    return FALSE;
+  const size_t count = dcn_value_elements(to);
+  for (size_t i = 0; i < count; i++)
+    if (index[i] != (int32_t)i)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+read_by_matmul(DcnLoader *loader, int value)
+{
+  for (guint i = 0; i < loader->ops->len; i++) {
+    const DcnOp *op = get_op(loader, i);
+    for (int k = 0; op->kind == DCN_OP_MATMUL && k < op->n_inputs; k++)
+      if (op->inputs[k] == value)
+        return TRUE;
+  }
+  return FALSE;
+}
+
+/* Whether readers of the movement's result may read its source instead.  Layout alone matters to
+ * all but the outputs and MATMUL, which go by the logical shape. */
+static gboolean
+can_drop(DcnLoader *loader, const DcnOp *op)
+{
+  DcnValue *from = dcn_loader_get(loader, op->inputs[0]);
+  const DcnValue *to = dcn_loader_get(loader, op->output);
+  if (!is_physical_identity(from, to, op->u.gather.index))
+    return FALSE;
+  const gboolean output = is_output(loader, op->output);
+  if (!output && !read_by_matmul(loader, op->output))
+    return TRUE;
+  if (!keeps_logical_order(from, to, op->u.gather.index))
+    return FALSE;
+  if (output && (op->inputs[0] == loader->input || is_output(loader, op->inputs[0])))
+    return FALSE; /* that value has a shape and a name of its own to keep */
+  if (output) {
+    from->rank = to->rank;
+    memcpy(from->dims, to->dims, sizeof from->dims);
+    g_free(from->name);
+    from->name = g_strdup(to->name);
+  }
+  return TRUE;
+}
+
+void
+dcn_fuse_movement(DcnLoader *loader)
+{
+  const guint n_values = loader->values->len;
+  int *producer = g_new(int, n_values), *alias = g_new(int, n_values);
+  for (guint v = 0; v < n_values; v++) {
+    producer[v] = -1;
+    alias[v] = (int)v;
+  }
+  for (guint i = 0; i < loader->ops->len; i++) {
+    DcnOp *op = get_op(loader, i);
+    if (op->output < 0)
+      continue;
+    for (int k = 0; k < op->n_inputs; k++)
+      op->inputs[k] = alias[op->inputs[k]];
+    if (op->kind == DCN_OP_GATHER) {
+      const int before = producer[op->inputs[0]];
+      if (before >= 0 && get_op(loader, before)->kind == DCN_OP_GATHER)
+        compose(loader, get_op(loader, before), op);
+      if (can_drop(loader, op)) {
+        alias[op->output] = op->inputs[0];
+        for (guint k = 0; k < loader->outputs->len; k++) {
+          int *output = &g_array_index(loader->outputs, int, k);
+          if (*output == op->output)
+            *output = op->inputs[0];
+        }
+        op->output = -1;
+        continue;
+      }
+    }
+    producer[op->output] = (int)i;
+  }
+  g_free(producer);
+  g_free(alias);
+  dcn_prune(loader);
+}

@@ -1,0 +1,100 @@
+/* deltacnn: lowers what works across the channels of a pixel: softmax and local response
+ * normalisation. SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/loader.h"
+#include "model/movement.h"
+#include "util/error.h"
+#include <string.h>
+
+gboolean
+dcn_lower_lrn(DcnLoader *loader)
+{
+  const int x = dcn_loader_float_value(loader, 0);
+  const int64_t size = dcn_attr_int(loader, "size", 0);
+  const DcnLrn lrn = {.size = (int)CLAMP(size, 0, 1 << 20),
+                      .alpha = dcn_attr_float(loader, "alpha", 1e-4f),
+                      .beta = dcn_attr_float(loader, "beta", 0.75f),
+                      .bias = dcn_attr_float(loader, "bias", 1)};
+  if (x < 0 || loader->error)
+    return FALSE;
+  if (size < 1 || size != lrn.size)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                           "attribute \"size\" is missing or out of range");
+  const DcnShape shape = dcn_loader_shape(loader, x);
+  if (shape.rank < 3)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                           "its input has rank %d; an image [N,C,H,W] is needed", shape.rank);
+  const int output = dcn_loader_add_value(loader, NULL, &shape);
+  DcnOp *op = dcn_loader_add_op(loader, DCN_OP_LRN, 1, &x, output);
+  if (op)
+    op->u.lrn = lrn;
+  return dcn_loader_set_value(loader, 0, output, FALSE);
+}
+
+static int
+add_softmax(DcnLoader *loader, int x, DcnOpKind kind, const char *role)
+{
+  if (x < 0 || loader->error)
+    return -1;
+  const DcnShape shape = dcn_loader_shape(loader, x);
+  const int output = dcn_loader_add_value(loader, role, &shape);
+  return dcn_loader_add_op(loader, kind, 1, &x, output) ? output : -1;
+}
+
+/* The op works over the channels of each pixel; where the model normalises over something else,
+ * data is moved so that this is the channels, and back. */
+gboolean
+dcn_lower_softmax(DcnLoader *loader)
+{
+  const DcnOpKind kind =
+      strcmp(loader->node->op_type, "Softmax") == 0 ? DCN_OP_SOFTMAX : DCN_OP_LOG_SOFTMAX;
+  const int x = dcn_loader_float_value(loader, 0);
+  const int64_t attribute = dcn_attr_int(loader, "axis", loader->opset < 13 ? 1 : -1);
+  int axis;
+  if (x < 0)
+    return FALSE;
+  const DcnShape shape = dcn_loader_shape(loader, x);
+  if (shape.rank == 0)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its input is a single number");
+  const int channel_axis = shape.rank == 1 ? 0 : 1;
+
+  if (loader->opset < 13) {
+    /* The input is treated as a matrix: dimensions from axis on are normalised together. axis ==
+     * rank is allowed there in the same way as for Flatten. */
+    if (attribute == shape.rank)
+      axis = shape.rank;
+    else if (!dcn_loader_axis(loader, attribute, shape.rank, &axis))
+      return FALSE;
+    DcnShape matrix = {.rank = 2, .dims = {1, 1}};
+    for (int d = 0; d < shape.rank; d++)
+      matrix.dims[d >= axis] *= shape.dims[d];
+    if (axis == channel_axis && matrix.dims[1] == shape.dims[axis])
+      return dcn_loader_set_value(loader, 0, add_softmax(loader, x, kind, NULL), FALSE);
+    int y = dcn_reshape_value(loader, x, &matrix, "matrix");
+    y = add_softmax(loader, y, kind, "softmax");
+    return y >= 0 &&
+           dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &shape, NULL), FALSE);
+  }
+
+  if (!dcn_loader_axis(loader, attribute, shape.rank, &axis))
+    return FALSE;
+  if (axis == channel_axis)
+    return dcn_loader_set_value(loader, 0, add_softmax(loader, x, kind, NULL), FALSE);
+  int there[DCN_MAX_RANK], back[DCN_MAX_RANK], n = 0;
+  for (int d = 0; d < shape.rank; d++)
+    if (d != axis)
+      there[n++] = d;
+  there[n] = axis;
+  DcnShape moved = {.rank = shape.rank}, matrix = {.rank = 2, .dims = {1, shape.dims[axis]}};
+  for (int d = 0; d < shape.rank; d++) {
+    back[there[d]] = d;
+    moved.dims[d] = shape.dims[there[d]];
+    if (d != axis)
+      matrix.dims[0] *= shape.dims[d];
+  }
+  int y = dcn_transpose_value(loader, x, there, "last");
+  y = y < 0 ? -1 : dcn_reshape_value(loader, y, &matrix, "matrix");
+  y = add_softmax(loader, y, kind, "softmax");
+  y = y < 0 ? -1 : dcn_reshape_value(loader, y, &moved, "moved");
+  return y >= 0 &&
+         dcn_loader_set_value(loader, 0, dcn_transpose_value(loader, y, back, NULL), FALSE);
+}

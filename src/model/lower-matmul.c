@@ -1,0 +1,299 @@
+/* deltacnn: lowers matrix products.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A product with a constant right matrix is a 1x1 convolution: each row of the left one is a pixel.
+ * Only what cannot be that becomes a MATMUL. */
+#include "model/loader.h"
+#include "model/movement.h"
+#include "util/error.h"
+#include <string.h>
+
+/* rows x k times k x m as a convolution of [rows, k]; weights [m][k] are taken over, and bias [m]
+ * or NULL. */
+static int
+add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *bias,
+                    const char *role)
+{
+  int output = -1;
+  DcnOp *op = NULL;
+  if (x >= 0 && !loader->error) {
+    DcnShape shape = dcn_loader_shape(loader, x);
+    shape.dims[1] = m;
+    output = dcn_loader_add_value(loader, role, &shape);
+    op = dcn_loader_add_op(loader, DCN_OP_CONV, 1, &x, output);
+  }
+  if (!op) {
+    g_free(weights);
+    g_free(bias);
+    return -1;
+  }
+  op->u.conv = (DcnConv){.kh = 1,
+                         .kw = 1,
+                         .stride_h = 1,
+                         .stride_w = 1,
+                         .dil_h = 1,
+                         .dil_w = 1,
+                         .groups = 1,
+                         .weights = weights,
+                         .bias = bias};
+  return output;
+}
+
+/* Elements of input i, a k x m matrix, as m x k. */
+static float *
+take_transposed(DcnLoader *loader, int i, int64_t k, int64_t m)
+{
+  DcnTensor *tensor = dcn_loader_need_constant(loader, i, "its right factor");
+  if (!tensor)
+    return NULL;
+  float *out = g_try_malloc_n(MAX(tensor->count, 1), sizeof *out);
+  if (!out) {
+    dcn_loader_fail(loader, DCN_ERROR_MEMORY, "no memory for its weights");
+    return NULL;
+  }
+  /* In blocks: the columns of a large matrix are a cache miss each otherwise. */
+  for (int64_t k0 = 0; k0 < k; k0 += 32)
+    for (int64_t j0 = 0; j0 < m; j0 += 32)
+      for (int64_t j = j0; j < MIN(j0 + 32, m); j++)
+        for (int64_t q = k0; q < MIN(k0 + 32, k); q++)
+          out[j * k + q] = (float)dcn_tensor_get(tensor, (size_t)(q * m + j));
+  return out;
+}
+
+/* alpha * A * B + beta * C, A and B possibly transposed. */
+gboolean
+dcn_lower_gemm(DcnLoader *loader)
+{
+  const float alpha = dcn_attr_float(loader, "alpha", 1), beta = dcn_attr_float(loader, "beta", 1);
+  const gboolean trans_a = dcn_attr_int(loader, "transA", 0) != 0,
+                 trans_b = dcn_attr_int(loader, "transB", 0) != 0;
+  static const int swapped[2] = {1, 0};
+  DcnTensor *b = dcn_loader_constant(loader, 1);
+  DcnShape sb;
+  int x = dcn_loader_float_value(loader, 0);
+  if (x < 0 || !dcn_loader_input_shape(loader, 1, &sb))
+    return FALSE;
+  if (dcn_loader_get(loader, x)->rank != 2 || sb.rank != 2)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors must have rank 2, not %d and %d",
+                           dcn_loader_get(loader, x)->rank, sb.rank);
+  if (trans_a)
+    x = dcn_transpose_value(loader, x, swapped, "transposed");
+  if (x < 0)
+    return FALSE;
+  const DcnShape sa = dcn_loader_shape(loader, x);
+  const int64_t k = sa.dims[1], m = sb.dims[trans_b ? 0 : 1];
+  if (sb.dims[trans_b ? 1 : 0] != k || m < 1)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                           "its factors have %" G_GINT64_FORMAT " columns and %" G_GINT64_FORMAT
+                           " rows",
+                           k, sb.dims[trans_b ? 1 : 0]);
+
+  DcnTensor *c = dcn_loader_constant(loader, 2);
+  const gboolean has_c = dcn_loader_has_input(loader, 2) && beta != 0;
+  /* C the same for every row: the convolution's bias. */
+  const gboolean c_is_bias =
+      has_c && c && c->rank <= 2 &&
+      (c->count == 1 || (c->count == (size_t)m && c->dims[c->rank - 1] == m));
+  int y;
+  if (b) {
+    float *weights = trans_b ? dcn_loader_take_floats(loader, 1, "its right factor")
+                             : take_transposed(loader, 1, k, m);
+    float *bias = c_is_bias ? g_new(float, m) : NULL;
+    if (!weights) {
+      g_free(bias);
+      return FALSE;
+    }
+    for (int64_t i = 0; alpha != 1 && i < k * m; i++)
+      weights[i] *= alpha;
+    for (int64_t j = 0; bias && j < m; j++)
+      bias[j] = beta * (float)dcn_tensor_get(c, c->count == 1 ? 0 : (size_t)j);
+    y = add_fully_connected(loader, x, m, weights, bias, has_c && !c_is_bias ? "product" : NULL);
+    if (c_is_bias || !has_c)
+      return dcn_loader_set_value(loader, 0, y, FALSE);
+  } else {
+    int right = dcn_loader_float_value(loader, 1);
+    if (right >= 0 && trans_b)
+      right = dcn_transpose_value(loader, right, swapped, "transposed_b");
+    const DcnShape shape = {.rank = 2, .dims = {sa.dims[0], m}};
+    const int inputs[2] = {x, right};
+    y = right < 0 ? -1 : dcn_loader_add_value(loader, "product", &shape);
+    DcnOp *op = dcn_loader_add_op(loader, DCN_OP_MATMUL, 2, inputs, y);
+    if (!op)
+      return FALSE;
+    op->u.matmul = (DcnMatMul){
+        .batch = 1, .a_batch = 1, .b_batch = 1, .rows = (int)sa.dims[0], .k = (int)k, .m = (int)m};
+    if (alpha != 1) {
+      float *scale = g_new(float, m);
+      for (int64_t j = 0; j < m; j++)
+        scale[j] = alpha;
+      y = dcn_loader_add_affine(loader, y, scale, NULL, "scaled");
+    }
+  }
+  if (y < 0)
+    return FALSE;
+  if (has_c) {
+    DcnOperand addend = {.value = -1, .tensor = NULL};
+    DcnTensor *scaled = NULL;
+    if (c) {
+      GError *error = NULL;
+      scaled = dcn_tensor_new(FALSE, c->rank, c->dims, &loader->budget, &error);
+      if (!scaled)
+        return dcn_loader_fail_with(loader, error);
+      for (size_t i = 0; i < c->count; i++)
+        scaled->f[i] = beta * (float)dcn_tensor_get(c, i);
+      addend.tensor = scaled;
+    } else {
+      addend.value = dcn_loader_float_value(loader, 2);
+      if (addend.value >= 0 && beta != 1) {
+        const int channels = dcn_loader_get(loader, addend.value)->c;
+        float *scale = g_new(float, channels);
+        for (int i = 0; i < channels; i++)
+          scale[i] = beta;
+        addend.value = dcn_loader_add_affine(loader, addend.value, scale, NULL, "beta");
+      }
+      if (addend.value < 0)
+        return FALSE;
+    }
+    y = dcn_loader_add_binary(loader, DCN_BINARY_ADD, (DcnOperand){y, NULL}, addend, NULL);
+    dcn_tensor_unref(scaled);
+    if (y >= 0 && dcn_loader_get(loader, y)->dims[0] != sa.dims[0])
+      return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its addend does not fit the product");
+  }
+  return dcn_loader_set_value(loader, 0, y, FALSE);
+}
+
+/* Constant left or right factor as floats of batch x rows x columns, broadcast to the batch where
+ * it has more than one matrix of its own. */
+static float *
+copy_factor(DcnLoader *loader, DcnTensor *tensor, const DcnShape *full, int *batch)
+{
+  DcnTensor *use = dcn_tensor_ref(tensor);
+  float *out = NULL;
+  int64_t own = 1;
+  for (int d = 0; d < tensor->rank - 2; d++)
+    own *= tensor->dims[d];
+  if (own > 1) {
+    DcnTensor *expanded = dcn_expand_tensor(loader, tensor, full);
+    dcn_tensor_unref(use);
+    use = expanded;
+  }
+  *batch = 1;
+  for (int d = 0; own > 1 && d < full->rank - 2; d++)
+    *batch *= (int)full->dims[d];
+  if (use)
+    out = g_try_malloc_n(MAX(use->count, 1), sizeof *out);
+  if (!out)
+    dcn_loader_fail(loader, DCN_ERROR_MEMORY, "no memory for a factor");
+  for (size_t i = 0; out && i < use->count; i++)
+    out[i] = (float)dcn_tensor_get(use, i);
+  dcn_tensor_unref(use);
+  return out;
+}
+
+/* A value as batch x rows x columns; its batch dimensions are expanded where only some of them
+ * repeat. */
+static int
+prepare_factor(DcnLoader *loader, int value, const DcnShape *full, int *batch, const char *role)
+{
+  const DcnShape shape = dcn_loader_shape(loader, value);
+  int64_t own = 1, all = 1;
+  for (int d = 0; d < shape.rank - 2; d++)
+    own *= shape.dims[d];
+  for (int d = 0; d < full->rank - 2; d++)
+    all *= full->dims[d];
+  *batch = (int)own;
+  if (own == 1 || own == all)
+    return value;
+  *batch = (int)all;
+  return dcn_expand_value(loader, value, full, role);
+}
+
+gboolean
+dcn_lower_matmul(DcnLoader *loader)
+{
+  DcnShape sa, sb;
+  if (!dcn_loader_input_shape(loader, 0, &sa) || !dcn_loader_input_shape(loader, 1, &sb))
+    return FALSE;
+  DcnEntry *ea = dcn_loader_input(loader, 0), *eb = dcn_loader_input(loader, 1);
+  if (ea->integer || eb->integer)
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
+                           "arithmetic on integers is not supported");
+  if (sa.rank < 1 || sb.rank < 1)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors must have rank 1 at least");
+  DcnTensor *a = ea->tensor, *b = eb->tensor;
+  if (a && b) { /* rare: one side becomes a value */
+    a = NULL;
+  }
+  /* A vector is a row on the left, a column on the right; that dimension is not in the result. */
+  const gboolean a_vector = sa.rank == 1, b_vector = sb.rank == 1;
+  DcnShape ma = sa, mb = sb, batch_a = {0}, batch_b = {0}, batch, result;
+  if (a_vector)
+    ma = (DcnShape){.rank = 2, .dims = {1, sa.dims[0]}};
+  if (b_vector)
+    mb = (DcnShape){.rank = 2, .dims = {sb.dims[0], 1}};
+  const int64_t rows = ma.dims[ma.rank - 2], k = ma.dims[ma.rank - 1], m = mb.dims[mb.rank - 1];
+  batch_a = ma;
+  batch_a.rank -= 2;
+  batch_b = mb;
+  batch_b.rank -= 2;
+  if (mb.dims[mb.rank - 2] != k || !dcn_shape_broadcast(&batch_a, &batch_b, &batch))
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors do not fit together");
+  result = batch;
+  if (!a_vector)
+    result.dims[result.rank++] = rows;
+  if (!b_vector)
+    result.dims[result.rank++] = m;
+  size_t count;
+  if (!dcn_shape_count(result.rank, result.dims, &count) || count == 0 || k == 0)
+    return dcn_loader_fail(loader, DCN_ERROR_MEMORY, "its output is empty or too large");
+
+  if (b && mb.rank == 2) {
+    const DcnShape flat = {.rank = 2, .dims = {(int64_t)count / m, k}};
+    int x = dcn_loader_float_value(loader, 0);
+    if (x >= 0)
+      x = dcn_reshape_value(loader, x, &flat, "rows");
+    float *weights = x >= 0 ? take_transposed(loader, 1, k, m) : NULL;
+    if (!weights)
+      return FALSE;
+    const int y = add_fully_connected(loader, x, m, weights, NULL, "product");
+    return y >= 0 &&
+           dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &result, NULL), FALSE);
+  }
+
+  DcnShape full_a = batch, full_b = batch, product = batch;
+  full_a.rank = full_b.rank = product.rank = batch.rank + 2;
+  full_a.dims[batch.rank] = product.dims[batch.rank] = rows;
+  full_a.dims[batch.rank + 1] = full_b.dims[batch.rank] = k;
+  full_b.dims[batch.rank + 1] = product.dims[batch.rank + 1] = m;
+  DcnMatMul matmul = {
+      .batch = (int)(count / (rows * m)), .rows = (int)rows, .k = (int)k, .m = (int)m};
+  int inputs[2], n = 0;
+  if (a) {
+    DcnTensor *matrix = dcn_tensor_reshape(a, ma.rank, ma.dims);
+    matmul.a_constant = copy_factor(loader, matrix, &full_a, &matmul.a_batch);
+    dcn_tensor_unref(matrix);
+  } else {
+    int x = dcn_loader_float_value(loader, 0);
+    if (x >= 0)
+      x = dcn_reshape_value(loader, x, &ma, "left");
+    inputs[n++] = x < 0 ? -1 : prepare_factor(loader, x, &full_a, &matmul.a_batch, "left_expanded");
+  }
+  if (b) {
+    matmul.b_constant = copy_factor(loader, b, &full_b, &matmul.b_batch);
+  } else {
+    int x = dcn_loader_float_value(loader, 1);
+    if (x >= 0)
+      x = dcn_reshape_value(loader, x, &mb, "right");
+    inputs[n++] =
+        x < 0 ? -1 : prepare_factor(loader, x, &full_b, &matmul.b_batch, "right_expanded");
+  }
+  const int y = dcn_loader_add_value(loader, "product", &product);
+  DcnOp *op = dcn_loader_add_op(loader, DCN_OP_MATMUL, n, inputs, y);
+  if (!op) {
+    g_free(matmul.a_constant);
+    g_free(matmul.b_constant);
+    return FALSE;
+  }
+  op->u.matmul = matmul;
+  return dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &result, NULL), FALSE);
+}

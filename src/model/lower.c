@@ -1,0 +1,82 @@
+/* deltacnn: which function lowers which operator.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * To add an operator: write its function in the file of its family, name it here, and find its
+ * cases in the operator tests. */
+#include "model/loader.h"
+#include <string.h>
+
+static const struct {
+  const char *op_type;
+  DcnLower lower;
+} table[] = {
+    {"Conv", dcn_lower_conv},
+    {"MaxPool", dcn_lower_max_pool},
+    {"AveragePool", dcn_lower_average_pool},
+    {"GlobalAveragePool", dcn_lower_global_average_pool},
+    {"GlobalMaxPool", dcn_lower_global_max_pool},
+    {"ReduceMean", dcn_lower_reduce_mean},
+    {"ReduceSum", dcn_lower_reduce_sum},
+    {"ReduceMax", dcn_lower_reduce_max},
+
+    {"Relu", dcn_lower_activation},
+    {"LeakyRelu", dcn_lower_activation},
+    {"Sigmoid", dcn_lower_activation},
+    {"Tanh", dcn_lower_activation},
+    {"HardSigmoid", dcn_lower_activation},
+    {"HardSwish", dcn_lower_activation},
+    {"Clip", dcn_lower_clip},
+    {"PRelu", dcn_lower_prelu},
+    {"Add", dcn_lower_binary},
+    {"Sub", dcn_lower_binary},
+    {"Mul", dcn_lower_binary},
+    {"Div", dcn_lower_binary},
+    {"Sum", dcn_lower_sum},
+    {"BatchNormalization", dcn_lower_batch_normalization},
+    {"LRN", dcn_lower_lrn},
+    {"Softmax", dcn_lower_softmax},
+    {"LogSoftmax", dcn_lower_softmax},
+
+    {"Gemm", dcn_lower_gemm},
+    {"MatMul", dcn_lower_matmul},
+
+    {"Identity", dcn_lower_identity},
+    {"Dropout", dcn_lower_dropout},
+    {"Reshape", dcn_lower_reshape},
+    {"Flatten", dcn_lower_flatten},
+    {"Squeeze", dcn_lower_squeeze},
+    {"Unsqueeze", dcn_lower_unsqueeze},
+    {"Transpose", dcn_lower_transpose},
+    {"Slice", dcn_lower_slice},
+    {"Split", dcn_lower_split},
+    {"Gather", dcn_lower_gather},
+    {"Expand", dcn_lower_expand},
+    {"Tile", dcn_lower_tile},
+    {"Pad", dcn_lower_pad},
+    {"Concat", dcn_lower_concat},
+    {"DepthToSpace", dcn_lower_depth_to_space},
+
+    {"Constant", dcn_lower_constant},
+    {"ConstantFill", dcn_lower_constant_fill},
+    {"ConstantOfShape", dcn_lower_constant_of_shape},
+    {"Shape", dcn_lower_shape},
+    {"Size", dcn_lower_size},
+    {"Range", dcn_lower_range},
+    {"Cast", dcn_lower_cast},
+    {"Neg", dcn_lower_unary},
+    {"Abs", dcn_lower_unary},
+    {"Floor", dcn_lower_unary},
+    {"Ceil", dcn_lower_unary},
+    {"Sqrt", dcn_lower_unary},
+    {"Exp", dcn_lower_unary},
+    {"Reciprocal", dcn_lower_unary},
+};
+
+DcnLower
+dcn_lower_find(const char *op_type)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
+    if (strcmp(table[i].op_type, op_type) == 0)
+      return table[i].lower;
+  return NULL;
+}
