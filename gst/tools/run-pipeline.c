@@ -363,8 +363,8 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
   const gchar *name;
   GstElement *first = NULL, *decoder, *next;
   GstPad *sink;
-  gint version = 0;
-  gboolean taken;
+  GstCaps *mpeg;
+  gboolean taken, readable;
 
   if (!caps)
     caps = gst_pad_query_caps (pad, NULL);
@@ -392,10 +392,14 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
     return;
   }
 
-  gst_structure_get_int (s, "mpegversion", &version);
+  /* the parser may not have fixed its caps yet: 1 or 2 */
+  mpeg = gst_caps_from_string ("video/mpeg, mpegversion=(int)[1,2], "
+      "systemstream=(boolean)false");
+  readable = gst_caps_can_intersect (caps, mpeg);
+  gst_caps_unref (mpeg);
   if (!(next = add_classifier (run)))
     goto failed;
-  if (g_str_equal (name, "video/mpeg") && (version == 1 || version == 2)) {
+  if (readable) {
     first = make (run, "deltaextract");
     decoder = make (run, have_factory ("avdec_mpeg2video") ?
         "avdec_mpeg2video" : "mpeg2dec");
