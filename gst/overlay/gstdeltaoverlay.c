@@ -106,14 +106,35 @@ G_DEFINE_FINAL_TYPE (GstDeltaOverlay, gst_delta_overlay,
 GST_ELEMENT_REGISTER_DEFINE (deltaoverlay, "deltaoverlay", GST_RANK_NONE,
     GST_TYPE_DELTA_OVERLAY);
 
-#define OVERLAY_CAPS \
-  GST_VIDEO_CAPS_MAKE (GST_VIDEO_OVERLAY_COMPOSITION_BLEND_FORMATS) ";" \
-  GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("ANY", GST_VIDEO_FORMATS_ALL)
+/* Everything that gst_video_overlay_composition_blend() takes, but for palettes:
+ * it would give a whole frame the palette of its last line. */
+static GstCaps *
+make_template_caps (void)
+{
+  GstCaps *caps = gst_caps_from_string (GST_VIDEO_CAPS_MAKE
+      (GST_VIDEO_OVERLAY_COMPOSITION_BLEND_FORMATS));
+  GstCaps *any;
+  GstStructure *structure = gst_caps_get_structure (caps, 0);
+  const GValue *all = gst_structure_get_value (structure, "format");
+  GValue formats = G_VALUE_INIT;
+  guint i;
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
-    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (OVERLAY_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
-    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (OVERLAY_CAPS));
+  g_value_init (&formats, GST_TYPE_LIST);
+  for (i = 0; i < gst_value_list_get_size (all); i++) {
+    const GValue *format = gst_value_list_get_value (all, i);
+    const GstVideoFormatInfo *info =
+        gst_video_format_get_info (gst_video_format_from_string
+        (g_value_get_string (format)));
+
+    if (!GST_VIDEO_FORMAT_INFO_HAS_PALETTE (info))
+      gst_value_list_append_value (&formats, format);
+  }
+  gst_structure_take_value (structure, "format", &formats);
+  any = gst_caps_copy (caps);
+  gst_caps_set_features_simple (any, gst_caps_features_new_any ());
+  gst_caps_append (caps, any);
+  return caps;
+}
 
 static void
 clear_panel (Panel * panel)
@@ -220,6 +241,17 @@ panel_is_current (Panel * panel, gchar * key)
   return FALSE;
 }
 
+/* A composition is never empty: the first rectangle makes it. */
+static GstVideoOverlayComposition *
+add_rectangle (GstVideoOverlayComposition * composition,
+    GstVideoOverlayRectangle * rectangle)
+{
+  if (!composition)
+    return gst_video_overlay_composition_new (rectangle);
+  gst_video_overlay_composition_add_rectangle (composition, rectangle);
+  return composition;
+}
+
 /* What to draw for meta, or NULL for nothing. */
 static GstVideoOverlayComposition *
 gst_delta_overlay_compose (GstDeltaOverlay * self, const GstDeltaCnnMeta * meta)
@@ -294,35 +326,34 @@ gst_delta_overlay_compose (GstDeltaOverlay * self, const GstDeltaCnnMeta * meta)
       g_ptr_array_add (rectangles,
           gst_video_overlay_rectangle_ref (self->stats.rectangle));
   }
-  for (i = 0; i < rectangles->len; i++) {
-    if (composition)
-      gst_video_overlay_composition_add_rectangle (composition,
-          g_ptr_array_index (rectangles, i));
-    else
-      composition =
-          gst_video_overlay_composition_new (g_ptr_array_index (rectangles, i));
-  }
+  for (i = 0; i < rectangles->len; i++)
+    composition =
+        add_rectangle (composition, g_ptr_array_index (rectangles, i));
   g_ptr_array_unref (rectangles);
   g_free (font_desc);
   return composition;
 }
 
-/* Adds to what another element attached. */
+/* Adds to what another element attached.  A copy of its composition would copy
+ * its rectangles, and a sink upload them for every frame: share them. */
 static void
 attach (GstBuffer * buffer, GstVideoOverlayComposition * composition)
 {
   GstVideoOverlayCompositionMeta *meta =
       gst_buffer_get_video_overlay_composition_meta (buffer);
-  GstVideoOverlayComposition *all;
+  GstVideoOverlayComposition *all = NULL;
   guint i;
 
   if (!meta) {
     gst_buffer_add_video_overlay_composition_meta (buffer, composition);
     return;
   }
-  all = gst_video_overlay_composition_copy (meta->overlay);
+  for (i = 0; i < gst_video_overlay_composition_n_rectangles (meta->overlay);
+      i++)
+    all = add_rectangle (all,
+        gst_video_overlay_composition_get_rectangle (meta->overlay, i));
   for (i = 0; i < gst_video_overlay_composition_n_rectangles (composition); i++)
-    gst_video_overlay_composition_add_rectangle (all,
+    all = add_rectangle (all,
         gst_video_overlay_composition_get_rectangle (composition, i));
   gst_video_overlay_composition_unref (meta->overlay);
   meta->overlay = all;
@@ -421,15 +452,16 @@ gst_delta_overlay_set_property (GObject * object, guint prop_id,
       self->font_desc = g_value_dup_string (value);
       if (!self->font_desc)
         self->font_desc = g_strdup (DEFAULT_FONT_DESC);
+      self->restyled = TRUE;
       break;
     case PROP_FONT_SCALE:
       self->font_scale = g_value_get_double (value);
+      self->restyled = TRUE;
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
   }
-  self->restyled = TRUE;
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -478,6 +510,7 @@ gst_delta_overlay_class_init (GstDeltaOverlayClass * klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+  GstCaps *caps;
   const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
       GST_PARAM_MUTABLE_PLAYING;
 
@@ -539,8 +572,12 @@ gst_delta_overlay_class_init (GstDeltaOverlayClass * klass)
       "Filter/Editor/Video",
       "Draws classifications, shares of work and changed blocks on frames",
       "deltacnn contributors");
-  gst_element_class_add_static_pad_template (element_class, &sink_template);
-  gst_element_class_add_static_pad_template (element_class, &src_template);
+  caps = make_template_caps ();
+  gst_element_class_add_pad_template (element_class,
+      gst_pad_template_new ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
+  gst_element_class_add_pad_template (element_class,
+      gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
+  gst_caps_unref (caps);
   gst_type_mark_as_plugin_api (GST_TYPE_DELTA_OVERLAY_SHOW, 0);
 
   trans_class->transform_caps = gst_delta_overlay_transform_caps;
