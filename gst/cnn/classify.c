@@ -234,7 +234,7 @@ load_labels (GstDeltaCnnClassifier * c, const gchar * labels, GError ** error)
     }
     c->labels = dcn_labels_load (labels, c->n_classes, error);
     if (!c->labels) {
-      g_prefix_error (error, "Cannot use labels file \"%s\": ", labels);
+      g_prefix_error (error, "Cannot use the labels: ");
       return FALSE;
     }
     return TRUE;
@@ -263,21 +263,24 @@ load_model (GstDeltaCnnClassifier * c, const gchar * model, GError ** error)
   c->input = &program->values[program->input];
   if (!check_input (c->input, error)
       || !check_output (program, &c->n_classes, error))
-    goto failed;
+    goto unfit;
   c->info = dcn_modelinfo_load (model, c->input->name, c->input->dims[1],
       error);
   if (!c->info)
     goto failed;
   c->activation = find_activation (program, c->info, c->n_classes);
   if (!make_spec (c, error))
-    goto failed;
+    goto unfit;
   c->state = dcn_state_new (c->net, error);
   if (!c->state)
     goto failed;
   return TRUE;
 
+  /* The engine's own messages begin with the file's name. */
+unfit:
+  g_prefix_error (error, "%s: ", model);
 failed:
-  g_prefix_error (error, "Cannot use model \"%s\": ", model);
+  g_prefix_error (error, "Cannot use the model: ");
   return FALSE;
 }
 

@@ -1,0 +1,361 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every format, odd and large sizes, and frames laid out in every way a decoder
+ * may lay them out: the same picture must give the same result.
+ */
+#include "common.h"
+#include <math.h>
+#include <string.h>
+
+#define N_CLASSES 6
+
+typedef struct
+{
+  gint width, height;
+} Size;
+
+static const Size sizes[] = {
+  {1, 1}, {2, 2}, {3, 8}, {7, 5}, {16, 16}, {33, 17}, {64, 9}, {176, 144},
+  {641, 359}, {1920, 1080},
+};
+
+/* The picture: red, green and blue of a pixel.  seed moves a small square. */
+static void
+pixel (gint x, gint y, const Size * size, gint seed, guint8 rgb[3])
+{
+  gint bx = (size->width - size->width / 4) * seed / 4;
+
+  rgb[0] = 255 * x / size->width;
+  rgb[1] = 255 * y / size->height;
+  rgb[2] = 128 + 60 * sin (x * 6.0 / size->width + y * 3.0 / size->height);
+  if (x >= bx && x < bx + MAX (size->width / 8, 1) && y < size->height / 2) {
+    rgb[0] = 250;
+    rgb[2] = 20;
+  }
+}
+
+/* A component of a pixel in the frame's format, by the definition of BT.601 with
+ * limited range (Y'CbCr) where the format is not RGB. */
+static gint
+component (const GstVideoFormatInfo * finfo, gint comp, gint x, gint y,
+    const Size * size, gint seed)
+{
+  guint8 rgb[3];
+  gdouble r, g, b, luma;
+
+  pixel (x, y, size, seed, rgb);
+  if (GST_VIDEO_FORMAT_INFO_IS_RGB (finfo))
+    return comp < 3 ? rgb[comp] : 255;
+  r = rgb[0] / 255.0;
+  g = rgb[1] / 255.0;
+  b = rgb[2] / 255.0;
+  luma = 0.299 * r + 0.587 * g + 0.114 * b;
+  switch (comp) {
+    case 0:
+      return (gint) lrint (16.0 + 219.0 * luma);
+    case 1:
+      return (gint) lrint (128.0 + 224.0 * (b - luma) / 1.772);
+    default:
+      return (gint) lrint (128.0 + 224.0 * (r - luma) / 1.402);
+  }
+}
+
+static void
+paint (GstVideoFrame * frame, gint x0, gint y0, const Size * size, gint seed)
+{
+  const GstVideoFormatInfo *finfo = frame->info.finfo;
+  gint comp, x, y;
+
+  for (comp = 0; comp < (gint) GST_VIDEO_FORMAT_INFO_N_COMPONENTS (finfo);
+      comp++) {
+    gint sx = GST_VIDEO_FORMAT_INFO_W_SUB (finfo, comp);
+    gint sy = GST_VIDEO_FORMAT_INFO_H_SUB (finfo, comp);
+    guint8 *data = GST_VIDEO_FRAME_COMP_DATA (frame, comp);
+    gint stride = GST_VIDEO_FRAME_COMP_STRIDE (frame, comp);
+    gint step = GST_VIDEO_FRAME_COMP_PSTRIDE (frame, comp);
+
+    for (y = 0; y << sy < size->height; y++)
+      for (x = 0; x << sx < size->width; x++)
+        data[((y0 >> sy) + y) * stride + ((x0 >> sx) + x) * step] =
+            component (finfo, comp, x << sx, y << sy, size, seed);
+  }
+}
+
+static GstCaps *
+caps_for (GstVideoFormat format, const Size * size)
+{
+  return gst_caps_new_simple ("video/x-raw", "format", G_TYPE_STRING,
+      gst_video_format_to_string (format), "width", G_TYPE_INT, size->width,
+      "height", G_TYPE_INT, size->height, "framerate", GST_TYPE_FRACTION, 25, 1,
+      "colorimetry", G_TYPE_STRING,
+      gst_video_format_get_info (format)->flags & GST_VIDEO_FORMAT_FLAG_RGB ?
+      "sRGB" : "bt601", NULL);
+}
+
+typedef enum
+{
+  PLAIN,                        /* as the caps say */
+  PADDED,                       /* GstVideoMeta with offsets and wide strides */
+  LARGER,                       /* GstVideoMeta of a larger frame, top left shown */
+  CROPPED,                      /* and with a GstVideoCropMeta into the middle */
+  N_LAYOUTS
+} Layout;
+
+/* A frame with garbage wherever it is not shown. */
+static GstBuffer *
+make_frame (GstVideoFormat format, const Size * size, Layout layout, gint seed)
+{
+  GstVideoInfo info, shown;
+  GstVideoAlignment align;
+  GstVideoFrame frame;
+  GstBuffer *buffer;
+  GstMapInfo map;
+  gsize i, head = layout == PLAIN ? 0 : 52;
+  gint x = 0, y = 0, extra = layout >= LARGER ? 32 : 0;
+
+  gst_video_info_set_format (&shown, format, size->width, size->height);
+  gst_video_info_set_format (&info, format, size->width + extra,
+      size->height + extra);
+  if (layout != PLAIN) {
+    gst_video_alignment_reset (&align);
+    align.padding_right = 24;
+    align.padding_bottom = 6;
+    align.padding_left = 8;
+    align.padding_top = 2;
+    g_assert_true (gst_video_info_align (&info, &align));
+  }
+  buffer = gst_buffer_new_allocate (NULL, info.size + head, NULL);
+  gst_buffer_map (buffer, &map, GST_MAP_WRITE);
+  for (i = 0; i < map.size; i++)
+    map.data[i] = 37 * i + seed * 11 + layout;
+  gst_buffer_unmap (buffer, &map);
+  if (layout != PLAIN) {
+    for (i = 0; i < info.finfo->n_planes; i++)
+      info.offset[i] += head;
+    gst_buffer_add_video_meta_full (buffer, 0, format, info.width, info.height,
+        info.finfo->n_planes, info.offset, info.stride);
+  }
+  if (layout == CROPPED) {
+    GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta (buffer);
+
+    crop->x = x = 14;
+    crop->y = y = 6;
+    crop->width = size->width;
+    crop->height = size->height;
+  }
+  g_assert_true (gst_video_frame_map (&frame, &info, buffer, GST_MAP_WRITE));
+  paint (&frame, x, y, size, seed);
+  gst_video_frame_unmap (&frame);
+  GST_BUFFER_PTS (buffer) = seed * GST_SECOND / 25;
+  GST_BUFFER_DURATION (buffer) = GST_SECOND / 25;
+  return buffer;
+}
+
+static GstHarness *
+harness (const gchar * model, GstVideoFormat format, const Size * size)
+{
+  GstHarness *h = gst_harness_new ("deltacnn");
+
+  g_object_set (h->element, "model-file", test_file (model), "top-k", 100,
+      "threads", 1, NULL);
+  gst_harness_add_propose_allocation_meta (h, GST_VIDEO_META_API_TYPE, NULL);
+  gst_harness_add_propose_allocation_meta (h, GST_VIDEO_CROP_META_API_TYPE,
+      NULL);
+  gst_harness_set_src_caps (h, caps_for (format, size));
+  return h;
+}
+
+static void
+result (GstHarness * h, GstBuffer * in, gfloat out[N_CLASSES])
+{
+  GstBuffer *buffer = gst_harness_push_and_pull (h, in);
+  GstDeltaCnnMeta *meta;
+  guint i;
+
+  g_assert_nonnull (buffer);
+  meta = gst_buffer_get_delta_cnn_meta (buffer);
+  g_assert_nonnull (meta);
+  for (i = 0; i < N_CLASSES; i++)
+    out[i] = 0;
+  for (i = 0; i < meta->n_results; i++)
+    out[meta->results[i].index] = meta->results[i].confidence;
+  gst_buffer_unref (buffer);
+}
+
+static void
+assert_close (const gfloat * a, const gfloat * b, gdouble most,
+    const gchar * what, const Size * size)
+{
+  guint i;
+
+  for (i = 0; i < N_CLASSES; i++)
+    if (!(fabs (a[i] - b[i]) <= most))
+      g_error ("%s, %dx%d: class %u %f, expected %f", what, size->width,
+          size->height, i, a[i], b[i]);
+}
+
+/* A format's frames in every layout: the same bits.  And while frames change, what
+ * was reused must give what computing everything gives. */
+static void
+test_layouts (gconstpointer data)
+{
+  GstVideoFormat format = GPOINTER_TO_INT (data);
+  guint i;
+  gint layout, seed;
+
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    const Size *size = &sizes[i];
+    gfloat expected[4][N_CLASSES], got[N_CLASSES];
+
+    for (layout = PLAIN; layout < N_LAYOUTS; layout++) {
+      GstHarness *h = harness ("tiny.onnx", format, size);
+
+      for (seed = 0; seed < 4; seed++) {
+        result (h, make_frame (format, size, layout, seed), got);
+        if (layout == PLAIN) {
+          GstHarness *fresh = harness ("tiny.onnx", format, size);
+
+          g_object_set (fresh->element, "source", 2 /* pixel */ , NULL);
+          gst_util_set_object_arg (G_OBJECT (fresh->element), "mode", "dense");
+          result (fresh, make_frame (format, size, layout, seed),
+              expected[seed]);
+          gst_harness_teardown (fresh);
+        }
+        assert_close (got, expected[seed], 1e-5,
+            gst_video_format_to_string (format), size);
+      }
+      gst_harness_teardown (h);
+    }
+  }
+}
+
+/* The same picture in two formats.  YUV is rounded and chroma is subsampled, so
+ * across those the results may differ a little. */
+static void
+compare_formats (GstVideoFormat a, GstVideoFormat b, gdouble most,
+    gint smallest)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    const Size *size = &sizes[i];
+    GstHarness *ha, *hb;
+    gfloat ra[N_CLASSES], rb[N_CLASSES];
+    gchar *what;
+
+    if (MIN (size->width, size->height) < smallest)
+      continue;
+    ha = harness ("tiny.onnx", a, size);
+    hb = harness ("tiny.onnx", b, size);
+    result (ha, make_frame (a, size, PLAIN, 1), ra);
+    result (hb, make_frame (b, size, PLAIN, 1), rb);
+    what = g_strdup_printf ("%s against %s", gst_video_format_to_string (a),
+        gst_video_format_to_string (b));
+    assert_close (ra, rb, most, what, size);
+    g_free (what);
+    gst_harness_teardown (ha);
+    gst_harness_teardown (hb);
+  }
+}
+
+static void
+test_same_samples (void)
+{
+  static const GstVideoFormat yuv[] = { GST_VIDEO_FORMAT_YV12,
+    GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_NV21
+  };
+  static const GstVideoFormat rgb[] = { GST_VIDEO_FORMAT_BGR,
+    GST_VIDEO_FORMAT_RGBx, GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_xRGB,
+    GST_VIDEO_FORMAT_xBGR, GST_VIDEO_FORMAT_RGBA, GST_VIDEO_FORMAT_BGRA,
+    GST_VIDEO_FORMAT_ARGB, GST_VIDEO_FORMAT_ABGR
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (yuv); i++)
+    compare_formats (GST_VIDEO_FORMAT_I420, yuv[i], 0.0, 1);
+  for (i = 0; i < G_N_ELEMENTS (rgb); i++)
+    compare_formats (GST_VIDEO_FORMAT_RGB, rgb[i], 0.0, 1);
+}
+
+static void
+test_same_picture (void)
+{
+  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_Y444, 0.03, 1);
+  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_Y42B, 0.08, 100);
+  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_I420, 0.08, 100);
+}
+
+/* Grey networks see luma, whatever the format. */
+static void
+test_gray (void)
+{
+  const Size size = { 176, 144 };
+  GstHarness *a = harness ("gray.onnx", GST_VIDEO_FORMAT_I420, &size);
+  GstHarness *b = harness ("gray.onnx", GST_VIDEO_FORMAT_RGB, &size);
+  GstHarness *c = harness ("gray.onnx", GST_VIDEO_FORMAT_GRAY8, &size);
+  gfloat ra[N_CLASSES], rb[N_CLASSES], rc[N_CLASSES];
+
+  result (a, make_frame (GST_VIDEO_FORMAT_I420, &size, PLAIN, 2), ra);
+  result (b, make_frame (GST_VIDEO_FORMAT_RGB, &size, PLAIN, 2), rb);
+  result (c, make_frame (GST_VIDEO_FORMAT_GRAY8, &size, PLAIN, 2), rc);
+  assert_close (ra, rb, 0.02, "I420 against RGB", &size);
+  assert_close (ra, rc, 1e-6, "I420 against GRAY8", &size);
+  gst_harness_teardown (a);
+  gst_harness_teardown (b);
+  gst_harness_teardown (c);
+}
+
+/* Red and blue the wrong way round, and the network's order told. */
+static void
+test_color_order (void)
+{
+  const Size size = { 176, 144 };
+  GstHarness *rgb = harness ("tiny.onnx", GST_VIDEO_FORMAT_RGB, &size);
+  GstHarness *bgr = harness ("bgr.onnx", GST_VIDEO_FORMAT_BGR, &size);
+  GstHarness *wrong = harness ("bgr.onnx", GST_VIDEO_FORMAT_RGB, &size);
+  gfloat a[N_CLASSES], b[N_CLASSES], c[N_CLASSES];
+  GstBuffer *swapped = make_frame (GST_VIDEO_FORMAT_RGB, &size, PLAIN, 1);
+  gdouble difference = 0.0;
+  guint i;
+
+  result (rgb, make_frame (GST_VIDEO_FORMAT_RGB, &size, PLAIN, 1), a);
+  /* The bytes of RGB called BGR, for a network that wants BGR: no change. */
+  result (bgr, swapped, b);
+  result (wrong, make_frame (GST_VIDEO_FORMAT_RGB, &size, PLAIN, 1), c);
+  assert_close (a, b, 1e-6, "BGR network on bytes called BGR", &size);
+  for (i = 0; i < N_CLASSES; i++)
+    difference = MAX (difference, fabs (a[i] - c[i]));
+  g_assert_cmpfloat (difference, >, 0.001);
+  gst_harness_teardown (rgb);
+  gst_harness_teardown (bgr);
+  gst_harness_teardown (wrong);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const GstVideoFormat all[] = {
+    GST_VIDEO_FORMAT_I420, GST_VIDEO_FORMAT_YV12, GST_VIDEO_FORMAT_NV12,
+    GST_VIDEO_FORMAT_NV21, GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_Y444,
+    GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_BGR, GST_VIDEO_FORMAT_RGBx,
+    GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_xRGB, GST_VIDEO_FORMAT_xBGR,
+    GST_VIDEO_FORMAT_RGBA, GST_VIDEO_FORMAT_BGRA, GST_VIDEO_FORMAT_ARGB,
+    GST_VIDEO_FORMAT_ABGR, GST_VIDEO_FORMAT_GRAY8
+  };
+  guint i;
+
+  test_init (&argc, &argv);
+  for (i = 0; i < G_N_ELEMENTS (all); i++) {
+    gchar *path = g_strdup_printf ("/formats/layouts/%s",
+        gst_video_format_to_string (all[i]));
+
+    g_test_add_data_func (path, GINT_TO_POINTER (all[i]), test_layouts);
+    g_free (path);
+  }
+  g_test_add_func ("/formats/same-samples", test_same_samples);
+  g_test_add_func ("/formats/same-picture", test_same_picture);
+  g_test_add_func ("/formats/gray", test_gray);
+  g_test_add_func ("/formats/color-order", test_color_order);
+  return test_run ();
+}
