@@ -40,7 +40,7 @@ function number(text) {
 /^Got message .*[(]element[)]: deltacnn, / {
   # the first five fields are of the best class; the list of all classes repeats their names
   sub(/ results=.*/, "")
-  time = field($0, "timestamp")
+  time = field($0, "stream-time")
   # 2^64-1 says that there is none
   seconds = (time == "" || length(time) > 18) ? "null" : sprintf("%.6f", time / 1e9)
   printf("{\"time\": %s, \"type\": %s, \"label\": %s, \"index\": %s, \"confidence\": %s, \"changed\": %s, " \

@@ -24,7 +24,7 @@ def on_frame(pad, info):
     result = GstDeltaCnn.buffer_get_delta_cnn_meta(buffer)
     coding = GstDeltaCnn.buffer_get_delta_coding_meta(buffer)
     if result and result.n_results:
-        best = result.results[0]
+        best = result.get_result(0)
         vectors = coding.picture.get_n_vectors() if coding else 0
         print(f'{buffer.pts / 1e9:.3f} {best.label} {best.confidence:.3f} {result.changed:.3f} {vectors}')
     return Gst.PadProbeReturn.OK

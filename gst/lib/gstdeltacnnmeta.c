@@ -181,3 +181,22 @@ gst_buffer_get_delta_cnn_meta (GstBuffer * buffer)
   return (GstDeltaCnnMeta *) gst_buffer_get_meta (buffer,
       GST_DELTA_CNN_META_API_TYPE);
 }
+
+/**
+ * gst_delta_cnn_meta_get_result:
+ * @meta: a #GstDeltaCnnMeta
+ * @i: index into its results, 0 for the most likely class
+ *
+ * The same as `meta->results[i]`, for languages that cannot index the array.
+ *
+ * Returns: (transfer none) (nullable): the result, which lives as long as @meta;
+ *   %NULL where there are not that many
+ *
+ * Since: 0.1
+ */
+const GstDeltaCnnResult *
+gst_delta_cnn_meta_get_result (const GstDeltaCnnMeta * meta, guint i)
+{
+  g_return_val_if_fail (meta != NULL, NULL);
+  return i < meta->n_results ? &meta->results[i] : NULL;
+}

@@ -87,5 +87,7 @@ GstDeltaCnnMeta *gst_buffer_add_delta_cnn_meta (GstBuffer * buffer, const gchar 
     const GstDeltaCnnResult * results, guint n_results);
 GST_DELTA_CNN_API
 GstDeltaCnnMeta *gst_buffer_get_delta_cnn_meta (GstBuffer * buffer);
+GST_DELTA_CNN_API
+const GstDeltaCnnResult *gst_delta_cnn_meta_get_result (const GstDeltaCnnMeta * meta, guint i);
 
 G_END_DECLS
