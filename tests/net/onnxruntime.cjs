@@ -1,0 +1,29 @@
+// Runs frames through a model with onnxruntime-node: an implementation to compare with that shares nothing with ours.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//   node onnxruntime.cjs MODULES MODEL INPUT.f32 OUTPUT.f32
+// MODULES: the folder that holds node_modules.  INPUT: frames in the shape of the model's first input, free
+// dimensions 1; OUTPUT: the first output of each.
+const { readFileSync, writeFileSync } = require('fs');
+const { join } = require('path');
+const [modules, model, input, output] = process.argv.slice(2);
+
+async function main() {
+  const { InferenceSession, Tensor } = require(join(modules, 'node_modules', 'onnxruntime-node'));
+  const session = await InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const dims = session.inputMetadata[0].shape.map(d => (Number.isInteger(d) && d > 0 ? d : 1));
+  const size = dims.reduce((product, d) => product * d, 1);
+  const bytes = readFileSync(input);
+  const floats = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  const results = [];
+  for (let at = 0; at + size <= floats.length; at += size) {
+    const frame = new Tensor('float32', floats.slice(at, at + size), dims);
+    const answer = await session.run({ [session.inputNames[0]]: frame });
+    const data = answer[session.outputNames[0]].data;
+    results.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  writeFileSync(output, Buffer.concat(results));
+}
+main().catch(error => {
+  console.error(String(error.message || error));
+  process.exit(1);
+});

@@ -1,0 +1,162 @@
+/* Runs frames through a model with the engine: for the comparison with onnxruntime, for
+ * measurements and profiles. SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ *   run-net MODEL [--input FRAMES.f32] [--output LOGITS.f32] [--dense] [--tolerance T] [--threads
+ * N]
+ *           [--kernels ISA] [--runs N] [--profile]
+ *
+ * FRAMES.f32: frames one after another, little-endian floats in the model's own order (N,C,H,W);
+ * without it, one random frame.  LOGITS.f32: the first output of each frame.  --runs: each frame so
+ * many times, the first of them not counted (with --dense; a delta run would have nothing to do).
+ * Prints a JSON object: what was run, times in ms, multiplies done.  --profile adds a line per op
+ * of the last frame. */
+#include "model/onnx.h"
+#include "net/net.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *input_path, *output_path, *isa;
+static gboolean dense, profile;
+static double tolerance;
+static int threads = 1, runs = 1;
+
+static const GOptionEntry entries[] = {
+    {"input", 0, 0, G_OPTION_ARG_FILENAME, &input_path, "frames", "FILE"},
+    {"output", 0, 0, G_OPTION_ARG_FILENAME, &output_path, "first outputs", "FILE"},
+    {"dense", 0, 0, G_OPTION_ARG_NONE, &dense, "recompute every frame whole", NULL},
+    {"tolerance", 0, 0, G_OPTION_ARG_DOUBLE, &tolerance, "relative tolerance", "T"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N"},
+    {"kernels", 0, 0, G_OPTION_ARG_STRING, &isa, "portable, avx2, avx512", "ISA"},
+    {"runs", 0, 0, G_OPTION_ARG_INT, &runs, "times to run each frame", "N"},
+    {"profile", 0, 0, G_OPTION_ARG_NONE, &profile, "a line per op", NULL},
+    {NULL},
+};
+
+static int
+compare(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* The model's order (rank 3 and more: N,C,rest) to pixels. */
+static void
+fill_input(const DcnValue *v, const float *frame, float *input)
+{
+  int pitch = dcn_channel_pitch(v->c);
+  size_t plane = (size_t)v->h * v->w;
+  for (int n = 0; n < v->n; n++)
+    for (size_t p = 0; p < plane; p++)
+      for (int c = 0; c < v->c; c++)
+        input[((size_t)n * plane + p) * pitch + c] =
+            v->rank < 3 ? frame[p * v->c + c] : frame[((size_t)n * v->c + c) * plane + p];
+}
+
+static void
+print_profile(const DcnProgram *p, const DcnState *state)
+{
+  static const char *const names[] = {"conv",   "max_pool", "avg_pool", "global_avg", "affine",
+                                      "act",    "binary",   "lrn",      "softmax",    "log_softmax",
+                                      "concat", "gather",   "matmul"};
+  const DcnOpStat *stats = dcn_state_op_stats(state);
+  for (int i = 0; i < p->n_ops; i++) {
+    const DcnValue *in = &p->values[p->ops[i].inputs[0]], *out = &p->values[p->ops[i].output];
+    printf("# %-11s %4dx%-4dx%-5d -> %4dx%-4dx%-5d %8.3f ms %10.3f Mmac %7.1f GF %6d px %4llu "
+           "igemm %4llu dgemm  %s\n",
+           names[p->ops[i].kind], in->h, in->w, in->c, out->h, out->w, out->c,
+           (double)stats[i].ns / 1e6, (double)stats[i].macs / 1e6,
+           stats[i].ns ? 2.0 * (double)stats[i].macs / (double)stats[i].ns : 0, stats[i].pixels,
+           (unsigned long long)stats[i].blocks_igemm, (unsigned long long)stats[i].blocks_dgemm,
+           p->ops[i].name);
+  }
+}
+
+int
+main(int argc, char **argv)
+{
+  GError *error = NULL;
+  GOptionContext *context = g_option_context_new("MODEL");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2) {
+    fprintf(stderr, "%s\n", error ? error->message : "one model is needed");
+    return 2;
+  }
+  g_option_context_free(context);
+  const DcnKernels *kernels = isa ? dcn_kernels_by_isa(isa) : dcn_kernels_get();
+  if (!kernels) {
+    fprintf(stderr, "no kernels for %s here\n", isa);
+    return 2;
+  }
+  DcnProgram *program = dcn_onnx_load_file(argv[1], NULL, &error);
+  DcnNet *net = program ? dcn_net_new_with_kernels(program, kernels, &error) : NULL;
+  DcnState *state = net ? dcn_state_new(net, &error) : NULL;
+  if (!state) {
+    fprintf(stderr, "%s\n", error->message);
+    return 1;
+  }
+  program = (DcnProgram *)dcn_net_program(net);
+  const DcnValue *in = &program->values[program->input],
+                 *out = &program->values[program->outputs[0]];
+  size_t floats = (size_t)in->n * in->h * in->w * in->c,
+         out_floats = (size_t)out->n * out->h * out->w * out->c;
+  float *frames = NULL;
+  gsize bytes = floats * sizeof(float);
+  if (input_path && !g_file_get_contents(input_path, (char **)&frames, &bytes, &error)) {
+    fprintf(stderr, "%s\n", error->message);
+    return 1;
+  }
+  if (!frames) {
+    frames = g_new(float, floats);
+    for (size_t i = 0; i < floats; i++)
+      frames[i] = (float)rand() / (float)RAND_MAX - 0.5f;
+  }
+  size_t n_frames = bytes / sizeof(float) / floats;
+  FILE *output = output_path ? fopen(output_path, "wb") : NULL;
+  float *logits = g_new(float, out_floats);
+  dcn_state_set_tolerance(state, tolerance);
+  double *ms = g_new(double, n_frames *(size_t)runs + 1), macs = 0, total = 0;
+  size_t n_ms = 0, full = 0;
+  DcnRunInfo info = {0};
+  for (size_t f = 0; f < n_frames; f++)
+    for (int r = 0; r < runs; r++) {
+      fill_input(in, frames + f * floats, dcn_state_input(state));
+      gint64 start = g_get_monotonic_time();
+      dcn_state_run(state, NULL, dense ? DCN_MODE_DENSE : DCN_MODE_DELTA, threads, &info);
+      double took = (double)(g_get_monotonic_time() - start) / 1000;
+      /* The first run of all touches its memory for the first time. */
+      if (f == 0 && r == 0 && n_frames * (size_t)runs > 1)
+        continue;
+      ms[n_ms++] = took;
+      total += took;
+      macs += (double)info.macs;
+      full += info.full;
+    }
+  if (output)
+    for (size_t f = 0; f < n_frames; f++) {
+      if (f == 0)
+        dcn_state_reset(state);
+      fill_input(in, frames + f * floats, dcn_state_input(state));
+      dcn_state_run(state, NULL, dense ? DCN_MODE_DENSE : DCN_MODE_DELTA, threads, NULL);
+      dcn_state_output(state, 0, logits);
+      fwrite(logits, sizeof(float), out_floats, output);
+    }
+  qsort(ms, n_ms, sizeof *ms, compare);
+  printf("{\"model\":\"%s\",\"input\":[%d,%d,%d,%d],\"kernels\":\"%s\",\"mode\":\"%s\",\"tolerance\":%g,\"threads\":%d,"
+         "\"frames\":%zu,"
+         "\"median_ms\":%.3f,\"min_ms\":%.3f,\"mean_ms\":%.3f,\"mac_share\":%.4f,\"full\":%zu,"
+         "\"macs\":%.0f,\"weight_mb\":%.1f,\"cache_mb\":%.1f}\n",
+         program->model_name, in->n, in->c, in->h, in->w, kernels->isa, dense ? "dense" : "delta", tolerance, threads, n_ms,
+         ms[n_ms / 2], ms[0], total / (double)n_ms,
+         macs / ((double)MAX(dcn_net_macs(net), 1) * (double)n_ms), full, (double)dcn_net_macs(net),
+         (double)dcn_net_weight_bytes(net) / 1e6, (double)dcn_state_cache_bytes(state) / 1e6);
+  if (profile)
+    print_profile(program, state);
+  int failed = output && fclose(output) != 0;
+  g_free(ms);
+  g_free(logits);
+  g_free(frames);
+  dcn_state_free(state);
+  dcn_net_unref(net);
+  return failed;
+}
