@@ -135,7 +135,8 @@ check_igemm(const DcnKernels *k)
   igemm_independent(k);
 }
 
-/* Bits of a word, with empty, full and single-bit words among them. */
+/* Bits of a word; empty and full ones and those are among them that differ in one bit from these.
+ */
 static uint64_t
 random_word(int density)
 {
@@ -147,6 +148,8 @@ random_word(int density)
     return ~(uint64_t)0;
   case 2:
     return (uint64_t)1 << g_test_rand_int_range(0, 64);
+  case 3:
+    return ~((uint64_t)1 << g_test_rand_int_range(0, 64));
   default:
     for (int i = 0; i < 64; i++)
       bits |= (uint64_t)(g_test_rand_int_range(0, density) == 0) << i;
