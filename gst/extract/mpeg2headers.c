@@ -380,14 +380,15 @@ end_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result)
   g_clear_pointer (&self->picture, dcn_picture_unref);
 }
 
-/* A sequence or group header behind a picture in one buffer: some decoders obey it, others pass over it. */
+/* mpegvideoparse leaves the first group of pictures header at the end of the buffer before in some streams, and
+ * libavcodec passes over it there.  It says nothing that matters here but how fields pair. */
 static void
-header_behind_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result)
+group_header (DeltaMpeg2 * self)
 {
-  if (!self->pictures)
-    return;
-  result->reason = "header behind a picture";
-  self->pairing_lost = TRUE;
+  if (self->pictures == 0)
+    restart_pairing (self);
+  else if (self->half)
+    self->pairing_lost = TRUE;
 }
 
 static void
@@ -406,8 +407,10 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
       case SEQUENCE_HEADER_CODE:
         end_picture (self, result);
         commit_sequence (self);
+        /* some decoders obey it behind a picture, others pass over it */
+        if (self->pictures)
+          result->reason = "sequence header behind a picture";
         restart_pairing (self);
-        header_behind_picture (self, result);
         sequence_header (self, &packet);
         break;
       case EXTENSION_START_CODE:
@@ -423,8 +426,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
       case GROUP_START_CODE:
         end_picture (self, result);
         commit_sequence (self);
-        restart_pairing (self);
-        header_behind_picture (self, result);
+        group_header (self);
         break;
       case SEQUENCE_END_CODE:
         /* a decoder may let go of its references here */

@@ -64,10 +64,37 @@ on_coded (GstBuffer * buffer, gpointer user_data)
   g_ptr_array_add (check->coded, coded);
 }
 
+/* Those of one macroblock and direction stand together. */
 static gint
-compare_vectors (gconstpointer a, gconstpointer b)
+compare_groups (const Vector * a, const Vector * b)
 {
-  return memcmp (a, b, sizeof (Vector));
+  if (a->y / 16 != b->y / 16)
+    return a->y / 16 < b->y / 16 ? -1 : 1;
+  if (a->x != b->x)
+    return a->x < b->x ? -1 : 1;
+  return (gint) a->direction - (gint) b->direction;
+}
+
+static gint
+compare_vectors (gconstpointer p, gconstpointer q)
+{
+  const Vector *a = p, *b = q;
+  gint order = compare_groups (a, b);
+
+  return order ? order : a->y < b->y ? -1 : a->y > b->y;
+}
+
+/* The vectors from at on that belong to one macroblock and direction. */
+static guint
+group_length (GArray * vectors, guint at)
+{
+  guint n = 1;
+
+  while (at + n < vectors->len
+      && compare_groups (&g_array_index (vectors, Vector, at),
+          &g_array_index (vectors, Vector, at + n)) == 0)
+    n++;
+  return n;
 }
 
 /* The macroblocks' picture structure: 1, 2 fields, 3 frame (ISO/IEC 13818-2 table 6-14).  Read from the coded
@@ -167,15 +194,13 @@ libavcodecs (const AVFrame * frame)
 
 /* A B macroblock skipped after a field predicted one: ours is one frame vector, theirs the same for two halves. */
 static gboolean
-skipped_after_field (const Vector * a, GArray * theirs, guint at)
+skipped_after_field (const Vector * a, guint n_a, const Vector * t, guint n_t)
 {
-  const Vector *t = &g_array_index (theirs, Vector, at);
-
-  if (a->h != 16 || at + 1 >= theirs->len || t[0].h != 8 || t[1].h != 8)
+  if (n_a != 1 || n_t != 2 || a->h != 16)
     return FALSE;
   for (guint k = 0; k < 2; k++)
-    if (t[k].x != a->x || t[k].y != a->y + 8 * k || t[k].mx != a->mx
-        || t[k].my != 2 * a->my || t[k].direction != a->direction)
+    if (t[k].h != 8 || t[k].y != a->y + 8 * k || t[k].mx != a->mx
+        || t[k].my != 2 * a->my)
       return FALSE;
   return TRUE;
 }
@@ -217,19 +242,21 @@ compare_frame (Check * check, const AVFrame * frame, const Coded * coded)
   while (i < a->len || k < b->len) {
     const Vector *p = i < a->len ? &g_array_index (a, Vector, i) : NULL;
     const Vector *q = k < b->len ? &g_array_index (b, Vector, k) : NULL;
+    gint order = !p ? 1 : !q ? -1 : compare_groups (p, q);
+    guint n_p = order <= 0 ? group_length (a, i) : 0;
+    guint n_q = order >= 0 ? group_length (b, k) : 0;
 
-    if (p && q && memcmp (p, q, sizeof (*p)) == 0) {
-      check->equal++;
-      i++, k++;
-    } else if (p && q && frame->pict_type == AV_PICTURE_TYPE_B
-        && skipped_after_field (p, b, k)) {
-      check->skipped_field += 2;
-      i++, k += 2;
+    if (n_p == n_q && memcmp (p, q, n_p * sizeof (*p)) == 0) {
+      check->equal += n_p;
+    } else if (n_p && n_q && frame->pict_type == AV_PICTURE_TYPE_B
+        && skipped_after_field (p, n_p, q, n_q)) {
+      check->skipped_field += n_q;
     } else {
-      note_wrong (check, p ? p : &none, q ? q : &none);
-      check->wrong++;
-      i += p != NULL, k += q != NULL;
+      note_wrong (check, n_p ? p : &none, n_q ? q : &none);
+      check->wrong += MAX (n_p, n_q);
     }
+    i += n_p;
+    k += n_q;
   }
   g_array_unref (a);
   g_array_unref (b);

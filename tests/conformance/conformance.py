@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Conformance of the coding meta on real streams; prints TAP.
+
+    conformance.py PART --soundness PROGRAM [--vectors PROGRAM] [--generate PROGRAM] [--shared FOLDER] [--keep FOLDER]
+
+PART is one of
+    encodes   every encode of encodes.py: claims hold at distances 1, 2 and 5; types and vectors are libavcodec's
+    clips     the same for every MPEG-2 clip of the shared data folder
+    complete  P pictures of static cameras (shared data): claimed share of the blocks that did not change
+    corrupt   damaged streams: frames still flow, and no claim is wrong
+    mpeg2dec  encodes and clips with libmpeg2 in place of libavcodec
+
+What of libavcodec's vectors cannot be compared, and why, is printed with the results:
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import encodes
+
+NOT_COMPARED = [
+    ("dual_prime", "dual prime: libavcodec exports the transmitted vector, not those derived from it (7.6.3.6)"),
+    ("skipped_field", "B macroblock skipped after a field predicted one: one frame vector (7.6.6.4); libavcodec exports "
+     "it for two halves, checked as such"),
+    ("not_known", "picture without a meta or not understood"),
+]
+NOT_EXPORTED = [
+    "which picture a vector refers to: checked against the order of reference pictures instead",
+    "concealment vectors: not partitions (7.6.3.9)",
+]
+
+FAST = bool(os.environ.get("DCN_TEST_FAST"))
+
+
+class Tap:
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def case(self, good, name, *notes):
+        self.count += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.count, name))
+        for note in notes:
+            print("#   " + note)
+        sys.stdout.flush()
+
+    def end(self):
+        print("1..%d" % self.count)
+        return 1 if self.failed else 0
+
+
+def skip_all(reason):
+    print("1..0 # SKIP " + reason)
+    sys.exit(0)
+
+
+def words(line):
+    return dict(word.split("=", 1) for word in line.split(" ") if "=" in word)
+
+
+def check(program, clip, *args, timeout=300):
+    """Runs one of the programs on one clip: (exit status, words of its line, notes)."""
+    result = subprocess.run([program, *args, clip], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
+                            stdin=subprocess.DEVNULL)
+    lines = result.stdout.decode(errors="replace").splitlines()
+    found = next((words(line) for line in lines if line.startswith("frames=")), {})
+    notes = [line[2:] for line in lines if line.startswith("# ")]
+    if result.returncode not in (0, 1):
+        notes.append("exit status %d" % result.returncode)
+        notes += result.stderr.decode(errors="replace").splitlines()[-8:]
+    return result.returncode, found, notes
+
+
+def number(found, name):
+    return int(found.get(name, 0))
+
+
+def workers():
+    return concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1)))
+
+
+def soundness_case(tap, name, result):
+    status, found, notes = result
+    frames, claims = number(found, "frames"), number(found, "claims")
+    good = status == 0 and frames > 0
+    tap.case(good, "%s: %d frames, %d known, %d claims, %d wrong" % (
+        name, frames, number(found, "known"), claims, number(found, "wrong")),
+        *([] if good else ["first wrong: " + found.get("first_wrong", "?")] + notes))
+
+
+def vectors_case(tap, name, result, totals):
+    status, found, notes = result
+    for key in found:
+        if found[key].isdigit():
+            totals[key] = totals.get(key, 0) + int(found[key])
+    good = status == 0
+    tap.case(good, "%s: types of %d frames, %d vectors, %d differ" % (
+        name, number(found, "frames"), number(found, "vectors"),
+        number(found, "wrong") + number(found, "types_wrong") + number(found, "references_wrong")),
+        *([] if good else [str(found)] + notes))
+
+
+def print_totals(totals):
+    print("# vectors compared with libavcodec's: %d, equal: %d" % (totals.get("vectors", 0), totals.get("equal", 0)))
+    print("# not compared:")
+    for key, why in NOT_COMPARED:
+        print("#   %8d  %s" % (totals.get(key, 0), why))
+    for why in NOT_EXPORTED:
+        print("#          -  %s" % why)
+
+
+def check_both(options, path):
+    return (check(options.soundness, path), check(options.vectors, path) if options.vectors else None)
+
+
+def part_encodes(options, folder, tap):
+    names = list(encodes.ENCODES)
+    have_mjpegtools = shutil.which("mpeg2enc")
+    if not have_mjpegtools:
+        names = [n for n in names if encodes.ENCODES[n][3][0] != "mpeg2enc"]
+        print("# no mpeg2enc: without its encodes")
+    if FAST:
+        names = names[::4]
+
+    def work(name):
+        return check_both(options, encodes.make(name, folder))
+
+    totals = {}
+    with workers() as pool:
+        futures = {name: pool.submit(work, name) for name in names}
+        for name in names:
+            sound, vectors = futures[name].result()
+            soundness_case(tap, name, sound)
+            if vectors:
+                vectors_case(tap, name, vectors, totals)
+    print("# %d encodes" % len(names))
+    print_totals(totals)
+
+
+def mpeg2_clips(options):
+    folder = os.path.join(options.shared, "clips")
+    if not os.path.isdir(folder):
+        skip_all("no shared data")
+    clips = sorted(glob.glob(folder + "/*.mpeg2") + glob.glob(folder + "/*.ts") + glob.glob(folder + "/*.mov"))
+    if not clips:
+        skip_all("no MPEG-2 clips in the shared data")
+    return clips
+
+
+def part_clips(options, folder, tap):
+    totals = {}
+    clips = mpeg2_clips(options)
+    with workers() as pool:
+        for clip, (sound, vectors) in zip(clips, pool.map(lambda c: check_both(options, c), clips)):
+            soundness_case(tap, os.path.basename(clip), sound)
+            if vectors:
+                vectors_case(tap, os.path.basename(clip), vectors, totals)
+    print_totals(totals)
+
+
+def part_complete(options, folder, tap):
+    clips = os.path.join(options.shared, "clips")
+    entries = [e for e in encodes.CAMERAS if os.path.exists(os.path.join(clips, e[0]))]
+    if not entries:
+        skip_all("no shared data")
+    if FAST:
+        entries = entries[:2]
+
+    def report(name, result, bound):
+        status, found, notes = result
+        same, claimed = number(found, "p_same"), number(found, "p_claimed")
+        share = claimed / same if same else 1.0
+        good = status == 0 and (bound is None or (same > 0 and share >= bound))
+        tap.case(good, "%s: of %d blocks that stay the same between P pictures (%.0f%% of all) %.1f%% are claimed%s" % (
+            name, same, 100 * float(found.get("p_share", 0)), 100 * share,
+            "" if bound is None else ", %.0f%% wanted" % (100 * bound)), *([] if good else notes))
+
+    with workers() as pool:
+        results = pool.map(lambda e: check(options.soundness, encodes.make_camera(e, clips, folder)), entries)
+        for entry, result in zip(entries, results):
+            report(entry[0], result, entry[3])
+    for clip in mpeg2_clips(options):
+        report(os.path.basename(clip), check(options.soundness, clip), None)
+    print("# what is the same and not claimed: blocks predicted with a vector or coded with a residual that by chance gave")
+    print("# the samples of before (flat or saturated areas); the codec did not say that they stay")
+
+
+def damage(data, kind, rng):
+    """Bytes of a damaged stream."""
+    data = bytearray(data)
+    size = len(data)
+    if kind == "bits":
+        for _ in range(rng.choice([1, 3, 10, 50])):
+            data[rng.randrange(200, size)] ^= 1 << rng.randrange(8)
+    elif kind == "headers":
+        # around start codes, where headers are
+        starts = [m.start() for m in re.finditer(b"\0\0\1", bytes(data)) if m.start() > 100]
+        for _ in range(rng.choice([1, 2, 5])):
+            at = rng.choice(starts) + rng.randrange(0, 12)
+            if at < size:
+                data[at] ^= 1 << rng.randrange(8)
+    elif kind == "codes":
+        # picture, sequence, group and extension headers turned into each other
+        starts = [m.start() for m in re.finditer(b"\0\0\1[\x00\xb2-\xb8]", bytes(data), re.S) if m.start() > 100]
+        for _ in range(rng.choice([1, 2])):
+            data[rng.choice(starts) + 3] = rng.choice([0x00, 0x01, 0x02, 0xb2, 0xb3, 0xb5, 0xb7, 0xb8, 0xe0])
+    elif kind == "zeros":
+        at = rng.randrange(200, size)
+        data[at:at + 300] = bytes(min(300, size - at))
+    elif kind == "cut":
+        at = rng.randrange(200, size)
+        del data[at:at + rng.choice([1, 20, 500, 4000])]
+    elif kind == "pictures":
+        # whole pictures lost, or sent twice
+        starts = [m.start() for m in re.finditer(b"\0\0\1\0", bytes(data))]
+        i = rng.randrange(1, len(starts) - 1)
+        picture = data[starts[i]:starts[i + 1]]
+        if rng.random() < 0.7:
+            del data[starts[i]:starts[i + 1]]
+        else:
+            data[starts[i]:starts[i]] = picture
+    elif kind == "slices":
+        # slices lost, sent twice, or in another order
+        starts = [m.start() for m in re.finditer(b"\0\0\1[\x01-\xaf]", bytes(data), re.S)]
+        i = rng.randrange(1, len(starts) - 2)
+        a, b, c = starts[i:i + 3]
+        action = rng.randrange(3)
+        if action == 0:
+            del data[a:b]
+        elif action == 1:
+            data[a:a] = data[a:b]
+        else:
+            data[a:c] = data[b:c] + data[a:b]
+    elif kind == "truncated":
+        del data[rng.randrange(size // 4, size):]
+    elif kind == "packets":
+        # of a transport stream
+        for _ in range(rng.choice([1, 3, 8])):
+            at = rng.randrange(20, len(data) // 188) * 188
+            del data[at:at + 188]
+    elif kind == "packets-bits":
+        for _ in range(rng.choice([1, 5, 20])):
+            at = rng.randrange(20, len(data) // 188) * 188
+            data[at + rng.randrange(4, 188)] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+DAMAGED = ["gop12-b2", "gop50-p", "interlaced-b2", "mpeg1-b2", "slices-short", "still-b2", "422", "odd-175x143"]
+KINDS = ["bits", "headers", "codes", "zeros", "cut", "pictures", "slices", "truncated"]
+
+
+def part_corrupt(options, folder, tap):
+    jobs = []
+    for base in DAMAGED:
+        for kind in KINDS:
+            jobs.append((base, kind, encodes.ENCODES[base][4]))
+    for kind in ("packets", "packets-bits", "truncated"):
+        jobs.append(("ts", kind, "ts"))
+    if options.generate:
+        for kind in KINDS:
+            jobs.append(("generated-fields", kind, "m2v"))
+    seeds = 3 if FAST else options.seeds
+    paths = {base: encodes.make(base, folder) for base in DAMAGED + ["ts"]}
+    if options.generate:
+        paths["generated-fields"] = generate(options, folder, 1)
+
+    def work(job):
+        base, kind, suffix = job
+        with open(paths[base], "rb") as file:
+            good = file.read()
+        made = []
+        for seed in range(options.first_seed, options.first_seed + seeds):
+            path = os.path.join(folder, "damaged-%s-%s-%d.%s" % (base, kind, seed, suffix))
+            with open(path, "wb") as file:
+                file.write(damage(good, kind, random.Random("%s %s %d" % (base, kind, seed))))
+            made.append(path)
+        result = subprocess.run([options.soundness, *made], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL, timeout=600)
+        found = [words(line) for line in result.stdout.decode(errors="replace").splitlines()
+                 if line.startswith("frames=")]
+        for path, w in zip(made, found):
+            if number(w, "wrong") == 0 and not options.keep:
+                os.unlink(path)
+        return result, found, len(made)
+
+    with workers() as pool:
+        for (base, kind, _), (result, found, made) in zip(jobs, pool.map(work, jobs)):
+            frames = sum(number(f, "frames") for f in found)
+            wrong = sum(number(f, "wrong") for f in found)
+            crashed = result.returncode < 0
+            # a stream cut short within its first pictures may give nothing, several may not
+            flows = sum(number(f, "frames") > 0 for f in found) >= 0.8 * made
+            notes = []
+            if crashed:
+                notes.append("died of " + signal.Signals(-result.returncode).name)
+            notes += ["%s: %s" % (os.path.basename(f["clip"]), f["first_wrong"]) for f in found if number(f, "wrong")]
+            if crashed or len(found) != made:
+                notes += result.stderr.decode(errors="replace").splitlines()[-6:]
+            tap.case(not crashed and wrong == 0 and flows and len(found) == made,
+                     "%s, %s: %d streams, %d frames, %d known, %d claims, %d wrong" % (
+                         base, kind, made, frames, sum(number(f, "known") for f in found),
+                         sum(number(f, "claims") for f in found), wrong), *notes)
+
+
+def generate(options, folder, seed):
+    path = os.path.join(folder, "generated-%d.m2v" % seed)
+    encodes.run([options.generate, str(seed), path])
+    return path
+
+
+def part_mpeg2dec(options, folder, tap):
+    probe = subprocess.run(["gst-inspect-1.0", "--exists", "mpeg2dec"])
+    if probe.returncode != 0:
+        skip_all("no mpeg2dec element")
+    names = list(encodes.ENCODES)[::4 if FAST else 2]
+    names = [n for n in names if shutil.which("mpeg2enc") or encodes.ENCODES[n][3][0] != "mpeg2enc"]
+
+    def work(name):
+        return check(options.soundness, encodes.make(name, folder), "--decoder", "mpeg2dec")
+
+    with workers() as pool:
+        for name, result in zip(names, pool.map(work, names)):
+            soundness_case(tap, name, result)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["encodes", "clips", "complete", "corrupt", "mpeg2dec"])
+    parser.add_argument("--soundness", required=True)
+    parser.add_argument("--vectors")
+    parser.add_argument("--generate")
+    parser.add_argument("--shared", default="")
+    parser.add_argument("--keep", help="leave the streams in this folder")
+    parser.add_argument("--seeds", type=int, default=8, help="damaged streams of each kind")
+    parser.add_argument("--first-seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.part != "clips" and not shutil.which("ffmpeg"):
+        skip_all("no ffmpeg")
+
+    tap = Tap()
+    folder = options.keep or tempfile.mkdtemp(prefix="deltacnn-conformance-")
+    os.makedirs(folder, exist_ok=True)
+    try:
+        globals()["part_" + options.part](options, folder, tap)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
