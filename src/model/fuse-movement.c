@@ -119,6 +119,21 @@ can_drop(DcnLoader *loader, const DcnOp *op)
   return TRUE;
 }
 
+/* Whether each image keeps its pixels in their order, though perhaps in rows of another length. */
+static gboolean
+keeps_pixels(DcnLoader *loader, const DcnOp *op)
+{
+  const DcnValue *from = dcn_loader_get(loader, op->inputs[0]),
+                 *to = dcn_loader_get(loader, op->output);
+  const size_t count = dcn_value_elements(to);
+  if (from->n != to->n || from->c != to->c || dcn_value_elements(from) != count)
+    return FALSE;
+  for (size_t i = 0; i < count; i++)
+    if (op->u.gather.index[i] != (int32_t)i)
+      return FALSE;
+  return TRUE;
+}
+
 void
 dcn_fuse_movement(DcnLoader *loader)
 {
@@ -148,6 +163,11 @@ dcn_fuse_movement(DcnLoader *loader)
         op->output = -1;
         continue;
       }
+    } else if (op->kind == DCN_OP_GLOBAL_AVG) {
+      const int before = producer[op->inputs[0]];
+      if (before >= 0 && get_op(loader, before)->kind == DCN_OP_GATHER &&
+          keeps_pixels(loader, get_op(loader, before)))
+        op->inputs[0] = get_op(loader, before)->inputs[0];
     }
     producer[op->output] = (int)i;
   }

@@ -282,11 +282,18 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
   if (read_opset(loader, model) && add_constants(loader, bound) && add_inputs(loader) &&
       lower_nodes(loader) && add_outputs(loader)) {
     dcn_prune(loader);
-    dcn_fuse_movement(loader);
-    dcn_fuse_padding(loader);
-    dcn_fuse_arithmetic(loader);
-    /* Padding before a maximum needs to know of the activation before it. */
-    dcn_fuse_padding(loader);
+    if (!loader->options->literal) {
+      /* Twice: single transpositions meet across arithmetic before they are joined with what else moves data,
+       * and chains that only joining makes visible meet then. */
+      dcn_fuse_hoist(loader);
+      dcn_fuse_movement(loader);
+      dcn_fuse_hoist(loader);
+      dcn_fuse_movement(loader);
+      dcn_fuse_hard_swish(loader);
+      dcn_fuse_arithmetic(loader);
+      dcn_fuse_padding(
+          loader); /* last: before a maximum it asks for the activation that precedes it */
+    }
 
     program = g_new0(DcnProgram, 1);
     program->model_name = g_path_get_basename(name);

@@ -18,6 +18,8 @@ typedef struct {
   const char *const *bound_names;
   const uint8_t *const *bound_tensors;
   const size_t *bound_sizes;
+  gboolean literal; /* tests: fuse and simplify nothing, so that what the passes do can be checked
+                       against it */
 } DcnOnnxOptions;
 
 /* options may be NULL.  On error: DCN_ERROR_IO (cannot read), DCN_ERROR_INVALID (corrupt, wrong

@@ -1,0 +1,116 @@
+/* deltacnn: hard sigmoid and hard swish that an exporter spelled out become one activation.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * clip(x + 3, 0, 6) / 6 is a hard sigmoid; x times that a hard swish, wherever the division stands.
+ */
+#include "model/loader.h"
+#include <math.h>
+
+static DcnOp *
+producer_of(DcnLoader *loader, const DcnUses *uses, int value, DcnOpKind kind)
+{
+  if (uses->uses[value] != 1 || uses->producer[value] < 0)
+    return NULL;
+  DcnOp *op = &g_array_index(loader->ops, DcnOp, uses->producer[value]);
+  return op->kind == kind ? op : NULL;
+}
+
+static gboolean
+is_near(float a, float b)
+{
+  return fabsf(a - b) <= 1e-6f * fmaxf(fabsf(a), 1);
+}
+
+/* x * scale + shift with the same numbers in all channels. */
+static gboolean
+is_uniform_affine(DcnLoader *loader, const DcnOp *op, float scale, float shift)
+{
+  const int channels = dcn_loader_get(loader, op->output)->c;
+  if (op->act.kind != DCN_ACT_NONE)
+    return FALSE;
+  for (int c = 0; c < channels; c++)
+    if (!is_near(op->u.affine.scale[c], scale) || !is_near(op->u.affine.shift[c], shift))
+      return FALSE;
+  return TRUE;
+}
+
+/* The x of value = clip(x + 3, 0, 6); -1 where it is something else. */
+static int
+match_clipped(DcnLoader *loader, const DcnUses *uses, int value)
+{
+  const DcnOp *clip = producer_of(loader, uses, value, DCN_OP_ACT);
+  if (!clip || clip->act.kind != DCN_ACT_CLIP || clip->act.alpha != 0 || clip->act.beta != 6)
+    return -1;
+  const DcnOp *add = producer_of(loader, uses, clip->inputs[0], DCN_OP_AFFINE);
+  return add && is_uniform_affine(loader, add, 1, 3) ? add->inputs[0] : -1;
+}
+
+static void
+become_act(DcnOp *op, int input, DcnAct act)
+{
+  if (op->kind == DCN_OP_AFFINE) {
+    g_clear_pointer(&op->u.affine.scale, g_free);
+    g_clear_pointer(&op->u.affine.shift, g_free);
+  }
+  op->kind = DCN_OP_ACT;
+  op->n_inputs = 1;
+  op->inputs[0] = input;
+  op->act = act;
+}
+
+static void
+match_hard_sigmoid(DcnLoader *loader, const DcnUses *uses, DcnOp *op)
+{
+  const int x =
+      is_uniform_affine(loader, op, 1.0f / 6, 0) ? match_clipped(loader, uses, op->inputs[0]) : -1;
+  if (x >= 0)
+    become_act(op, x, (DcnAct){.kind = DCN_ACT_HARD_SIGMOID, .alpha = 1.0f / 6, .beta = 0.5f});
+}
+
+static void
+match_hard_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  const DcnAct hard_swish = {.kind = DCN_ACT_HARD_SWISH};
+  if (op->n_inputs != 2 || op->u.binary.kind != DCN_BINARY_MUL)
+    return;
+  for (int k = 0; k < 2; k++) {
+    const int x = op->inputs[k], gate = op->inputs[1 - k];
+    const DcnOp *act = producer_of(loader, uses, gate, DCN_OP_ACT);
+    if (act && act->act.kind == DCN_ACT_HARD_SIGMOID && act->inputs[0] == x &&
+        is_near(act->act.alpha, 1.0f / 6) && is_near(act->act.beta, 0.5f)) {
+      become_act(op, x, hard_swish);
+      return;
+    }
+    if (match_clipped(loader, uses, gate) != x || uses->uses[op->output] != 1)
+      continue;
+    /* The division comes after: the only reader of the product. */
+    for (guint i = 0; i < loader->ops->len; i++) {
+      DcnOp *reader = &g_array_index(loader->ops, DcnOp, i);
+      if (reader->kind == DCN_OP_AFFINE && reader->output >= 0 && reader->inputs[0] == op->output &&
+          is_uniform_affine(loader, reader, 1.0f / 6, 0)) {
+        become_act(op, x, hard_swish);
+        uses->producer[reader->output] = uses->producer[op->output];
+        op->output = reader->output;
+        reader->output = -1;
+        return;
+      }
+    }
+  }
+}
+
+void
+dcn_fuse_hard_swish(DcnLoader *loader)
+{
+  DcnUses *uses = dcn_uses_new(loader);
+  for (guint i = 0; i < loader->ops->len; i++) {
+    DcnOp *op = &g_array_index(loader->ops, DcnOp, i);
+    if (op->output < 0)
+      continue;
+    if (op->kind == DCN_OP_AFFINE)
+      match_hard_sigmoid(loader, uses, op);
+    else if (op->kind == DCN_OP_BINARY)
+      match_hard_swish(loader, uses, op);
+  }
+  dcn_uses_free(uses);
+  dcn_prune(loader);
+}
