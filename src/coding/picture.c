@@ -3,7 +3,8 @@
 #include "coding/picture.h"
 
 DcnPicture *
-dcn_picture_new(uint64_t epoch, uint32_t number, DcnPictureType type, int coded_width, int coded_height)
+dcn_picture_new(uint64_t epoch, uint32_t number, DcnPictureType type, int coded_width,
+                int coded_height)
 {
   g_return_val_if_fail(coded_width > 0 && coded_width <= 16384, NULL);
   g_return_val_if_fail(coded_height > 0 && coded_height <= 16384, NULL);
@@ -71,9 +72,12 @@ dcn_picture_compare(const DcnPicture *a, const DcnPicture *b, uint8_t *changed, 
 {
   if (!g_atomic_int_get(&a->complete) || !g_atomic_int_get(&b->complete))
     return FALSE;
-  if (a->epoch != b->epoch || a->coded_width != b->coded_width || a->coded_height != b->coded_height ||
-      a->crop_x != b->crop_x || a->crop_y != b->crop_y || a->crop_width != b->crop_width ||
-      a->crop_height != b->crop_height)
+  /* A decoder may put out more than one frame for a picture that it could not decode, different ones. */
+  if (!a->known || !b->known)
+    return FALSE;
+  if (a->epoch != b->epoch || a->coded_width != b->coded_width ||
+      a->coded_height != b->coded_height || a->crop_x != b->crop_x || a->crop_y != b->crop_y ||
+      a->crop_width != b->crop_width || a->crop_height != b->crop_height)
     return FALSE;
   size_t blocks = (size_t)a->cols * (size_t)a->rows;
   int n = 0;

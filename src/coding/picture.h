@@ -73,7 +73,7 @@ void dcn_picture_set_unknown(DcnPicture *picture, const char *reason);
 
 /* Compares two complete pictures.  changed: [rows * cols] bytes, 1 where the blocks may differ, 0 where they
  * are sample-identical.  Returns FALSE, and leaves changed alone, when they do not compare (other epoch, other
- * size, not complete); then everything may differ. n_changed may be NULL. */
+ * size, not complete, not known); then everything may differ. n_changed may be NULL. */
 gboolean dcn_picture_compare(const DcnPicture *a, const DcnPicture *b, uint8_t *changed, int *n_changed);
 
 /* A new process-wide unique epoch, from 1. */

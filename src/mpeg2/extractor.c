@@ -298,6 +298,13 @@ dcn_mpeg2_extractor_begin_picture(DcnMpeg2Extractor *extractor, const DcnMpeg2Pi
     abandon_first_field(extractor);
   }
 
+  /* Where a P picture has nothing to refer to, or a B picture nothing behind it, libavcodec makes up a
+   * grey frame for it, and that frame comes out, too, with all that came in with this picture.  So
+   * nothing may be equal to this one. */
+  if (!reason && !second && !extractor->reference[1] &&
+      (wanted.picture_coding_type == DCN_MPEG2_P || wanted.picture_coding_type == DCN_MPEG2_B))
+    reason = "no reference picture";
+
   if (!picture)
     picture = new_picture(extractor, wanted.picture_coding_type);
   if (!picture)
