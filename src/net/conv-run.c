@@ -18,34 +18,33 @@
 typedef struct {
   DcnJob *job;
   const DcnConvPlan *plan;
+  /* Where sums go, [pixels][stride]: the accumulator, or in a run that keeps none ref; NULL: a
+   * worker's floats. */
+  float *sums;
+  size_t stride;
   int parts;       /* the output channels are cut into this many parts */
   int n_blocks;    /* of pixels */
   gboolean deltas; /* differences are worth a try */
 } Loop;
 
 typedef struct {
-  const float *image; /* the image's first pixel in ref or delta */
-  size_t first;       /* its number */
+  size_t first;       /* number of the image's first pixel */
   const int *iy, *ix; /* window tables of this output pixel */
 } Place;
 
 static inline Place
-place(const DcnConvPlan *plan, const DcnJob *job, const float *base, int pixel)
+place(DcnCursor *cursor, const DcnWindow *win, int pixel)
 {
-  const DcnWindow *win = &plan->window;
-  int ox = pixel % win->out_w, rest = pixel / win->out_w;
-  size_t first = (size_t)(rest / win->out_h) * win->in_h * win->in_w;
-  return (Place){base + first * job->in->net->pitch, first,
-                 win->iy + (size_t)(rest % win->out_h) * win->kh, win->ix + (size_t)ox * win->kw};
+  dcn_cursor_move(cursor, win, pixel);
+  return (Place){(size_t)cursor->image * win->in_h * win->in_w,
+                 win->iy + (size_t)cursor->y * win->kh, win->ix + (size_t)cursor->x * win->kw};
 }
 
 /* A window's row of kw pixels as one run; copied where it reaches across a border. */
 static const float *
-row_run(const DcnConvPlan *plan, const Place *at, int iy, int pitch, float **copies)
+row_run(const DcnConvPlan *plan, const int *ix, const float *row, int pitch, float **copies)
 {
-  const int *ix = at->ix;
   int kw = plan->window.kw;
-  const float *row = at->image + (size_t)iy * plan->window.in_w * pitch;
   if (ix[0] >= 0 && ix[kw - 1] >= 0)
     return row + (size_t)ix[0] * pitch;
   float *copy = *copies;
@@ -63,11 +62,12 @@ point_to_values(const Loop *loop, int begin, int np, int group, float *copies,
 {
   const DcnJob *job = loop->job;
   const DcnConvPlan *plan = loop->plan;
-  int mr = job->kernels->mr, taps = plan->taps, pitch = job->in->net->pitch;
+  int mr = job->kernels->mr, taps = plan->taps, pitch = job->in->net->ref_pitch;
   int kh = plan->window.kh, kw = plan->window.kw;
   const float *zero = job->state->zero;
   size_t line = (size_t)plan->window.in_w * pitch;
   int padded = (np + mr - 1) / mr * mr;
+  DcnCursor cursor = DCN_CURSOR_INIT;
   for (int i = 0; i < padded; i++) {
     const float **a = pointers + (size_t)(i / mr) * taps * mr + i % mr;
     if (i >= np) { /* the last tile's tail repeats its pixel */
@@ -75,13 +75,15 @@ point_to_values(const Loop *loop, int begin, int np, int group, float *copies,
         a[t * mr] = a[t * mr - 1];
       continue;
     }
-    Place at = place(plan, job, job->in->ref, dcn_job_pixel(job, begin + i));
+    Place at = place(&cursor, &plan->window, dcn_job_pixel(job, begin + i));
+    const float *image = job->in->ref + at.first * (size_t)pitch + (size_t)group * plan->cg;
     if (plan->rows) {
       for (int ky = 0; ky < kh; ky++, a += mr)
-        *a = at.iy[ky] < 0 ? zero : row_run(plan, &at, at.iy[ky], pitch, &copies);
+        *a = at.iy[ky] < 0 ? zero
+                           : row_run(plan, at.ix, image + (size_t)at.iy[ky] * line, pitch, &copies);
       continue;
     }
-    const float *image = at.image + (size_t)group * plan->cg;
+
     for (int ky = 0; ky < kh; ky++) {
       if (at.iy[ky] < 0) {
         for (int kx = 0; kx < kw; kx++, a += mr)
@@ -125,6 +127,7 @@ point_to_deltas(const Loop *loop, int begin, int np, int group, DcnWorker *worke
   const float *zero = job->state->zero;
   gboolean whole = plan->groups == 1;
   uint64_t multiplies = 0;
+  DcnCursor cursor = DCN_CURSOR_INIT;
   *padded = 0;
   for (int tile = 0; tile * dr < np; tile++) {
     const float **d = worker->pointers + (size_t)tile * taps * dr;
@@ -137,7 +140,7 @@ point_to_deltas(const Loop *loop, int begin, int np, int group, DcnWorker *worke
           d[t * dr + i] = zero;
         continue;
       }
-      Place at = place(plan, job, in->delta, dcn_job_pixel(job, begin + tile * dr + i));
+      Place at = place(&cursor, &plan->window, dcn_job_pixel(job, begin + tile * dr + i));
       int t = 0;
       for (int ky = 0; ky < kh; ky++) {
         for (int kx = 0; kx < kw; kx++, t++) {
@@ -185,16 +188,16 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
       const float *const *a = worker->pointers + (size_t)i * plan->taps;
       int n = MIN(mr, np - i);
       int first = dcn_job_pixel(job, begin + i), last = dcn_job_pixel(job, begin + i + n - 1);
-      if (!plan->keep_acc) {
+      if (!loop->sums) {
         k->igemm(a, plan->taps, plan->channels, w, bias, block_out + (size_t)i * pitch + column,
                  (size_t)pitch, n, columns);
       } else if (last - first == n - 1) {
-        k->igemm(a, plan->taps, plan->channels, w, bias, job->acc + (size_t)first * pitch + column,
-                 (size_t)pitch, n, columns);
+        k->igemm(a, plan->taps, plan->channels, w, bias,
+                 loop->sums + (size_t)first * loop->stride + column, loop->stride, n, columns);
       } else {
         k->igemm(a, plan->taps, plan->channels, w, bias, tile_out, (size_t)nr, n, columns);
         for (int j = 0; j < n; j++)
-          memcpy(job->acc + (size_t)dcn_job_pixel(job, begin + i + j) * pitch + column,
+          memcpy(loop->sums + (size_t)dcn_job_pixel(job, begin + i + j) * loop->stride + column,
                  tile_out + (size_t)j * nr, sizeof(float) * (size_t)columns);
       }
     }
@@ -223,30 +226,25 @@ block_dgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   }
 }
 
-/* Accumulator to value.  y is the pixel's ref in a full run. */
+/* Sums to values, in place or from the accumulator. */
 static void
-finish_pixel(const DcnJob *job, int pixel, float *y, DcnWorker *worker)
-{
-  dcn_act_run(job->kernels, &job->op->op->act, job->acc + (size_t)pixel * job->out->net->pitch, y,
-              job->out->net->c);
-}
-
-static void
-finish_block(const Loop *loop, int begin, int np, DcnWorker *worker)
+finish(const Loop *loop, int begin, int np, DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
-  const DcnConvPlan *plan = loop->plan;
   const DcnAct *act = &job->op->op->act;
   int c = job->out->net->c, pitch = job->out->net->pitch;
   const float *block_out = worker->floats + (size_t)job->kernels->mr * job->kernels->nr;
-  if (job->full && !job->list && pitch == c && act->kind != DCN_ACT_PRELU) {
-    const float *x = plan->keep_acc ? job->acc + (size_t)begin * pitch : block_out;
-    dcn_act_run(job->kernels, act, x, dcn_ref(job->out, begin), np * c);
+  /* Whole rows at once, padding channels included, where that does no harm. */
+  if (job->full && !job->list && loop->sums && job->out->net->ref_pitch == pitch &&
+      (pitch == c || dcn_act_keeps_zero(act)) && act->kind != DCN_ACT_PRELU) {
+    dcn_act_run(job->kernels, act, loop->sums + (size_t)begin * pitch, dcn_ref(job->out, begin),
+                np * pitch);
     return;
   }
   for (int i = 0; i < np; i++) {
     int p = dcn_job_pixel(job, begin + i);
-    const float *x = plan->keep_acc ? job->acc + (size_t)p * pitch : block_out + (size_t)i * pitch;
+    const float *x =
+        loop->sums ? loop->sums + (size_t)p * loop->stride : block_out + (size_t)i * pitch;
     if (job->full) {
       dcn_act_run(job->kernels, act, x, dcn_ref(job->out, p), c);
     } else if (dcn_act_is_none(act)) {
@@ -256,6 +254,26 @@ finish_block(const Loop *loop, int begin, int np, DcnWorker *worker)
       dcn_emit(job, p, worker->y, worker);
     }
   }
+  if (!job->full && job->acc_valid)
+    for (int i = 0; i < np; i++)
+      job->acc_valid[dcn_job_pixel(job, begin + i)] = 1;
+}
+
+static void
+finish_pixels(void *context, int begin, int end, int number)
+{
+  const Loop *loop = context;
+  finish(loop, begin, end - begin, dcn_worker(loop->job, number));
+}
+
+/* Differences can only be added to sums that stand. */
+static gboolean
+sums_stand(const DcnJob *job, int begin, int np)
+{
+  for (int i = 0; i < np; i++)
+    if (!job->acc_valid[dcn_job_pixel(job, begin + i)])
+      return FALSE;
+  return TRUE;
 }
 
 static void
@@ -276,7 +294,7 @@ blocks(void *context, int first, int end, int number)
       int group = from / plan->blocks, b0 = from % plan->blocks;
       int b1 = MIN(plan->blocks, b0 + to - from);
       uint64_t columns = (uint64_t)(MIN(plan->mg, b1 * nr) - b0 * nr), padded = 0, multiplies = 0;
-      gboolean deltas = loop->deltas;
+      gboolean deltas = loop->deltas && sums_stand(job, begin, np);
       if (deltas) {
         multiplies = point_to_deltas(loop, begin, np, group, worker, &padded);
         deltas = (double)padded * DGEMM_COST < (double)((np + mr - 1) / mr * mr) * (double)taps;
@@ -293,7 +311,7 @@ blocks(void *context, int first, int end, int number)
       from += b1 - b0;
     }
     if (loop->parts == 1)
-      finish_block(loop, begin, np, worker);
+      finish(loop, begin, np, worker);
   }
 }
 
@@ -303,7 +321,18 @@ dcn_conv_run(DcnJob *job)
   const DcnConvPlan *plan = job->op->plan;
   const DcnNetValue *in = job->in->net;
   dcn_list_window(job, &plan->window);
-  Loop loop = {job, plan, 1, (job->count + plan->block_pixels - 1) / plan->block_pixels, FALSE};
+  Loop loop = {.job = job,
+               .plan = plan,
+               .sums = job->acc,
+               .stride = (size_t)job->out->net->pitch,
+               .parts = 1,
+               .n_blocks = (job->count + plan->block_pixels - 1) / plan->block_pixels};
+  if (job->full && (job->state->dense || !job->acc)) {
+    loop.sums = job->out->ref;
+    loop.stride = (size_t)job->out->net->ref_pitch;
+  }
+  if (job->full && job->acc_valid)
+    memset(job->acc_valid, !job->state->dense, (size_t)job->out->net->pixels);
   double density = (double)job->in->values_changed / ((double)in->pixels * in->c);
   loop.deltas = !job->full && plan->keep_acc && job->in->delta && density < DGEMM_MAX_DENSITY;
   int channel_blocks = plan->groups * plan->blocks, threads = job->state->threads;
@@ -311,11 +340,12 @@ dcn_conv_run(DcnJob *job)
   if (loop.deltas)
     cost *= MIN(1.0, 2 * density);
   /* Few pixels: cut the channels too.  What a block computes does not depend on it. */
-  if (plan->keep_acc && threads > 1 && loop.n_blocks > 0 && loop.n_blocks < 2 * threads &&
+  if (loop.sums && threads > 1 && loop.n_blocks > 0 && loop.n_blocks < 2 * threads &&
       cost * loop.n_blocks > 2.0 * dcn_grain(0))
     loop.parts = MIN(channel_blocks, (2 * threads + loop.n_blocks - 1) / loop.n_blocks);
   dcn_parallel_for(threads, loop.n_blocks * loop.parts, dcn_grain((size_t)(cost / loop.parts)),
                    blocks, &loop);
   if (loop.parts > 1)
-    dcn_run_pixels(job, finish_pixel, (size_t)job->out->net->c * 2);
+    dcn_parallel_for(threads, job->count, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
+                     &loop);
 }

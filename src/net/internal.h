@@ -18,9 +18,13 @@ typedef struct _DcnJob DcnJob;
 typedef struct {
   int n, h, w, c;
   int pixels; /* n * h * w */
-  int pitch;  /* floats per pixel of ref and delta: c where c <= 4 (so that rows have no holes and
-               * the first  convolution can read them as one run), else a multiple of 16 */
-  int words;  /* mask words per pixel */
+  int pitch; /* floats per pixel of delta, accumulator and (if no view) ref: c where c <= 4 (so that
+              * rows have no holes and the first convolution can read them as one run), else a
+              * multiple of 16 */
+  int ref_pitch;     /* floats per pixel of ref */
+  int view_of;       /* a concatenation whose ref this value's ref is a part of, or -1 */
+  int view_channel;  /* where it begins there */
+  int words;         /* mask words per pixel */
   size_t floats;     /* pixels * pitch */
   gboolean produced; /* the input, or written by an op */
   gboolean output;   /* of the network: tolerance always 0 */
@@ -37,6 +41,9 @@ typedef struct {
   int in_h, in_w, out_h, out_w;
   int *iy; /* [out_h * kh] input row or -1 outside, owned */
   int *ix; /* [out_w * kw] input column or -1 outside, owned */
+  int inner_begin,
+      inner_end; /* output columns whose windows lie between the left and right border */
+  int step;      /* input columns per output column */
 } DcnWindow;
 
 /* What a worker needs at most, summed up over all ops by their prepare(). */
@@ -115,6 +122,10 @@ struct _DcnState {
   float *input; /* the caller's side of the input value, pitch dcn_channel_pitch(c), owned */
   DcnValueState *values;
   float **acc; /* [n_ops], owned each, NULL where the op keeps none */
+  /* [n_ops] for convolutions with an accumulator: per output pixel, whether it stands for ref;
+   * owned each.  Runs asked for as DENSE do not write accumulators, which halves what they write.
+   */
+  uint8_t **acc_valid;
   float *arena;
   float *zero;      /* zero page: needs.taps floats */
   int32_t *list;    /* output pixels of the op at work */
@@ -125,6 +136,7 @@ struct _DcnState {
   int n_workers;
   int threads;    /* of this run */
   gboolean valid; /* a full run has happened since the last reset */
+  gboolean dense; /* this run was asked for as DENSE */
   double tolerance;
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */
@@ -140,6 +152,7 @@ struct _DcnJob {
   DcnValueState *in; /* input 0 */
   DcnValueState *out;
   float *acc;
+  uint8_t *acc_valid;
   const int32_t *list; /* output pixels to compute; NULL: pixel i is number i */
   int count;
 };
@@ -160,7 +173,7 @@ dcn_job_input(const DcnJob *job, int i)
 static inline float *
 dcn_ref(const DcnValueState *v, int pixel)
 {
-  return v->ref + (size_t)pixel * v->net->pitch;
+  return v->ref + (size_t)pixel * v->net->ref_pitch;
 }
 
 /* Propagates the parts of y ([c] floats) that differ from ref by more than the threshold.  Pixels
@@ -169,11 +182,35 @@ static inline void
 dcn_emit(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
 {
   DcnValueState *v = job->out;
-  size_t at = (size_t)pixel * v->net->pitch;
-  int n = job->kernels->diff(y, v->ref + at, v->delta ? v->delta + at : worker->delta,
-                             v->mask + (size_t)pixel * v->net->words, v->net->c, v->threshold);
+  float *delta = v->delta ? v->delta + (size_t)pixel * v->net->pitch : worker->delta;
+  int n = job->kernels->diff(y, dcn_ref(v, pixel), delta, v->mask + (size_t)pixel * v->net->words,
+                             v->net->c, v->threshold);
   v->changed[pixel] = n > 0;
   worker->values_changed += (uint64_t)n;
+}
+
+/* An output pixel's coordinates, kept up from one to the next without a division where they are
+ * neighbours. */
+typedef struct {
+  int pixel, x, y, image;
+} DcnCursor;
+#define DCN_CURSOR_INIT                                                                            \
+  {                                                                                                \
+    -2, 0, 0, 0                                                                                    \
+  }
+
+static inline void
+dcn_cursor_move(DcnCursor *cursor, const DcnWindow *window, int pixel)
+{
+  if (pixel == cursor->pixel + 1 && cursor->x + 1 < window->out_w) {
+    cursor->x++;
+  } else {
+    int row = pixel / window->out_w;
+    cursor->x = pixel - row * window->out_w;
+    cursor->image = row / window->out_h;
+    cursor->y = row - cursor->image * window->out_h;
+  }
+  cursor->pixel = pixel;
 }
 
 /* value.c */

@@ -35,6 +35,8 @@ plan_value(const DcnValue *value, DcnNetValue *nv, GError **error)
   }
   nv->pitch = nv->c <= 4 ? nv->c : dcn_channel_pitch(nv->c);
   nv->words = dcn_mask_words(nv->c);
+  nv->ref_pitch = nv->pitch;
+  nv->view_of = -1;
   size_t pixels;
   if (!dcn_size_mul((size_t)nv->n * nv->h, (size_t)nv->w, &pixels) || pixels > INT32_MAX ||
       !dcn_size_mul(pixels, (size_t)nv->pitch, &nv->floats) || nv->floats > INT32_MAX) {
@@ -196,6 +198,60 @@ plan_arena(DcnNet *net)
   g_free(live);
 }
 
+/* Lets the inputs of channel concatenations be written where they end up.  Not those of which ref
+ * is written in another way than pixel by pixel (the input, matrix products), and each only once.
+ */
+static void
+plan_views(DcnNet *net)
+{
+  const DcnProgram *program = net->program;
+  for (int i = 0; i < program->n_ops; i++) {
+    const DcnOp *op = &program->ops[i];
+    if (op->kind == DCN_OP_MATMUL || op->kind == DCN_OP_COUNT)
+      continue;
+    for (int j = i + 1; j < program->n_ops && net->values[op->output].view_of < 0; j++) {
+      const DcnOp *concat = &program->ops[j];
+      if (concat->kind != DCN_OP_CONCAT)
+        continue;
+      DcnNetValue *in = &net->values[op->output];
+      const DcnNetValue *out = &net->values[concat->output];
+      for (int k = 0; k < concat->n_inputs; k++) {
+        const DcnOrigin *o = &concat->u.concat.origins[k];
+        if (concat->inputs[k] != op->output || !same_pixels(in, out) || o->n || o->y || o->x ||
+            o->c < 0 || o->c > out->c - in->c)
+          continue;
+        in->view_of = concat->output;
+        in->view_channel = o->c;
+        break;
+      }
+    }
+  }
+  /* Concatenations come after their inputs, so the last has its final pitch first. */
+  for (int i = program->n_ops - 1; i >= 0; i--) {
+    DcnNetValue *nv = &net->values[program->ops[i].output];
+    nv->ref_pitch = nv->view_of >= 0 ? net->values[nv->view_of].ref_pitch : nv->pitch;
+  }
+}
+
+/* Where a concatenation's deltas are read, those of inputs made in place are copied there. */
+static void
+plan_concat_deltas(DcnNet *net)
+{
+  const DcnProgram *program = net->program;
+  for (int i = program->n_ops - 1; i >= 0; i--) {
+    const DcnOp *op = &program->ops[i];
+    if (op->kind != DCN_OP_CONCAT || !net->values[op->output].wants_delta)
+      continue;
+    for (int k = 0; k < op->n_inputs; k++) {
+      DcnNetValue *in = &net->values[op->inputs[k]];
+      if (in->view_of != op->output)
+        continue;
+      in->wants_delta = TRUE;
+      in->last_delta_use = MAX(in->last_delta_use, i);
+    }
+  }
+}
+
 static gboolean
 plan_net(DcnNet *net, GError **error)
 {
@@ -212,12 +268,16 @@ plan_net(DcnNet *net, GError **error)
   }
   net->values[program->input].produced = TRUE;
   for (int i = 0; i < program->n_ops; i++) {
-    DcnOp *op = &program->ops[i];
-    DcnNetOp *net_op = &net->ops[i];
+    const DcnOp *op = &program->ops[i];
     if (!check_op(net, op, error))
       return FALSE;
     net->values[op->output].produced = TRUE;
     net->values[op->output].moved = op->kind == DCN_OP_CONCAT || op->kind == DCN_OP_GATHER;
+  }
+  plan_views(net);
+  for (int i = 0; i < program->n_ops; i++) {
+    DcnOp *op = &program->ops[i];
+    DcnNetOp *net_op = &net->ops[i];
     net_op->op = op;
     net_op->index = i;
     net_op->macs = dcn_op_macs(program, op);
@@ -242,6 +302,7 @@ plan_net(DcnNet *net, GError **error)
   for (int i = 0; i < program->n_values; i++)
     if (net->values[i].produced)
       net->total_values += (uint64_t)net->values[i].pixels * net->values[i].c;
+  plan_concat_deltas(net);
   plan_arena(net);
   return TRUE;
 }

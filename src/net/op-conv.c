@@ -58,7 +58,7 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->mg = out->c / conv->groups;
   plan->words = dcn_mask_words(plan->cg);
   plan->rows =
-      in->pitch == in->c && in->c <= 4 && conv->groups == 1 && conv->dil_w == 1 && conv->kw > 1;
+      in->ref_pitch == in->c && in->c <= 4 && conv->groups == 1 && conv->dil_w == 1 && conv->kw > 1;
   plan->taps = plan->rows ? conv->kh : conv->kh * conv->kw;
   plan->channels = plan->rows ? conv->kw * in->c : plan->cg;
   plan->blocks = (plan->mg + k->nr - 1) / k->nr;

@@ -2,6 +2,7 @@
  * a time. SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "net/internal.h"
 #include "util/memory.h"
+#include "util/parallel.h"
 #include <string.h>
 
 typedef struct {
@@ -55,78 +56,142 @@ depthwise_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   return TRUE;
 }
 
-/* Channels [c0, c0 + n) of one pixel. */
+/* Above this share of changed values, most 16-channel groups hold one somewhere in the window, so
+ * that looking for those that do not costs more than it saves. */
+#define SPARSE_DENSITY 0.04
+
+typedef struct {
+  const DcnJob *job;
+  const Plan *plan;
+  gboolean sparse;
+} Loop;
+
+/* The window's pixels.  From one output pixel to its right neighbour they all move by the same
+ * step, but for the borders. */
 static void
-compute(const DcnJob *job, const Plan *plan, const float *const *a, int c0, int n, float *y,
-        DcnWorker *worker)
+point(const Loop *loop, DcnCursor *cursor, int p, const float **a)
 {
+  const DcnWindow *win = &loop->plan->window;
+  const DcnValueState *in = loop->job->in;
+  size_t pitch = (size_t)in->net->ref_pitch;
+  int last = cursor->pixel, last_x = cursor->x;
+  dcn_cursor_move(cursor, win, p);
+  if (p == last + 1 && cursor->x == last_x + 1 && last_x >= win->inner_begin &&
+      cursor->x < win->inner_end) {
+    size_t step = (size_t)win->step * pitch;
+    for (int t = 0; t < loop->plan->taps; t++)
+      if (a[t] != loop->job->state->zero)
+        a[t] += step;
+    return;
+  }
+  const int *iy = win->iy + (size_t)cursor->y * win->kh,
+            *ix = win->ix + (size_t)cursor->x * win->kw;
+  const float *image = in->ref + (size_t)cursor->image * win->in_h * win->in_w * pitch;
+  for (int ky = 0, t = 0; ky < win->kh; ky++) {
+    const float *row = image + (size_t)MAX(iy[ky], 0) * win->in_w * pitch;
+    for (int kx = 0; kx < win->kw; kx++, t++)
+      a[t] = iy[ky] < 0 || ix[kx] < 0 ? loop->job->state->zero : row + (size_t)ix[kx] * pitch;
+  }
+}
+
+/* Channels [c0, c0 + n) of one pixel, before the activation. */
+static void
+compute(const Loop *loop, const float *const *a, int c0, int n, float *y, DcnWorker *worker)
+{
+  const Plan *plan = loop->plan;
   const float **shifted = worker->pointers + plan->taps;
   if (c0 > 0) {
     for (int t = 0; t < plan->taps; t++)
       shifted[t] = a[t] + c0;
     a = shifted;
   }
-  job->kernels->depthwise(a, plan->taps, plan->weights + c0, plan->ldw,
-                          plan->bias ? plan->bias + c0 : NULL, y + c0, n);
-  DcnAct act = job->op->op->act;
-  if (act.slope)
-    act.slope += c0;
-  dcn_act_run(job->kernels, &act, y + c0, y + c0, n);
+  loop->job->kernels->depthwise(a, plan->taps, plan->weights + c0, plan->ldw,
+                                plan->bias ? plan->bias + c0 : NULL, y + c0, n);
   worker->macs += (uint64_t)plan->taps * n;
 }
 
+/* Runs of 16-channel groups that a changed channel lies in; the other channels stand. */
 static void
-pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+compute_changed(const Loop *loop, const DcnCursor *cursor, const float *const *a, float *y,
+                DcnWorker *worker)
 {
-  const Plan *plan = job->op->plan;
-  const DcnWindow *win = &plan->window;
+  const DcnJob *job = loop->job;
+  const DcnWindow *win = &loop->plan->window;
   const DcnValueState *in = job->in;
-  int words = in->net->words, pitch = in->net->pitch, c = in->net->c;
-  int ox = p % win->out_w, rest = p / win->out_w;
-  const int *iy = win->iy + (size_t)(rest % win->out_h) * win->kh,
-            *ix = win->ix + (size_t)ox * win->kw;
-  size_t first = (size_t)(rest / win->out_h) * win->in_h * win->in_w;
-  const float **a = worker->pointers;
-  gboolean sparse = !job->full && c > 16;
+  const int *iy = win->iy + (size_t)cursor->y * win->kh,
+            *ix = win->ix + (size_t)cursor->x * win->kw;
+  size_t first = (size_t)cursor->image * win->in_h * win->in_w;
+  int words = in->net->words, c = in->net->c;
   uint64_t *mask = worker->masks;
-  if (sparse)
-    memset(mask, 0, sizeof *mask * (size_t)words);
-  for (int ky = 0, t = 0; ky < win->kh; ky++) {
-    size_t row = first + (size_t)MAX(iy[ky], 0) * win->in_w;
-    for (int kx = 0; kx < win->kw; kx++, t++) {
-      if (iy[ky] < 0 || ix[kx] < 0) {
-        a[t] = job->state->zero;
+  memset(mask, 0, sizeof *mask * (size_t)words);
+  for (int ky = 0; ky < win->kh; ky++)
+    for (int kx = 0; kx < win->kw; kx++) {
+      if (iy[ky] < 0 || ix[kx] < 0)
         continue;
-      }
-      size_t q = row + (size_t)ix[kx];
-      a[t] = in->ref + q * pitch;
-      if (sparse)
-        for (int j = 0; j < words; j++)
-          mask[j] |= in->mask[q * words + j];
+      size_t q = first + (size_t)iy[ky] * win->in_w + (size_t)ix[kx];
+      for (int j = 0; j < words; j++)
+        mask[j] |= in->mask[q * words + j];
     }
-  }
-  if (!sparse) {
-    compute(job, plan, a, 0, c, y, worker);
-    return;
-  }
-  /* Runs of 16-channel groups that a changed channel lies in; the other channels stand. */
-  memcpy(y, dcn_ref(job->out, p), sizeof(float) * (size_t)c);
+  memcpy(y, dcn_ref(job->out, cursor->pixel), sizeof(float) * (size_t)c);
   for (int c0 = 0; c0 < c;) {
     int c1 = c0;
     while (c1 < c && (mask[c1 >> 6] >> (c1 & 63) & 0xffff))
       c1 += 16;
-    if (c1 > c0)
-      compute(job, plan, a, c0, MIN(c1, c) - c0, y, worker);
+    if (c1 > c0) {
+      DcnAct act = job->op->op->act;
+      int n = MIN(c1, c) - c0;
+      if (act.slope)
+        act.slope += c0;
+      compute(loop, a, c0, n, y, worker);
+      dcn_act_run(job->kernels, &act, y + c0, y + c0, n);
+    }
     c0 = c1 + 16;
   }
+}
+
+static void
+pixels(void *context, int begin, int end, int number)
+{
+  const Loop *loop = context;
+  const DcnJob *job = loop->job;
+  const DcnAct *act = &job->op->op->act;
+  const DcnNetValue *out = job->out->net;
+  DcnWorker *worker = dcn_worker(job, number);
+  DcnCursor cursor = DCN_CURSOR_INIT;
+  const float **a = worker->pointers;
+  /* Whole rows at once, padding channels included, where that does no harm. */
+  gboolean at_once = job->full && out->ref_pitch == out->pitch && act->kind != DCN_ACT_PRELU &&
+                     (out->pitch == out->c || dcn_act_keeps_zero(act));
+  for (int i = begin; i < end; i++) {
+    int p = dcn_job_pixel(job, i);
+    float *y = job->full ? dcn_ref(job->out, p) : worker->y;
+    point(loop, &cursor, p, a);
+    if (loop->sparse) {
+      compute_changed(loop, &cursor, a, y, worker);
+    } else {
+      compute(loop, a, 0, out->c, y, worker);
+      if (!at_once)
+        dcn_act_run(job->kernels, act, y, y, out->c);
+    }
+    if (!job->full)
+      dcn_emit(job, p, y, worker);
+  }
+  if (at_once)
+    dcn_act_run(job->kernels, act, dcn_ref(job->out, begin), dcn_ref(job->out, begin),
+                (end - begin) * out->pitch);
 }
 
 static void
 depthwise_run(DcnJob *job)
 {
   const Plan *plan = job->op->plan;
+  const DcnNetValue *in = job->in->net;
+  Loop loop = {job, plan, FALSE};
   dcn_list_window(job, &plan->window);
-  dcn_run_pixels(job, pixel, (size_t)plan->taps * job->in->net->c + 100);
+  loop.sparse = !job->full && in->c > 16 &&
+                (double)job->in->values_changed < SPARSE_DENSITY * (double)in->pixels * in->c;
+  dcn_parallel_for(job->state->threads, job->count, dcn_grain((size_t)plan->taps * in->c + 100),
+                   pixels, &loop);
 }
 
 const DcnOpClass dcn_depthwise_class = {"depthwise", depthwise_prepare, depthwise_run,

@@ -24,6 +24,13 @@ concat_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   return TRUE;
 }
 
+/* Made in place: ref of the input is a part of the output's. */
+static inline gboolean
+is_view(const DcnValueState *in, const DcnValueState *out, int c0)
+{
+  return in->ref == out->ref + c0;
+}
+
 /* The input's pixel that lies under output pixel (n, y, x), or -1. */
 static inline int
 pixel_under(const DcnOrigin *o, const DcnNetValue *in, int n, int y, int x)
@@ -36,17 +43,26 @@ pixel_under(const DcnOrigin *o, const DcnNetValue *in, int n, int y, int x)
   return (n * in->h + y) * in->w + x;
 }
 
-/* Takes over the channels of one input that differ: as dcn_emit(), for a slice.  Returns how many.
- */
+/* Takes over what one input propagated: as dcn_emit(), for a slice of channels.  Returns how many
+ * there are. */
 static int
 emit_slice(const DcnJob *job, const DcnValueState *in, int q, int p, int c0, DcnWorker *worker)
 {
   DcnValueState *out = job->out;
-  size_t at = (size_t)p * out->net->pitch + (size_t)c0;
-  uint64_t *slice = worker->masks, *mask = out->mask + (size_t)p * out->net->words;
-  int n = job->kernels->diff(dcn_ref(in, q), out->ref + at,
-                             out->delta ? out->delta + at : worker->delta, slice, in->net->c,
-                             out->threshold);
+  const uint64_t *slice = worker->masks;
+  uint64_t *mask = out->mask + (size_t)p * out->net->words;
+  float *delta = out->delta ? out->delta + (size_t)p * out->net->pitch + (size_t)c0 : worker->delta;
+  int n = 0;
+  if (is_view(in, out, c0)) { /* ref is in place already */
+    slice = in->mask + (size_t)q * in->net->words;
+    for (int j = 0; j < in->net->words; j++)
+      n += __builtin_popcountll(slice[j]);
+    if (out->delta)
+      memcpy(delta, in->delta + (size_t)q * in->net->pitch, sizeof(float) * (size_t)in->net->c);
+  } else {
+    n = job->kernels->diff(dcn_ref(in, q), dcn_ref(out, p) + c0, delta, worker->masks, in->net->c,
+                           out->threshold);
+  }
   int word = c0 >> 6, shift = c0 & 63;
   if (n > 0)
     for (int j = 0; j < in->net->words; j++) {
@@ -72,9 +88,10 @@ concat_pixel(const DcnJob *job, int p, DcnWorker *worker)
     int q = pixel_under(o, in->net, n, y, x);
     if (q < 0)
       continue;
-    if (job->full)
-      memcpy(dcn_ref(out, p) + o->c, dcn_ref(in, q), sizeof(float) * (size_t)in->net->c);
-    else if (in->changed[q])
+    if (job->full) {
+      if (!is_view(in, out, o->c))
+        memcpy(dcn_ref(out, p) + o->c, dcn_ref(in, q), sizeof(float) * (size_t)in->net->c);
+    } else if (in->changed[q])
       changed += emit_slice(job, in, q, p, o->c, worker);
   }
   if (!job->full) {
@@ -99,7 +116,13 @@ concat_run(DcnJob *job)
   const DcnOp *op = job->op->op;
   const DcnNetValue *out = job->out->net;
   dcn_list_all(job);
-  if (!job->full) {
+  if (job->full) {
+    gboolean in_place = TRUE;
+    for (int i = 0; i < op->n_inputs; i++)
+      in_place &= is_view(dcn_job_input(job, i), job->out, op->u.concat.origins[i].c);
+    if (in_place)
+      return;
+  } else {
     /* Marks first, the list from them, so that a pixel that several inputs change is listed once.
      */
     uint8_t *marks = job->out->changed;
@@ -170,7 +193,7 @@ gather_prepare(DcnNet *net, DcnNetOp *op, GError **error)
       }
       int pixel = offset[c] / in->c;
       source = source == -1 || source == pixel ? pixel : -2;
-      offset[c] = pixel * in->pitch + offset[c] % in->c;
+      offset[c] = pixel * in->ref_pitch + offset[c] % in->c;
     }
     plan->source[p] = source;
   }

@@ -64,15 +64,15 @@ pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
   const DcnNetValue *in = job->in->net;
   int ox = p % win->out_w, rest = p / win->out_w, oy = rest % win->out_h, taps = 0;
   const int *iy = win->iy + (size_t)oy * win->kh, *ix = win->ix + (size_t)ox * win->kw;
-  const float *image =
-      job->in->ref + (size_t)(rest / win->out_h) * win->in_h * win->in_w * in->pitch;
+  size_t pitch = (size_t)in->ref_pitch;
+  const float *image = job->in->ref + (size_t)(rest / win->out_h) * win->in_h * win->in_w * pitch;
   for (int ky = 0; ky < win->kh; ky++) {
     if (iy[ky] < 0)
       continue;
-    const float *row = image + (size_t)iy[ky] * win->in_w * in->pitch;
+    const float *row = image + (size_t)iy[ky] * win->in_w * pitch;
     for (int kx = 0; kx < win->kw; kx++)
       if (ix[kx] >= 0)
-        worker->pointers[taps++] = row + (size_t)ix[kx] * in->pitch;
+        worker->pointers[taps++] = row + (size_t)ix[kx] * pitch;
   }
   const float *const *a = worker->pointers;
   if (job->op->op->kind == DCN_OP_MAX_POOL) {
@@ -114,10 +114,10 @@ static void
 global_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
   const DcnNetValue *in = job->in->net;
-  const float *image = job->in->ref + (size_t)p * in->h * in->w * in->pitch;
+  const float *image = job->in->ref + (size_t)p * in->h * in->w * in->ref_pitch;
   for (int r = 0; r < in->h; r++) {
     for (int x = 0; x < in->w; x++)
-      worker->pointers[x] = image + ((size_t)r * in->w + x) * in->pitch;
+      worker->pointers[x] = image + ((size_t)r * in->w + x) * in->ref_pitch;
     job->kernels->sum_pool(worker->pointers, in->w, 1, worker->floats + (size_t)r * in->pitch,
                            in->c);
   }

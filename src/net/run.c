@@ -115,6 +115,7 @@ run_op(DcnState *state, int index, gboolean full)
       .in = &state->values[op->op->inputs[0]],
       .out = &state->values[op->op->output],
       .acc = state->acc[index],
+      .acc_valid = state->acc_valid[index],
   };
   reset_workers(state);
   op->class->run(&job);
@@ -178,7 +179,8 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   const DcnNet *net = state->net;
   const DcnProgram *program = net->program;
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
-  gboolean full = mode == DCN_MODE_DENSE || !state->valid || !run_partial(state, touched);
+  state->dense = mode == DCN_MODE_DENSE;
+  gboolean full = state->dense || !state->valid || !run_partial(state, touched);
   if (full)
     run_full(state);
   if (!info)

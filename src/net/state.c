@@ -76,6 +76,7 @@ dcn_state_new(DcnNet *net, GError **error)
   state->net = dcn_net_ref(net);
   state->values = g_new0(DcnValueState, (size_t)program->n_values);
   state->acc = g_new0(float *, (size_t)MAX(program->n_ops, 1));
+  state->acc_valid = g_new0(uint8_t *, (size_t)MAX(program->n_ops, 1));
   state->stats = g_new0(DcnOpStat, (size_t)MAX(program->n_ops, 1));
   state->workers = g_new0(DcnWorker *, DCN_PARALLEL_MAX);
   state->input = take(&budget, (size_t)input->pixels * dcn_channel_pitch(input->c), sizeof(float));
@@ -91,16 +92,29 @@ dcn_state_new(DcnNet *net, GError **error)
     v->tolerance = v->rms = -1;
     if (!nv->produced)
       continue;
-    v->ref = take(&budget, nv->floats, sizeof(float));
+    if (nv->view_of < 0)
+      v->ref = take(&budget, nv->floats, sizeof(float));
     v->mask = take(&budget, (size_t)nv->pixels * nv->words, sizeof *v->mask);
     v->changed = take(&budget, (size_t)nv->pixels, 1);
     v->row_changed = take(&budget, (size_t)nv->n * nv->h, sizeof *v->row_changed);
     if (nv->wants_delta && !budget.failed)
       v->delta = state->arena + nv->delta_offset;
   }
+  /* A view lies in a concatenation's ref, which may be a view itself. */
+  for (int i = 0; i < program->n_values && !budget.failed; i++) {
+    const DcnNetValue *nv = &net->values[i];
+    size_t channel = 0;
+    int at = i;
+    for (; net->values[at].view_of >= 0; at = net->values[at].view_of)
+      channel += (size_t)net->values[at].view_channel;
+    if (nv->view_of >= 0)
+      state->values[i].ref = state->values[at].ref + channel;
+  }
   for (int i = 0; i < program->n_ops && !budget.failed; i++)
-    if (net->ops[i].acc_floats)
+    if (net->ops[i].acc_floats) {
       state->acc[i] = take(&budget, net->ops[i].acc_floats, sizeof(float));
+      state->acc_valid[i] = take(&budget, (size_t)dcn_op_out(net, net->ops[i].op)->pixels, 1);
+    }
   state->cache_bytes = budget.bytes;
   if (budget.failed || dcn_state_add_workers(state, 1) < 1) {
     dcn_state_free(state);
@@ -117,13 +131,16 @@ dcn_state_free(DcnState *state)
     return;
   for (int i = 0; i < state->net->program->n_values; i++) {
     DcnValueState *v = &state->values[i];
-    dcn_aligned_free(v->ref);
+    if (v->net && v->net->view_of < 0)
+      dcn_aligned_free(v->ref);
     dcn_aligned_free(v->mask);
     dcn_aligned_free(v->changed);
     dcn_aligned_free(v->row_changed);
   }
-  for (int i = 0; i < state->net->program->n_ops; i++)
+  for (int i = 0; i < state->net->program->n_ops; i++) {
     dcn_aligned_free(state->acc[i]);
+    dcn_aligned_free(state->acc_valid[i]);
+  }
   for (int i = 0; i < state->n_workers; i++)
     worker_free(state->workers[i]);
   dcn_aligned_free(state->input);
@@ -135,6 +152,7 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->fc_x);
   g_free(state->values);
   g_free(state->acc);
+  g_free(state->acc_valid);
   g_free(state->stats);
   g_free(state->workers);
   dcn_net_unref(state->net);

@@ -44,12 +44,12 @@ dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const float *
   size_t plane = (size_t)nv->h * nv->w;
   if (value->rank < 3) {
     for (int p = 0; p < nv->pixels; p++)
-      memcpy(out + (size_t)p * nv->c, ref + (size_t)p * nv->pitch, sizeof(float) * nv->c);
+      memcpy(out + (size_t)p * nv->c, ref + (size_t)p * nv->ref_pitch, sizeof(float) * nv->c);
     return;
   }
   for (int n = 0; n < nv->n; n++)
     for (size_t i = 0; i < plane; i++) {
-      const float *pixel = ref + ((size_t)n * plane + i) * nv->pitch;
+      const float *pixel = ref + ((size_t)n * plane + i) * nv->ref_pitch;
       float *o = out + (size_t)n * nv->c * plane + i;
       for (int c = 0; c < nv->c; c++)
         o[(size_t)c * plane] = pixel[c];
@@ -68,5 +68,5 @@ dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, size_t lo
     c = logical / plane % nv->c;
     pixel = logical / plane / nv->c * plane + logical % plane;
   }
-  return pixel * nv->pitch + c;
+  return pixel * nv->ref_pitch + c;
 }

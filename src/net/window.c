@@ -34,7 +34,19 @@ dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetValue *out
   window->out_w = out->w;
   window->iy = axis_table(out->h, kh, stride_h, pad_top, dil_h, in->h);
   window->ix = axis_table(out->w, kw, stride_w, pad_left, dil_w, in->w);
-  return window->iy && window->ix;
+  if (!window->iy || !window->ix)
+    return FALSE;
+  int begin = 0, end = out->w;
+  while (begin < end &&
+         (window->ix[(size_t)begin * kw] < 0 || window->ix[(size_t)begin * kw + kw - 1] < 0))
+    begin++;
+  while (end > begin &&
+         (window->ix[(size_t)(end - 1) * kw] < 0 || window->ix[(size_t)end * kw - 1] < 0))
+    end--;
+  window->inner_begin = begin;
+  window->inner_end = end;
+  window->step = stride_w;
+  return TRUE;
 }
 
 void

@@ -142,12 +142,13 @@ main(int argc, char **argv)
       fwrite(logits, sizeof(float), out_floats, output);
     }
   qsort(ms, n_ms, sizeof *ms, compare);
-  printf("{\"model\":\"%s\",\"input\":[%d,%d,%d,%d],\"kernels\":\"%s\",\"mode\":\"%s\",\"tolerance\":%g,\"threads\":%d,"
+  printf("{\"model\":\"%s\",\"input\":[%d,%d,%d,%d],\"kernels\":\"%s\",\"mode\":\"%s\","
+         "\"tolerance\":%g,\"threads\":%d,"
          "\"frames\":%zu,"
          "\"median_ms\":%.3f,\"min_ms\":%.3f,\"mean_ms\":%.3f,\"mac_share\":%.4f,\"full\":%zu,"
          "\"macs\":%.0f,\"weight_mb\":%.1f,\"cache_mb\":%.1f}\n",
-         program->model_name, in->n, in->c, in->h, in->w, kernels->isa, dense ? "dense" : "delta", tolerance, threads, n_ms,
-         ms[n_ms / 2], ms[0], total / (double)n_ms,
+         program->model_name, in->n, in->c, in->h, in->w, kernels->isa, dense ? "dense" : "delta",
+         tolerance, threads, n_ms, ms[n_ms / 2], ms[0], total / (double)n_ms,
          macs / ((double)MAX(dcn_net_macs(net), 1) * (double)n_ms), full, (double)dcn_net_macs(net),
          (double)dcn_net_weight_bytes(net) / 1e6, (double)dcn_state_cache_bytes(state) / 1e6);
   if (profile)
