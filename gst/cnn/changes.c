@@ -40,10 +40,12 @@ struct _GstDeltaCnnChanges
   guint64 epoch;                /* 0: none came yet */
   guint32 seen[SEEN_MAX];       /* numbers; a ring */
   guint n_seen;                 /* in all */
-  gboolean suspended;           /* frames were lost: until the next I picture */
+  gboolean lost;                /* frames were lost: until the next I picture */
 
-  gboolean last_by_codec;       /* the last decision came from pictures */
+  /* About the last decision. */
+  gboolean last_by_codec;       /* it came from pictures */
   gboolean last_repeated;       /* its picture had come before */
+  gboolean last_uncertain;      /* lost pictures may make its claims wrong */
   gboolean distrusted;
   guint checked;                /* frames by codec since reset, for sampling */
 };
@@ -100,7 +102,7 @@ gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes)
   changes->checked = 0;
   changes->epoch = 0;
   changes->n_seen = 0;
-  changes->suspended = FALSE;
+  changes->lost = FALSE;
 }
 
 static gboolean
@@ -143,23 +145,26 @@ note_picture (GstDeltaCnnChanges * changes, const GstDeltaCnnInput * input)
   guint64 epoch;
 
   changes->last_repeated = FALSE;
+  changes->last_uncertain = TRUE;
   if (!picture || !gst_delta_picture_is_complete (picture)) {
-    changes->suspended |= input->discont && changes->epoch;
+    changes->lost |= input->discont && changes->epoch;
     return;
   }
   epoch = gst_delta_picture_get_epoch (picture);
   if (epoch != changes->epoch) {
     changes->epoch = epoch;
     changes->n_seen = 0;
-    changes->suspended = FALSE;
+    changes->lost = FALSE;
   } else if (input->discont) {
     /* The extractor did not see this gap, or there would be a new epoch. */
-    changes->suspended = TRUE;
+    changes->lost = TRUE;
   }
   if (gst_delta_picture_get_picture_type (picture) == GST_DELTA_PICTURE_TYPE_I)
-    changes->suspended = FALSE;
+    changes->lost = FALSE;
   changes->last_repeated = was_seen (changes,
       gst_delta_picture_get_number (picture));
+  changes->last_uncertain = changes->lost
+      || !references_came (changes, picture);
 }
 
 static void
@@ -193,10 +198,6 @@ not_usable (GstDeltaCnnChanges * changes, GstDeltaCnnSource source,
     return "the picture lacks its second field";
   if (!gst_delta_picture_is_known (input->picture))
     return "the picture was not understood";
-  if (changes->suspended)
-    return "frames were lost since the last I picture";
-  if (!references_came (changes, input->picture))
-    return "a picture that this one refers to did not come";
   gst_delta_picture_get_crop (input->picture, &x, &y, &width, &height);
   gst_delta_picture_get_coded_size (input->picture, &coded_width,
       &coded_height);
@@ -356,7 +357,8 @@ gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
   if (!changes->last_by_codec)
     return NULL;
   phase = changes->checked++;
-  whole = phase < CHECKED_WHOLE || changes->last_repeated;
+  whole = phase < CHECKED_WHOLE || changes->last_repeated
+      || changes->last_uncertain;
   for (by = 0; by < changes->rows; by++) {
     for (bx = 0; bx < changes->cols; bx++) {
       gsize i = (gsize) by * changes->cols + bx;
@@ -372,15 +374,18 @@ gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
   return any ? changes->sample : NULL;
 }
 
-void
-gst_delta_cnn_changes_distrust (GstDeltaCnnChanges * changes,
+gboolean
+gst_delta_cnn_changes_refute (GstDeltaCnnChanges * changes,
     const DcnFrame * samples)
 {
   guint n;
 
-  changes->distrusted = TRUE;
   changes->last_by_codec = FALSE;
   set_picture (changes, NULL);
   forget_copy (changes);
+  if (changes->last_uncertain && !changes->last_repeated)
+    return FALSE;
+  changes->distrusted = TRUE;
   compare_samples (changes, samples, &n);
+  return TRUE;
 }

@@ -76,17 +76,19 @@ void gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
     const GstDeltaCnnInput * input, GstDeltaCnnDecision * decision);
 
 /* A map [rows * cols] of blocks of the last decision to look at again: 1 in a
- * sample of those that the codec claimed to be unchanged, else 0.  The first
- * frames after a reset and pictures that come a second time are sampled whole,
- * others to 1/32, other blocks on each frame, all of them in 32 frames.  NULL when
- * there is nothing to check. */
+ * sample of those that the codec claimed to be unchanged, else 0.  All of them in
+ * the first frames after a reset and where there is reason to doubt (frames were
+ * lost, a picture came a second time); otherwise 1/32, others on each frame, all in
+ * 32 frames.  NULL when there is nothing to check. */
 const guint8 *gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes);
 
-/* A claim did not hold: the frames are not what the decoder put out, or the
- * metas belong to others.  Codec sources are not believed until reset().
- * samples: the frame of the last decision, which the next one will be compared
- * with. */
-void gst_delta_cnn_changes_distrust (GstDeltaCnnChanges * changes,
+/* A claim did not hold for the frame of the last decision, whose samples these are.
+ * The caller computes everything for it.
+ * TRUE where nothing but another element explains it: the frames are not what the
+ * decoder put out, or the metas belong to others.  Codec sources are then not
+ * believed until reset().  FALSE where lost pictures explain it: they are believed
+ * again, though still checked whole. */
+gboolean gst_delta_cnn_changes_refute (GstDeltaCnnChanges * changes,
     const DcnFrame * samples);
 
 G_END_DECLS

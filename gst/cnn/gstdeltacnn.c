@@ -108,6 +108,7 @@ struct _GstDeltaCnn
   gboolean have_frame_info;
   GstDeltaCnnChanges *changes;
   gboolean downstream_video_meta;
+  gint ask_downstream;          /* atomic: it is to be asked (again) */
   gboolean warned_mismatch;
   gboolean warned_buffer;
 };
@@ -238,7 +239,6 @@ gst_delta_cnn_start (GstBaseTransform * trans)
 
   self->have_frame_info = FALSE;
   self->warned_mismatch = self->warned_buffer = FALSE;
-  self->downstream_video_meta = FALSE;
   GST_OBJECT_LOCK (self);
   self->classifier = classifier;
   g_free (self->stats.model);
@@ -282,6 +282,7 @@ gst_delta_cnn_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     return FALSE;
   }
   self->info = info;
+  g_atomic_int_set (&self->ask_downstream, TRUE);
   /* Other caps are another stream, even where the frames look alike. */
   gst_delta_cnn_forget (self);
   return TRUE;
@@ -313,17 +314,37 @@ gst_delta_cnn_propose_allocation (GstBaseTransform * trans,
   return TRUE;
 }
 
+/* Does downstream know GstVideoMeta?  The base class does not ask for elements that
+ * work in place. */
 static gboolean
-gst_delta_cnn_decide_allocation (GstBaseTransform * trans, GstQuery * query)
+gst_delta_cnn_downstream_has_video_meta (GstDeltaCnn * self)
 {
-  GstDeltaCnn *self = GST_DELTA_CNN (trans);
+  GstPad *srcpad = GST_BASE_TRANSFORM_SRC_PAD (self);
+  GstCaps *caps;
+  GstQuery *query;
 
-  self->downstream_video_meta = gst_query_find_allocation_meta (query,
-      GST_VIDEO_META_API_TYPE, NULL);
-  /* Nothing is allocated here, so no pool is needed either. */
-  while (gst_query_get_n_allocation_pools (query) > 0)
-    gst_query_remove_nth_allocation_pool (query, 0);
-  return TRUE;
+  if (!g_atomic_int_compare_and_exchange (&self->ask_downstream, TRUE, FALSE))
+    return self->downstream_video_meta;
+  self->downstream_video_meta = FALSE;
+  caps = gst_pad_get_current_caps (srcpad);
+  if (!caps)
+    return FALSE;
+  query = gst_query_new_allocation (caps, FALSE);
+  if (gst_pad_peer_query (srcpad, query))
+    self->downstream_video_meta = gst_query_find_allocation_meta (query,
+        GST_VIDEO_META_API_TYPE, NULL);
+  gst_query_unref (query);
+  gst_caps_unref (caps);
+  return self->downstream_video_meta;
+}
+
+static gboolean
+gst_delta_cnn_src_event (GstBaseTransform * trans, GstEvent * event)
+{
+  /* Another neighbour, or the same with other wishes. */
+  if (GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE)
+    g_atomic_int_set (&GST_DELTA_CNN (trans)->ask_downstream, TRUE);
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
 }
 
 static GstFlowReturn
@@ -333,8 +354,8 @@ gst_delta_cnn_prepare_output_buffer (GstBaseTransform * trans,
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
   GstBuffer *copy = NULL;
 
-  if (!self->downstream_video_meta
-      && gst_delta_cnn_layout_is_special (&self->info, input))
+  if (gst_delta_cnn_layout_is_special (&self->info, input)
+      && !gst_delta_cnn_downstream_has_video_meta (self))
     copy = gst_delta_cnn_layout_copy (&self->info, input);
   /* A meta will be added: the buffer must be ours, the memory need not. */
   if (copy)
@@ -397,19 +418,21 @@ add_stats (GstDeltaCnn * self, const GstDeltaCnnDecision * decision,
   GST_OBJECT_UNLOCK (self);
 }
 
-/* The blocks that the codec claimed not to have changed did: start over with this
- * frame, and compare samples from now on. */
-static void
+/* Blocks that the codec claimed not to have changed did: start over with this
+ * frame.  TRUE where that cannot be explained by lost pictures. */
+static gboolean
 gst_delta_cnn_mismatch (GstDeltaCnn * self, const DcnFrame * samples,
     gint threads, GstDeltaCnnDecision * decision)
 {
-  gst_delta_cnn_changes_distrust (self->changes, samples);
+  gboolean foreign = gst_delta_cnn_changes_refute (self->changes, samples);
+
   gst_delta_cnn_classifier_reset (self->classifier);
   gst_delta_cnn_classifier_tensor (self->classifier, samples, NULL, threads);
   decision->used = GST_DELTA_CNN_USED_NONE;
   decision->blocks = NULL;
   decision->n_changed = decision->n_blocks;
-  decision->reason = "the coding metas were found not to fit the frames";
+  decision->reason = "the picture was found not to fit the frame";
+  return foreign;
 }
 
 static void
@@ -423,7 +446,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   GstDeltaCnnReport report = { 0 };
   const guint8 *sample;
   const gchar *in_the_way = NULL;
-  gboolean mismatch = FALSE;
+  gboolean mismatch = FALSE, foreign = FALSE;
 
   gst_delta_cnn_classifier_set_tolerance (self->classifier,
       settings->tolerance);
@@ -449,8 +472,9 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   sample = gst_delta_cnn_changes_sample (self->changes);
   if (sample && !gst_delta_cnn_classifier_verify (self->classifier, samples,
           sample, settings->threads)) {
-    gst_delta_cnn_mismatch (self, samples, settings->threads, &decision);
     mismatch = TRUE;
+    foreign = gst_delta_cnn_mismatch (self, samples, settings->threads,
+        &decision);
   }
   gst_delta_cnn_classifier_run (self->classifier, settings->mode,
       settings->top_k, settings->threads, &outcome);
@@ -484,7 +508,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
         gst_message_new_element (GST_OBJECT (self),
             gst_delta_cnn_report_to_structure (&report, buffer,
                 &GST_BASE_TRANSFORM (self)->segment)));
-  if (mismatch && !self->warned_mismatch) {
+  if (foreign && !self->warned_mismatch) {
     self->warned_mismatch = TRUE;
     GST_ELEMENT_WARNING (self, STREAM, WRONG_TYPE,
         ("The frames are not those that the decoder put out: an element after "
@@ -753,8 +777,8 @@ gst_delta_cnn_class_init (GstDeltaCnnClass * klass)
   transform_class->stop = gst_delta_cnn_stop;
   transform_class->set_caps = gst_delta_cnn_set_caps;
   transform_class->sink_event = gst_delta_cnn_sink_event;
+  transform_class->src_event = gst_delta_cnn_src_event;
   transform_class->propose_allocation = gst_delta_cnn_propose_allocation;
-  transform_class->decide_allocation = gst_delta_cnn_decide_allocation;
   transform_class->prepare_output_buffer = gst_delta_cnn_prepare_output_buffer;
   transform_class->transform_ip = gst_delta_cnn_transform_ip;
 

@@ -16,7 +16,8 @@
 /* --- helpers --------------------------------------------------------------- */
 
 static const GstDeltaCnnResult some_results[] = {
-  {7, "corridor", 0.87f}, {8, "a person", 0.09f}, {9, "tench, Tinca tinca", 0.03f}
+  {7, "corridor", 0.87f}, {8, "a person", 0.09f}, {9, "tench, Tinca tinca",
+      0.03f}
 };
 
 static GstCaps *
@@ -284,7 +285,8 @@ test_format (const gchar * format)
   gst_harness_teardown (attaching);
 }
 
-static const gchar *must_have[] = { "I420", "YV12", "NV12", "NV21", "YUY2", "UYVY",
+static const gchar *must_have[] =
+    { "I420", "YV12", "NV12", "NV21", "YUY2", "UYVY",
   "Y42B", "Y444", "AYUV", "A420", "RGB", "BGR", "RGBx", "BGRx", "xRGB", "xBGR",
   "RGBA", "BGRA", "ARGB", "ABGR", "GRAY8", "I420_10LE", "P010_10LE"
 };
@@ -487,8 +489,7 @@ labels_panel (GstHarness * h, gint width, gint height,
 }
 
 static void
-panel_size (GstVideoOverlayRectangle * rectangle, guint * width,
-    guint * height)
+panel_size (GstVideoOverlayRectangle * rectangle, guint * width, guint * height)
 {
   g_assert_nonnull (rectangle);
   gst_video_overlay_rectangle_get_render_rectangle (rectangle, NULL, NULL,

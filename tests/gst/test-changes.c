@@ -203,22 +203,6 @@ spoil_crop_odd (Fixture * f, DcnPicture * p)
   p->crop_x = 1;
 }
 
-static void
-spoil_discont (Fixture * f, DcnPicture * p)
-{
-  f->input.discont = TRUE;
-}
-
-static void
-spoil_reference (Fixture * f, DcnPicture * p)
-{
-  DcnVector v = { 0 };
-
-  p->type = DCN_PICTURE_B;
-  v.ref_number = 77;
-  g_array_append_val (p->vectors, v);
-}
-
 static const Spoiler spoilers[] = {
   {"missing", spoil_missing},
   {"corrupted", spoil_corrupted},
@@ -228,8 +212,6 @@ static const Spoiler spoilers[] = {
   {"other-size", spoil_size},
   {"crop-outside", spoil_crop_outside},
   {"crop-odd", spoil_crop_odd},
-  {"discont", spoil_discont},
-  {"lost-reference", spoil_reference},
 };
 
 static void
@@ -394,23 +376,97 @@ test_crop (Fixture * f, gconstpointer data)
   gst_delta_picture_unref (p[1]);
 }
 
-/* After frames were lost behind the extractor, pictures are believed again from
- * the next I picture on. */
 static void
-test_discont_until_i (Fixture * f, gconstpointer data)
+assert_sampled (Fixture * f, gboolean whole)
+{
+  const guint8 *sample = gst_delta_cnn_changes_sample (f->changes);
+  guint i, n = 0;
+
+  g_assert_cmpint (f->decision.used, ==, GST_DELTA_CNN_USED_CODEC);
+  for (i = 0; sample && i < BLOCKS; i++)
+    n += sample[i];
+  if (whole)
+    g_assert_cmpuint (n, ==, BLOCKS - f->decision.n_changed);
+  else
+    g_assert_cmpuint (n, <, BLOCKS - f->decision.n_changed);
+}
+
+/* Pictures 0 to `until`, which all inherit everything from 0: past the frames that
+ * are checked whole anyway. */
+static void
+go_on (Fixture * f, guint32 until)
 {
   guint32 number;
 
-  for (number = 0; number < 6; number++) {
-    GstDeltaPicture *p = picture (1, number, number == 4 ? DCN_PICTURE_I
-        : DCN_PICTURE_P, number == 4 ? NULL : all_from_0);
+  for (number = 0; number <= until; number++) {
+    GstDeltaPicture *p = picture (1, number, DCN_PICTURE_P, all_from_0);
 
-    f->input.discont = number == 2;
     decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
-    g_assert_cmpint (f->decision.used, ==, number == 1 || number == 5 ?
-        GST_DELTA_CNN_USED_CODEC : GST_DELTA_CNN_USED_NONE);
+    gst_delta_cnn_changes_sample (f->changes);
     gst_delta_picture_unref (p);
   }
+}
+
+/* After frames were lost behind the extractor, every claim is checked up to the
+ * next I picture: the decoder may have predicted from other pictures. */
+static void
+test_discont (Fixture * f, gconstpointer data)
+{
+  guint32 number;
+
+  go_on (f, 19);
+  for (number = 20; number < 30; number++) {
+    GstDeltaPicture *p = picture (1, number, number == 25 ? DCN_PICTURE_I
+        : DCN_PICTURE_P, all_from_0);
+
+    f->input.discont = number == 22;
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+    assert_sampled (f, number >= 22 && number < 25);
+    gst_delta_picture_unref (p);
+  }
+}
+
+/* A B picture whose forward reference never came. */
+static void
+test_lost_reference (Fixture * f, gconstpointer data)
+{
+  gint lost;
+
+  for (lost = 0; lost < 2; lost++) {
+    GstDeltaPicture *p = picture (1, 20, DCN_PICTURE_B, all_from_0);
+    DcnVector v = { 0 };
+
+    gst_delta_cnn_changes_reset (f->changes);
+    go_on (f, 18);
+    v.ref_number = lost ? 19 : 18;
+    g_array_append_val (p->vectors, v);
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+    assert_sampled (f, lost);
+    gst_delta_picture_unref (p);
+  }
+}
+
+/* A claim that does not hold where pictures were lost is no reason never to believe
+ * the codec again. */
+static void
+test_refuted_after_loss (Fixture * f, gconstpointer data)
+{
+  GstDeltaPicture *p20 = picture (1, 20, DCN_PICTURE_P, all_from_0);
+  GstDeltaPicture *p21 = picture (1, 21, DCN_PICTURE_P, all_from_0);
+  GstDeltaPicture *p22 = picture (1, 22, DCN_PICTURE_P, all_from_0);
+
+  go_on (f, 19);
+  f->input.discont = TRUE;
+  decide (f, GST_DELTA_CNN_SOURCE_CODEC, p20);
+  g_assert_false (gst_delta_cnn_changes_refute (f->changes, &f->samples));
+  f->input.discont = FALSE;
+  decide (f, GST_DELTA_CNN_SOURCE_CODEC, p21);
+  assert_everything (f);
+  decide (f, GST_DELTA_CNN_SOURCE_CODEC, p22);
+  assert_sampled (f, TRUE);
+  gst_delta_picture_unref (p20);
+  gst_delta_picture_unref (p21);
+  gst_delta_picture_unref (p22);
 }
 
 /* Every claim is looked at in the first frames, and within 32 frames later on;
@@ -484,7 +540,7 @@ test_sample_repeated (Fixture * f, gconstpointer data)
 }
 
 static void
-test_distrust (Fixture * f, gconstpointer data)
+test_refuted (Fixture * f, gconstpointer data)
 {
   GstDeltaPicture *p0 = picture (1, 0, DCN_PICTURE_I, NULL);
   GstDeltaPicture *p1 = picture (1, 1, DCN_PICTURE_P, all_from_0);
@@ -492,7 +548,7 @@ test_distrust (Fixture * f, gconstpointer data)
 
   decide (f, GST_DELTA_CNN_SOURCE_CODEC, p0);
   decide (f, GST_DELTA_CNN_SOURCE_CODEC, p1);
-  gst_delta_cnn_changes_distrust (f->changes, &f->samples);
+  g_assert_true (gst_delta_cnn_changes_refute (f->changes, &f->samples));
   change_sample (f, 17);
   decide (f, GST_DELTA_CNN_SOURCE_CODEC, p2);
   assert_only (f, GST_DELTA_CNN_USED_PIXEL, 17);
@@ -523,10 +579,12 @@ main (int argc, char **argv)
   ADD ("stale-copy", test_stale_copy);
   ADD ("dense-between", test_dense_between);
   ADD ("crop", test_crop);
-  ADD ("discont-until-i", test_discont_until_i);
+  ADD ("discont", test_discont);
+  ADD ("lost-reference", test_lost_reference);
+  ADD ("refuted-after-loss", test_refuted_after_loss);
   ADD ("sample", test_sample);
   ADD ("sample-repeated", test_sample_repeated);
-  ADD ("distrust", test_distrust);
+  ADD ("refuted", test_refuted);
   for (i = 0; i < G_N_ELEMENTS (spoilers); i++) {
     gchar *path = g_strdup_printf ("/changes/spoiled/%s", spoilers[i].name);
 

@@ -155,10 +155,13 @@ make_frame (GstVideoFormat format, const Size * size, Layout layout, gint seed)
 static GstHarness *
 harness (const gchar * model, GstVideoFormat format, const Size * size)
 {
-  GstHarness *h = gst_harness_new ("deltacnn");
+  GstElement *element = gst_element_factory_make ("deltacnn", NULL);
+  GstHarness *h;
 
-  g_object_set (h->element, "model-file", test_file (model), "top-k", 100,
+  g_object_set (element, "model-file", test_file (model), "top-k", 100,
       "threads", 1, NULL);
+  h = gst_harness_new_with_element (element, "sink", "src");
+  gst_object_unref (element);
   gst_harness_add_propose_allocation_meta (h, GST_VIDEO_META_API_TYPE, NULL);
   gst_harness_add_propose_allocation_meta (h, GST_VIDEO_CROP_META_API_TYPE,
       NULL);

@@ -9,7 +9,8 @@
 
 #define DECODED "deltaextract name=extract ! avdec_mpeg2video name=decoder "
 #define FROM_MKV \
-    "filesrc location=%s ! matroskademux ! mpegvideoparse ! " DECODED
+    "filesrc location=%s ! matroskademux name=demux ! mpegvideoparse name=parser ! " \
+    DECODED
 #define FROM_ES "filesrc location=%s ! mpegvideoparse ! " DECODED
 
 static const gchar *const needed[] = { "filesrc", "matroskademux",
@@ -71,7 +72,8 @@ static const Between betweens[] = {
   {"nothing", "", CODEC, CODEC, 100},
   {"queue", "! queue", CODEC, CODEC, 100},
   {"bin", "! ( queue ! identity )", CODEC, CODEC, 100},
-  {"tee", "! tee name=t t. ! queue ! fakesink async=false sync=false t. ! queue",
+  {"tee",
+        "! tee name=t t. ! queue ! fakesink async=false sync=false t. ! queue",
       CODEC, CODEC, 100},
   {"leaky-queue", "! queue leaky=downstream max-size-buffers=2", ANY, ANY, 1},
   {"identity-drops", "! identity drop-probability=0.4", CODEC, CODEC, 20},
@@ -160,6 +162,17 @@ test_decoder (gconstpointer data)
 
 /* --- The stream's life --- */
 
+/* A parsed pipeline links a demuxer once; after a restart its pad is another. */
+static void
+link_again (GstElement * demux, GstPad * pad, GstElement * parser)
+{
+  GstPad *sink = gst_element_get_static_pad (parser, "sink");
+
+  if (!gst_pad_is_linked (sink))
+    gst_pad_link (pad, sink);
+  gst_object_unref (sink);
+}
+
 static GstElement *
 twins_of_clip (Twins * twins, const gchar * source)
 {
@@ -174,6 +187,8 @@ twins_of_clip (Twins * twins, const gchar * source)
       "top-k=100 threads=1 model-file=%s ! deltacnn name=dense mode=dense "
       "top-k=100 threads=1 model-file=%s ! fakesink name=sink sync=false", clip,
       source, tiny, tiny);
+  g_signal_connect (find (pipeline, "demux"), "pad-added",
+      G_CALLBACK (link_again), find (pipeline, "parser"));
   twins_watch (twins, pipeline);
   return pipeline;
 }

@@ -125,12 +125,13 @@ main (int argc, char **argv)
   g_test_add_func ("/meta/copies", test_copies);
   g_test_add_func ("/meta/scaled", test_scaled);
   g_test_add_data_func ("/meta/survives/videoconvert",
-      "videoconvert ! video/x-raw,format=RGB", test_survives);
+      "videoconvert ! capsfilter caps=video/x-raw,format=RGB", test_survives);
   g_test_add_data_func ("/meta/survives/videoscale",
-      "videoscale ! video/x-raw,width=48,height=32", test_survives);
+      "videoscale ! capsfilter caps=video/x-raw,width=48,height=32",
+      test_survives);
   g_test_add_data_func ("/meta/survives/videoflip",
       "videoflip method=rotate-180", test_survives);
-  g_test_add_data_func ("/meta/survives/videocrop",
-      "videocrop left=2 right=2", test_survives);
+  g_test_add_data_func ("/meta/survives/videocrop", "videocrop left=2 right=2",
+      test_survives);
   return test_run ();
 }
