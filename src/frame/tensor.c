@@ -119,7 +119,7 @@ plan_colors(DcnFrameToTensor *convert, const DcnFrameInfo *info)
     }
     m[0][0] = m[1][1] = m[2][2] = 1;
   } else {
-    gboolean full = info->full_range || info->format == DCN_FORMAT_GRAY8;
+    gboolean full = info->full_range;
     double luma = full ? 1 : 255.0 / 219, chroma = full ? 1 : 255.0 / 224, black = full ? 0 : 16;
     double kr = info->kr, kb = info->kb, kg = 1 - kr - kb;
     double c[3][3] = {{luma, 0, 2 * (1 - kr) * chroma},
