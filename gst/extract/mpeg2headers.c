@@ -68,6 +68,7 @@ struct _DeltaMpeg2
 
   /* of the buffer being parsed */
   gsize buffer_size;
+  gboolean slice_seen;          /* since the last picture header */
   guint pictures;
 };
 
@@ -400,6 +401,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
 
   memset (result, 0, sizeof (*result));
   self->buffer_size = size;
+  self->slice_seen = FALSE;
   self->pictures = 0;
 
   while (next_packet (data, size, &position, &packet)) {
@@ -414,6 +416,9 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
         sequence_header (self, &packet);
         break;
       case EXTENSION_START_CODE:
+        /* libavcodec with slice threads reads the picture's first slices from here then */
+        if (self->slice_seen)
+          result->reason = "extension behind a slice";
         extension (self, &packet);
         break;
       case USER_DATA_START_CODE:
@@ -421,6 +426,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
       case PICTURE_START_CODE:
         end_picture (self, result);
         commit_sequence (self);
+        self->slice_seen = FALSE;
         picture_header (self, &packet);
         break;
       case GROUP_START_CODE:
@@ -444,6 +450,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
         if (packet.type > SLICE_MAX)    /* system start codes do not belong here; decoders skip them */
           break;
         commit_sequence (self);
+        self->slice_seen = TRUE;
         if (begin_picture (self))
           dcn_mpeg2_extractor_slice (self->extractor,
               data + packet.offset - 4, (size_t) packet.size + 4);
@@ -482,6 +489,9 @@ delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size,
     return;
   }
   if (result->reason) {
+    /* The buffer with its first field may have it already. */
+    if (result->picture)
+      g_atomic_int_set (&result->picture->complete, 0);
     g_clear_pointer (&result->picture, dcn_picture_unref);
     dcn_mpeg2_extractor_reset (self->extractor);
     return;
