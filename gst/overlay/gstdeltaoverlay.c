@@ -291,8 +291,7 @@ gst_delta_overlay_compose (GstDeltaOverlay * self, const GstDeltaCnnMeta * meta)
     gsize size;
     const guint8 *blocks = g_bytes_get_data (meta->blocks, &size);
 
-    if (meta->cols > 0 && meta->rows > 0
-        && size / meta->cols >= meta->rows)
+    if (meta->cols > 0 && meta->rows > 0 && size / meta->cols >= meta->rows)
       delta_tint_blocks (rectangles, blocks, meta->cols, meta->rows,
           style.width, style.height);
   }

@@ -46,7 +46,7 @@ percent (gdouble share)
 }
 
 /* A share in two digits' width mostly, so that panels do not jitter. */
-#define FIGURE_SPACE "\342\200\207" /* as wide as a digit */
+#define FIGURE_SPACE "\342\200\207"     /* as wide as a digit */
 
 static void
 append_share (GString * out, gdouble share)
