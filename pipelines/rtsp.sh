@@ -2,7 +2,7 @@
 # Watches an RTSP camera or server with what the model sees in it.
 #   pipelines/rtsp.sh URL [MODEL]
 # MPEG-2 video: what changed comes from the codec.  H.264: for now from comparing pixels.
-# FRAMES=N stops after about N packets of video.  Variables: see common.sh.
+# FRAMES=N stops after N frames.  Variables: see common.sh.
 . "$(dirname "$0")/common.sh"
 case ${1:-} in -h | --help) usage; exit ;; esac
 url=${1:-} model=${2:-$model}

@@ -44,10 +44,10 @@ def main():
     out = sys.argv[1]
     os.makedirs(out, exist_ok=True)
     encode(os.path.join(out, 'activities.ts'),
-           sequence(71, False, [('HandWaving', 2.6, 0.2), ('JumpingJack', 3.0, -0.2), ('BodyWeightSquats', 4.0, 0.9),
+           sequence(251, False, [('HandWaving', 2.6, 0.2), ('JumpingJack', 3.0, -0.2), ('BodyWeightSquats', 4.0, 0.9),
                                 ('Boxing', 3.0, 1.1), ('Lunges', 3.6, 1.4), ('Handstand', 3.0, 0.4)], 0.8), 15, 0, 6)
     encode(os.path.join(out, 'outdoors.mpg'),
-           sequence(74, True, [('Walking', 3.0, math.pi / 2), ('PullUps', 4.0, 0.3), ('GolfSwing', 5.0, 0.3),
+           sequence(254, True, [('Walking', 3.0, math.pi / 2), ('PullUps', 4.0, 0.3), ('GolfSwing', 5.0, 0.3),
                                ('JumpingJack', 2.6, 0.0)], 0.6), 12, 2, 6)
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Renders labelled action clips of an animated figure, in the form of UCF101.
 
-    render.py OUT [--groups 1-60] [--clips 2] [--seconds 1.6] [--classes A,B] [--jobs N]
+    render.py OUT [--groups 1-230] [--clips 1] [--seconds 1.6] [--classes A,B] [--jobs N]
         OUT/<Class>/v_<Class>_gNN_cNN.avi: 320x240, 25 fps, MPEG-2, GOP 12 to 15, 0 or 2 B pictures.
         A group is one person in one place with one camera; its clips differ in phase, habits and position.
     render.py --sheet FILE.png [--group N]
@@ -127,8 +127,8 @@ def render_one(job):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('out', nargs='?')
-    ap.add_argument('--groups', default='1-60')
-    ap.add_argument('--clips', type=int, default=2)
+    ap.add_argument('--groups', default='1-230')
+    ap.add_argument('--clips', type=int, default=1)
     ap.add_argument('--seconds', type=float, default=1.6)
     ap.add_argument('--classes')
     ap.add_argument('--jobs', type=int, default=os.cpu_count())

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Trains the activity classifier on rendered clips and writes the model files.
 
-    train.py DATA --out ../activities [--epochs 12] [--test-groups 65-80] [--step 4]
+    train.py DATA --out ../activities [--epochs 14] [--test-groups 201-230] [--step 3] [--per-epoch 9600]
         DATA: what render.py wrote.  Writes OUT.onnx, OUT.labels.txt, OUT.modelinfo and OUT.json (figures).
 
 Frames go through MPEG-2 and are prepared as the deltacnn element does it: decoded to YUV 4:2:0, BT.601 limited
@@ -147,9 +147,10 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('data')
     ap.add_argument('--out', default='../activities')
-    ap.add_argument('--epochs', type=int, default=12)
-    ap.add_argument('--test-groups', default='65-80')
-    ap.add_argument('--step', type=int, default=4)
+    ap.add_argument('--epochs', type=int, default=14)
+    ap.add_argument('--test-groups', default='201-230')
+    ap.add_argument('--step', type=int, default=3)
+    ap.add_argument('--per-epoch', type=int, default=9600, help='frames drawn anew for each epoch')
     ap.add_argument('--threads', type=int, default=2)
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
@@ -162,14 +163,15 @@ def main():
     print(f'{len(x)} training, {len(tx)} test frames, loaded in {time.time() - t0:.0f} s', flush=True)
     net = Net(len(labels))
     batch = 64
-    steps = a.epochs * (len(x) // batch)
+    rounds = min(a.per_epoch, len(x)) // batch
+    steps = a.epochs * rounds
     opt = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.02)
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, 4e-3, total_steps=steps, pct_start=0.2)
     g = torch.Generator().manual_seed(2)
     for e in range(a.epochs):
         net.train()
         order, total, right = torch.randperm(len(x), generator=g), 0.0, 0
-        for i in range(len(x) // batch):
+        for i in range(rounds):
             k = order[i * batch:(i + 1) * batch]
             out = net(augment(x[k].float() / 127.5 - 1, g))
             loss = F.cross_entropy(out, y[k], label_smoothing=0.05)
@@ -180,7 +182,7 @@ def main():
             total += float(loss)
             right += int((out.argmax(1) == y[k]).sum())
         lt = logits_of(net, tx)
-        print(f'epoch {e + 1}: loss {total / (len(x) // batch):.3f} train {right / len(x):.3f} '
+        print(f'epoch {e + 1}: loss {total / rounds:.3f} train {right / (rounds * batch):.3f} '
               f'test {(lt.argmax(1) == ty).float().mean():.4f} ({time.time() - t0:.0f} s)', flush=True)
     p = lt.softmax(1)
     n = int(tc.max()) + 1

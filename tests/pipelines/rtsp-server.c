@@ -39,7 +39,7 @@ main (int argc, char **argv)
   gst_rtsp_server_set_service (server, "0");
   mounts = gst_rtsp_server_get_mount_points (server);
   mount (mounts, "/mpeg2",
-      PICTURES "avenc_mpeg2video gop-size=12 bitrate=1000000 "
+      PICTURES "mpeg2enc format=3 bitrate=1000 b-per-refframe=0 "
       "! mpegvideoparse ! rtpmpvpay name=pay0 pt=32 )");
   mount (mounts, "/h264",
       PICTURES "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12 "

@@ -120,8 +120,8 @@ def test_headless_messages():
     lines = json_lines(out)
     types = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=pict_type', '-of', 'csv=p=0', CLIP],
                            stdout=subprocess.PIPE, check=True).stdout.decode().replace(',', '').split()
-    assert ''.join(r['type'].upper() for r in lines) == ''.join(types)
-    p = [r for r in lines if r['type'] == 'p']
+    assert ''.join(r['type'] for r in lines) == ''.join(types)
+    p = [r for r in lines if r['type'] == 'P']
     assert np.mean([r['changed'] for r in p]) < 0.7, 'a static camera, but most blocks changed'
     assert np.mean([r['multiplies'] for r in p]) < 0.9
     assert len({r['label'] for r in lines}) >= 4, 'the clip shows six activities'
@@ -143,8 +143,8 @@ def test_camera_mpeg2():
     out, _ = run('v4l2-camera-mpeg2.sh', '--test', '40', DCN_SINK=s, DCN_MESSAGES='1', GOP='10')
     lines = json_lines(out)
     assert len(lines) == 40 and len(raw_frames(path)) == 40
-    assert [r['type'] for r in lines] == (['i'] + ['p'] * 9) * 4, 'the types come from the codec'
-    assert np.mean([r['changed'] for r in lines if r['type'] == 'p']) < 0.3
+    assert [r['type'] for r in lines] == (['I'] + ['P'] * 9) * 4, 'the types come from the codec'
+    assert np.mean([r['changed'] for r in lines if r['type'] == 'P']) < 0.3
 
 
 def test_no_camera():
@@ -163,9 +163,9 @@ def rtsp(path, codec):
         lines = json_lines(out)
         assert len(lines) >= 35 and len(raw_frames(out_path)) >= 35, len(lines)
         types = {r['type'] for r in lines}
-        assert types <= ({'i', 'p', 'b', 'unknown'} if codec else {'unknown'}), types
+        assert types <= ({'I', 'P', 'B', 'unknown'} if codec else {'unknown'}), types
         if codec:
-            assert 'p' in types, types
+            assert 'P' in types, types
     finally:
         server.kill()
         server.wait()
