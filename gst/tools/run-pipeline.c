@@ -322,7 +322,8 @@ add_classifier (Run * run)
     if (!overlay || !tee || !gst_element_link_many (cnn, overlay, tee, NULL))
       return NULL;
     if (settings->show_blocks)
-      gst_util_set_object_arg (G_OBJECT (overlay), "show", "labels+stats+blocks");
+      gst_util_set_object_arg (G_OBJECT (overlay), "show",
+          "labels+stats+blocks");
     if (settings->video && !add_video_branch (run, tee))
       return NULL;
     if (settings->sheet && !add_sheet_branch (run, tee))
