@@ -23,6 +23,9 @@ struct _DcnMpeg2Extractor {
       *reference[2]; /* the last two reference pictures in decode order, [1] the later; or NULL */
   gboolean epoch_is_over;   /* the next picture starts a new epoch */
   gboolean fields_in_doubt; /* how a decoder pairs fields is not known */
+  gboolean after_header;    /* a sequence or group header came since the last picture */
+  gboolean lost_reference;  /* the open or waiting picture predicts from one that is missing */
+  gboolean at_header;       /* the open or waiting picture came right after such a header */
 
   DcnPicture *first_field; /* a picture that waits for its second field */
   DcnMpeg2PictureHeader first_field_header;
@@ -88,6 +91,7 @@ dcn_mpeg2_extractor_reset(DcnMpeg2Extractor *extractor)
   abandon_picture(extractor);
   abandon_first_field(extractor);
   extractor->fields_in_doubt = FALSE;
+  extractor->after_header = FALSE;
   new_epoch(extractor);
 }
 
@@ -143,6 +147,7 @@ dcn_mpeg2_extractor_set_sequence(DcnMpeg2Extractor *extractor, const DcnMpeg2Seq
   abandon_picture(extractor);
   abandon_first_field(extractor);
   extractor->fields_in_doubt = FALSE;
+  extractor->after_header = TRUE;
   if (extractor->have_sequence && same_sequence(&extractor->sequence, &wanted))
     return TRUE;
   extractor->sequence = wanted;
@@ -259,6 +264,13 @@ open_picture(DcnMpeg2Extractor *extractor, DcnPicture *picture, const DcnMpeg2Pi
     coded->reference[0] = extractor->reference[0];
     coded->reference[1] = extractor->reference[1];
   }
+  if (!second_field) {
+    /* B pictures of a closed group do without the forward one. */
+    extractor->lost_reference =
+        header->picture_coding_type != DCN_MPEG2_I && !extractor->reference[1];
+    extractor->at_header = extractor->after_header;
+    extractor->after_header = FALSE;
+  }
   extractor->picture_is_open = TRUE;
 }
 
@@ -298,13 +310,6 @@ dcn_mpeg2_extractor_begin_picture(DcnMpeg2Extractor *extractor, const DcnMpeg2Pi
     abandon_first_field(extractor);
   }
 
-  /* Where a P picture has nothing to refer to, or a B picture nothing behind it, libavcodec makes up a
-   * grey frame for it, and that frame comes out, too, with all that came in with this picture.  So
-   * nothing may be equal to this one. */
-  if (!reason && !second && !extractor->reference[1] &&
-      (wanted.picture_coding_type == DCN_MPEG2_P || wanted.picture_coding_type == DCN_MPEG2_B))
-    reason = "no reference picture";
-
   if (!picture)
     picture = new_picture(extractor, wanted.picture_coding_type);
   if (!picture)
@@ -324,10 +329,41 @@ dcn_mpeg2_extractor_slice(DcnMpeg2Extractor *extractor, const uint8_t *data, siz
     dcn_mpeg2_slice(&extractor->coded, data, size);
 }
 
+/* Where a P picture has nothing to refer to, or a B picture nothing behind it, libavcodec makes up
+ * a grey frame, and that frame comes out, too, with all that came in with this picture; so nothing
+ * may be equal to it.  The pictures predicted from a P picture like that may still be known, if the
+ * decoder surely took it, as it does right after a header, and if it is whole: a stand-in in a new
+ * epoch takes its place as their reference.  So streams without I pictures, refreshed by intra
+ * slices, get to be known. */
+static void
+stand_in(DcnMpeg2Extractor *extractor, const DcnPicture *lost)
+{
+  new_epoch(extractor);
+  DcnPicture *picture = dcn_picture_new(extractor->epoch, extractor->number, lost->type,
+                                        lost->coded_width, lost->coded_height);
+  if (!picture)
+    return;
+  extractor->number++;
+  g_atomic_int_set(&picture->complete, 1);
+  extractor->reference[1] = picture;
+}
+
 /* A frame is whole: it becomes visible, and a reference. */
 static void
 finish_picture(DcnMpeg2Extractor *extractor, DcnPicture *picture, int last_type)
 {
+  if (picture->known && extractor->lost_reference && last_type != DCN_MPEG2_D) {
+    dcn_picture_set_unknown(picture, "no reference picture");
+    g_atomic_int_set(&picture->complete, 1);
+    if (last_type == DCN_MPEG2_P) {
+      if (extractor->at_header)
+        stand_in(extractor, picture);
+      else
+        extractor->epoch_is_over = TRUE;
+    }
+    dcn_picture_unref(picture);
+    return;
+  }
   if (picture->known)
     g_array_append_vals(picture->vectors, extractor->vectors->data, extractor->vectors->len);
   g_atomic_int_set(&picture->complete, 1);

@@ -14,6 +14,10 @@
  * At a group of pictures header without a sequence header, set_sequence may be called again with the same
  * values: after damage to field pictures that is where decoders pair fields anew.
  *
+ * Without a reference: a P picture without one, or a B picture without a backward one, is not known.  A P picture
+ * like that right after set_sequence (as libavcodec starts there) is followed by a new epoch in which a stand-in,
+ * that nobody gets to see, has number 0 and is its first reference.
+ *
  * Vectors (DcnVector), in the order of the macroblocks, forward before backward:
  *   frame prediction           one, h 16, field 0
  *   field, frame picture       two, both h 16: field 1 the top lines, field 2 the bottom lines
