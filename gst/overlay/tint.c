@@ -34,7 +34,8 @@ static gboolean
 is_set (const Grid * grid, gint col, gint row)
 {
   return col >= 0 && row >= 0 && col < (gint) grid->cols
-      && row < (gint) grid->rows && grid->blocks[(gsize) row * grid->cols + col];
+      && row < (gint) grid->rows
+      && grid->blocks[(gsize) row * grid->cols + col];
 }
 
 static void
