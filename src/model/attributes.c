@@ -53,8 +53,10 @@ char *
 dcn_attr_string(DcnLoader *loader, const char *name, const char *otherwise)
 {
   const Dcn__Onnx__Attribute *attribute = find_typed(loader, name, ATTR_STRING, TRUE);
-  return attribute ? g_strndup((const char *)attribute->s.data, attribute->s.len)
-                   : g_strdup(otherwise);
+  if (!attribute)
+    return g_strdup(otherwise);
+  return attribute->s.len > 0 ? g_strndup((const char *)attribute->s.data, attribute->s.len)
+                              : g_strdup("");
 }
 
 gboolean

@@ -1,6 +1,7 @@
 /* deltacnn: padding with zeros before a convolution or pool becomes the operator's own.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/loader.h"
+#include "model/window.h"
 
 typedef struct {
   int top, left, bottom, right;
@@ -74,12 +75,8 @@ absorb(DcnLoader *loader, const DcnUses *uses, DcnOp *op, int source, const Bord
   }
   /* Each window must still see a pixel. */
   const int top = pool->pad_top + border->top, left = pool->pad_left + border->left;
-  if ((pool->kh - 1) * pool->dil_h < top || (pool->kw - 1) * pool->dil_w < left ||
-      (to->h - 1) * pool->stride_h >= from->h + top ||
-      (to->w - 1) * pool->stride_w >= from->w + left)
-    return FALSE;
-  /* Dilated windows can step over a small image. */
-  if ((pool->dil_h > 1 || pool->dil_w > 1) && op->kind == DCN_OP_MAX_POOL)
+  if (!dcn_window_sees_all(from->h, pool->kh, pool->stride_h, pool->dil_h, top, to->h) ||
+      !dcn_window_sees_all(from->w, pool->kw, pool->stride_w, pool->dil_w, left, to->w))
     return FALSE;
   if (op->kind == DCN_OP_AVG_POOL)
     pool->count_include_pad = TRUE;

@@ -18,17 +18,16 @@ lower_pool(DcnLoader *loader, DcnOpKind kind)
     return FALSE;
   const DcnShape shape = dcn_window_output(&window, &input, input.dims[1]);
   const gboolean include_pad = dcn_attr_int(loader, "count_include_pad", 0) != 0;
+  const int output = dcn_loader_add_value(loader, NULL, &shape);
+  if (output < 0)
+    return FALSE;
   /* A window that sees padding only has no maximum and no mean. */
   for (int k = 0; k < 2; k++) {
-    const int64_t length = k == 1            ? input.dims[input.rank - 1]
-                           : input.rank == 4 ? input.dims[2]
-                                             : 1;
-    const int64_t reach = (int64_t)(window.size[k] - 1) * window.dilation[k];
-    const int64_t last = (int64_t)(window.out[k] - 1) * window.stride[k];
-    if (reach < window.pad_begin[k] || last >= length + window.pad_begin[k])
-      return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its padding is as large as its window");
+    const DcnValue *value = dcn_loader_get(loader, x);
+    if (!dcn_window_sees_all(k ? value->w : value->h, window.size[k], window.stride[k],
+                             window.dilation[k], window.pad_begin[k], window.out[k]))
+      return dcn_loader_fail(loader, DCN_ERROR_INVALID, "it has windows that see only padding");
   }
-  const int output = dcn_loader_add_value(loader, NULL, &shape);
   DcnOp *op = dcn_loader_add_op(loader, kind, 1, &x, output);
   if (!op)
     return FALSE;

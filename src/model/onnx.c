@@ -283,8 +283,8 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
       lower_nodes(loader) && add_outputs(loader)) {
     dcn_prune(loader);
     if (!loader->options->literal) {
-      /* Twice: single transpositions meet across arithmetic before they are joined with what else moves data,
-       * and chains that only joining makes visible meet then. */
+      /* Twice: single transpositions meet across arithmetic before they are joined with what else
+       * moves data, and chains that only joining makes visible meet then. */
       dcn_fuse_hoist(loader);
       dcn_fuse_movement(loader);
       dcn_fuse_hoist(loader);

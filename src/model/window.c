@@ -119,3 +119,16 @@ dcn_window_output(const DcnWindow *window, const DcnShape *input, int64_t channe
     shape.dims[i] = window->out[i - shape.rank + 2];
   return shape;
 }
+
+gboolean
+dcn_window_sees_all(int length, int size, int stride, int dilation, int pad_begin, int out)
+{
+  for (int64_t o = 0; o < out; o++) {
+    const int64_t begin = o * stride - pad_begin;
+    const int64_t first =
+        begin >= 0 ? 0 : (-begin + dilation - 1) / dilation; /* tap at or after element 0 */
+    if (first >= size || begin + first * dilation >= length)
+      return FALSE;
+  }
+  return TRUE;
+}

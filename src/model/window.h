@@ -17,3 +17,7 @@ gboolean dcn_window_read(DcnLoader *loader, const DcnShape *input, const int64_t
 
 /* [N, channels, out..] */
 DcnShape dcn_window_output(const DcnWindow *window, const DcnShape *input, int64_t channels);
+
+/* Whether each window along one axis covers an element of it, not just padding. */
+gboolean dcn_window_sees_all(int length, int size, int stride, int dilation, int pad_begin,
+                             int out);

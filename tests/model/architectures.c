@@ -100,7 +100,7 @@ vgg(void)
 static GBytes *
 googlenet(void)
 {
-  OnnxWriter *w = start(9, 21);
+  OnnxWriter *w = start(10, 21);
   const char *y =
       onnx_pool(w, "MaxPool", lrn(w, conv_relu(w, "x", 3, 16, 3, 2, 1, 1)), 3, 2, 0, TRUE);
   const char *a = conv_relu(w, y, 16, 8, 1, 1, 0, 1);

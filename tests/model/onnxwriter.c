@@ -22,8 +22,12 @@ onnx_writer_new(int opset)
   dcn__onnx__model__init(writer->model);
   writer->model->graph = malloc(sizeof *writer->model->graph);
   dcn__onnx__graph__init(writer->model->graph);
+  writer->model->has_ir_version = TRUE;
+  writer->model->ir_version = 7;
+  writer->model->graph->name = strdup("test");
   Dcn__Onnx__OperatorSetId *set = malloc(sizeof *set);
   dcn__onnx__operator_set_id__init(set);
+  set->domain = strdup("");
   set->has_version = TRUE;
   set->version = opset;
   APPEND(writer->model->opset_import, writer->model->n_opset_import, set);

@@ -1,0 +1,215 @@
+/* deltacnn tests: writes the seeds of the loader's fuzz target: tiny models that between them use
+ * every operator. SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ *   make-onnx-corpus FOLDER */
+#include "onnxwriter.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char *folder;
+
+static OnnxWriter *
+start(int opset, int rank, const int64_t *dims)
+{
+  OnnxWriter *w = onnx_writer_new(opset);
+  onnx_writer_input(w, "x", 1, rank, dims);
+  return w;
+}
+
+static void
+save(OnnxWriter *w, const char *y, const char *name)
+{
+  onnx_writer_output(w, y);
+  GBytes *bytes = onnx_writer_finish(w);
+  char *path = g_strdup_printf("%s/%s.onnx", folder, name);
+  if (!g_file_set_contents(path, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes),
+                           NULL))
+    fprintf(stderr, "cannot write %s\n", path);
+  g_free(path);
+  g_bytes_unref(bytes);
+}
+
+static const int64_t image[4] = {0, 2, 5, 4};
+
+static void
+one_node(const char *op_type, int opset, const char *name)
+{
+  OnnxWriter *w = start(opset, 4, image);
+  onnx_writer_node(w, op_type, "x", "y");
+  save(w, "y", name);
+}
+
+static void
+with_ints(const char *op_type, int n, const int64_t *ints, const char *name)
+{
+  OnnxWriter *w = start(13, 4, (int64_t[]){1, 2, 3, 4});
+  onnx_writer_ints(w, "i", n, ints);
+  onnx_writer_node(w, op_type, "x i", "y");
+  save(w, "y", name);
+}
+
+static void
+network(void)
+{
+  OnnxWriter *w = start(12, 4, (int64_t[]){0, 3, 8, 8});
+  const char *y =
+      onnx_unary(w, "Relu", onnx_batch_norm(w, onnx_conv(w, "x", 3, 4, 3, 2, 1, 1, FALSE), 4));
+  y = onnx_pool(w, "MaxPool", onnx_conv(w, y, 4, 4, 3, 1, 1, 4, TRUE), 2, 2, 0, TRUE);
+  y = onnx_unary(w, "Flatten", onnx_pool(w, "AveragePool", y, 2, 1, 1, FALSE));
+  save(w, onnx_unary(w, "Softmax", onnx_gemm(w, y, 4 * 3 * 3, 3)), "network");
+}
+
+static void
+shuffle(void)
+{
+  OnnxWriter *w = start(9, 4, (int64_t[]){1, 4, 2, 2});
+  const char *y = onnx_reshape(w, "x", 5, (int64_t[]){1, 2, 2, 2, 2});
+  onnx_node_ints(onnx_writer_node(w, "Transpose", y, "t"), "perm", 5, 0, 2, 1, 3, 4);
+  save(w, onnx_reshape(w, "t", 4, (int64_t[]){0, 4, 2, -1}), "shuffle");
+}
+
+static void
+channels_last(void)
+{
+  OnnxWriter *w = start(13, 4, (int64_t[]){0, 16, 16, 3});
+  onnx_writer_floats(w, "m", 1, (int64_t[]){3}, NULL, 1);
+  const char *y = onnx_binary(w, "Div", onnx_binary(w, "Sub", "x", "m"), "m");
+  onnx_node_ints(onnx_writer_node(w, "Transpose", y, "t"), "perm", 4, 0, 3, 1, 2);
+  onnx_writer_ints(w, "p", 8, (int64_t[]){0, 0, 1, 0, 0, 0, 0, 1});
+  save(w, onnx_conv(w, onnx_binary(w, "Pad", "t", "p"), 3, 2, 3, 4, 0, 1, FALSE), "channels-last");
+}
+
+static void
+swish(void)
+{
+  OnnxWriter *w = start(11, 4, image);
+  onnx_writer_floats(w, "three", 0, NULL, (float[]){3}, 0);
+  onnx_writer_floats(w, "zero", 0, NULL, (float[]){0}, 0);
+  onnx_writer_floats(w, "six", 0, NULL, (float[]){6}, 0);
+  const char *y = onnx_binary(w, "Add", "x", "three");
+  char *inputs = g_strdup_printf("%s zero six", y);
+  onnx_writer_node(w, "Clip", inputs, "clip");
+  g_free(inputs);
+  save(w, onnx_binary(w, "Div", onnx_binary(w, "Mul", "x", "clip"), "six"), "hard-swish");
+}
+
+static void
+computed_shape(void)
+{
+  OnnxWriter *w = start(11, 4, image);
+  onnx_writer_ints(w, "zero", 1, (int64_t[]){0});
+  onnx_writer_ints(w, "minus", 1, (int64_t[]){-1});
+  onnx_writer_node(w, "Shape", "x", "s");
+  onnx_writer_node(w, "Gather", "s zero", "n");
+  onnx_node_int(onnx_writer_node(w, "Concat", "n minus", "f"), "axis", 0);
+  save(w, onnx_binary(w, "Reshape", "x", "f"), "computed-shape");
+
+  w = start(9, 4, image);
+  onnx_writer_ints(w, "dims", 2, (int64_t[]){1, 4});
+  onnx_writer_node(w, "ConstantOfShape", "dims", "c");
+  Dcn__Onnx__Node *fill = onnx_writer_node(w, "ConstantFill", "", "d");
+  onnx_node_ints(fill, "shape", 2, 5, 1);
+  onnx_node_float(fill, "value", 2);
+  const char *y = onnx_binary(w, "Mul", onnx_binary(w, "Sub", "c", "d"), "x");
+  onnx_writer_ints(w, "e", 4, (int64_t[]){3, 2, 5, 4});
+  save(w, onnx_binary(w, "Expand", y, "e"), "filled");
+}
+
+static void
+movements(void)
+{
+  with_ints("Unsqueeze", 2, (int64_t[]){0, -1}, "unsqueeze");
+  with_ints("Tile", 4, (int64_t[]){2, 1, 2, 1}, "tile");
+  with_ints("ReduceSum", 1, (int64_t[]){1}, "reduce-sum");
+  with_ints("Pad", 8, (int64_t[]){0, 1, -1, 0, 0, 0, 2, 0}, "pad");
+
+  OnnxWriter *w = start(10, 4, image);
+  onnx_writer_ints(w, "a", 2, (int64_t[]){-1, 1});
+  onnx_writer_ints(w, "b", 2, (int64_t[]){-9, 4});
+  onnx_writer_ints(w, "c", 2, (int64_t[]){2, -1});
+  onnx_writer_ints(w, "d", 2, (int64_t[]){-2, 2});
+  onnx_writer_node(w, "Slice", "x a b c d", "y");
+  save(w, "y", "slice");
+
+  w = start(11, 4, (int64_t[]){1, 2, 3, 4});
+  Dcn__Onnx__Node *pad = onnx_writer_node(w, "Pad", "x p", "t");
+  onnx_node_string(pad, "mode", "reflect");
+  onnx_writer_ints(w, "p", 8, (int64_t[]){0, 0, 1, 1, 0, 0, 1, 1});
+  Dcn__Onnx__Node *split = onnx_writer_node(w, "Split", "t", "l");
+  onnx_node_output(split, "r");
+  onnx_node_int(split, "axis", 1);
+  onnx_node_int(onnx_writer_node(w, "Concat", "r x_ l", "y"), "axis", 3);
+  onnx_writer_floats(w, "x_", 4, (int64_t[]){1, 1, 5, 1}, NULL, 1);
+  save(w, "y", "split-concat");
+
+  w = start(13, 4, image);
+  onnx_node_ints(onnx_writer_node(w, "ReduceMean", "x", "y"), "axes", 2, 1, -1);
+  save(w, "y", "reduce-mean");
+
+  w = start(13, 4, (int64_t[]){1, 4, 2, 2});
+  onnx_node_int(onnx_writer_node(w, "DepthToSpace", "x", "y"), "blocksize", 2);
+  save(w, "y", "depth-to-space");
+}
+
+static void
+products(void)
+{
+  OnnxWriter *w = start(13, 3, (int64_t[]){2, 3, 4});
+  onnx_writer_floats(w, "m", 2, (int64_t[]){4, 2}, NULL, 1);
+  onnx_node_ints(onnx_writer_node(w, "Transpose", onnx_binary(w, "MatMul", "x", "m"), "t"), "perm",
+                 3, 0, 2, 1);
+  save(w, onnx_binary(w, "MatMul", "t", "x"), "matmul");
+
+  w = start(11, 2, (int64_t[]){3, 2});
+  onnx_writer_floats(w, "m", 2, (int64_t[]){4, 3}, NULL, 1);
+  onnx_writer_floats(w, "c", 2, (int64_t[]){2, 1}, NULL, 1);
+  Dcn__Onnx__Node *gemm = onnx_writer_node(w, "Gemm", "x m c", "y");
+  onnx_node_int(gemm, "transA", 1);
+  onnx_node_int(gemm, "transB", 1);
+  onnx_node_float(gemm, "alpha", 0.5f);
+  onnx_node_float(gemm, "beta", 2);
+  save(w, "y", "gemm");
+
+  w = start(9, 3, (int64_t[]){1, 2, 9});
+  onnx_writer_floats(w, "w", 3, (int64_t[]){2, 2, 3}, NULL, 1);
+  onnx_writer_floats(w, "s", 2, (int64_t[]){2, 9}, NULL, 1);
+  Dcn__Onnx__Node *conv = onnx_writer_node(w, "Conv", "x w", "t");
+  onnx_node_string(conv, "auto_pad", "SAME_LOWER");
+  onnx_writer_node(w, "PRelu", "t s", "y");
+  save(w, "y", "conv1d-prelu");
+}
+
+int
+main(int argc, char **argv)
+{
+  if (argc != 2) {
+    fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+    return 1;
+  }
+  folder = argv[1];
+  network();
+  shuffle();
+  channels_last();
+  swish();
+  computed_shape();
+  movements();
+  products();
+  one_node("HardSigmoid", 13, "hard-sigmoid");
+  one_node("LogSoftmax", 11, "log-softmax");
+  one_node("LogSoftmax", 13, "log-softmax-13");
+  one_node("GlobalMaxPool", 13, "global-max");
+  one_node("Squeeze", 13, "squeeze");
+  one_node("Dropout", 7, "dropout");
+
+  OnnxWriter *w = start(8, 4, image);
+  onnx_node_int(onnx_writer_node(w, "LRN", "x", "y"), "size", 3);
+  save(w, "y", "lrn");
+  w = onnx_writer_new(11);
+  onnx_writer_input(w, "x", 2, 3, (int64_t[]){2, 3, 4});
+  onnx_node_int(onnx_writer_node(w, "Cast", "x", "y"), "to", 1);
+  save(w, "y", "cast");
+  w = start(13, 5, (int64_t[]){1, 2, 3, 2, 2});
+  onnx_node_int(onnx_writer_node(w, "Concat", "x x", "y"), "axis", 4);
+  save(w, onnx_binary(w, "Add", "y", onnx_unary(w, "Sigmoid", "y")), "rank5");
+  return 0;
+}
