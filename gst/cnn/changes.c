@@ -33,6 +33,7 @@ struct _GstDeltaCnnChanges
 
   /* What is known about the frame that the caches stand for. */
   GstDeltaPicture *picture;     /* owned, or NULL */
+  gboolean picture_uncertain;   /* lost pictures may make its claims wrong */
   DcnFrameHistory *history;     /* copy of its samples; made on first use */
   gboolean history_valid;       /* the copy is of that very frame */
 
@@ -45,7 +46,8 @@ struct _GstDeltaCnnChanges
   /* About the last decision. */
   gboolean last_by_codec;       /* it came from pictures */
   gboolean last_repeated;       /* its picture had come before */
-  gboolean last_uncertain;      /* lost pictures may make its claims wrong */
+  gboolean uncertain;           /* lost pictures may make its picture wrong */
+  gboolean last_uncertain;      /* or the one that it was compared with */
   gboolean distrusted;
   guint checked;                /* frames by codec since reset, for sampling */
 };
@@ -103,6 +105,7 @@ gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes)
   changes->epoch = 0;
   changes->n_seen = 0;
   changes->lost = FALSE;
+  changes->picture_uncertain = FALSE;
 }
 
 static gboolean
@@ -145,7 +148,7 @@ note_picture (GstDeltaCnnChanges * changes, const GstDeltaCnnInput * input)
   guint64 epoch;
 
   changes->last_repeated = FALSE;
-  changes->last_uncertain = TRUE;
+  changes->uncertain = TRUE;
   if (!picture || !gst_delta_picture_is_complete (picture)) {
     changes->lost |= input->discont && changes->epoch;
     return;
@@ -163,8 +166,7 @@ note_picture (GstDeltaCnnChanges * changes, const GstDeltaCnnInput * input)
     changes->lost = FALSE;
   changes->last_repeated = was_seen (changes,
       gst_delta_picture_get_number (picture));
-  changes->last_uncertain = changes->lost
-      || !references_came (changes, picture);
+  changes->uncertain = changes->lost || !references_came (changes, picture);
 }
 
 static void
@@ -330,9 +332,12 @@ gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
     used = GST_DELTA_CNN_USED_PIXEL;
   }
 
+  changes->last_uncertain = changes->uncertain || changes->picture_uncertain;
+
   /* From here on the caches stand for this frame.  It can be a reference for the
    * next one only where its picture could be believed. */
   set_picture (changes, usable ? input->picture : NULL);
+  changes->picture_uncertain = changes->uncertain;
   note_seen (changes, input->picture);
   changes->last_by_codec = used == GST_DELTA_CNN_USED_CODEC;
 

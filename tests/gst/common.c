@@ -184,6 +184,11 @@ twins_compare (Twins * twins, GstBuffer * buffer)
 
     worst = MAX (worst, fabs (a - b));
   }
+  if (g_getenv ("DELTACNN_TEST_FRAMES"))
+    g_printerr ("frame %u: reuse %d changed %.3f multiplies %.3f top %u %.4f "
+        "difference %g\n", twins->frames, meta[0]->reuse, meta[0]->changed,
+        meta[0]->multiplies, meta[0]->results[0].index,
+        meta[0]->results[0].confidence, worst);
   g_mutex_lock (&twins->lock);
   if (worst > 1e-4 && twins->wrong++ == 0)
     twins->first_wrong = twins->frames;

@@ -932,6 +932,15 @@ test_negotiation (void)
   gst_buffer_unref (buffer);
   gst_harness_teardown (h);
 
+  /* A sink that takes anything promises nothing. */
+  h = harness_new ("", "I420", 320, 240);
+  buffer = noise_buffer (&info, 1);
+  add_meta (buffer);
+  buffer = gst_harness_push_and_pull (h, buffer);
+  g_assert_null (get_composition (buffer));
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+
   element = gst_element_factory_make ("deltaoverlay", NULL);
   h = gst_harness_new_with_element (element, "sink", "src");
   gst_object_unref (element);
@@ -1000,6 +1009,8 @@ test_pipeline (void)
 int
 main (int argc, char **argv)
 {
+  int result;
+
   g_test_init (&argc, &argv, NULL);
   gst_init (&argc, &argv);
   deltacnn_elements_register (NULL);
@@ -1022,5 +1033,7 @@ main (int argc, char **argv)
   g_test_add_func ("/overlay/attach-appends", test_attach_appends);
   g_test_add_func ("/overlay/negotiation", test_negotiation);
   g_test_add_func ("/overlay/pipeline", test_pipeline);
-  return g_test_run ();
+  result = g_test_run ();
+  gst_deinit ();                /* GST_TRACERS=leaks reports here */
+  return result;
 }

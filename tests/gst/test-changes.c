@@ -421,7 +421,7 @@ test_discont (Fixture * f, gconstpointer data)
 
     f->input.discont = number == 22;
     decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
-    assert_sampled (f, number >= 22 && number < 25);
+    assert_sampled (f, number >= 22 && number <= 25);
     gst_delta_picture_unref (p);
   }
 }
@@ -442,6 +442,15 @@ test_lost_reference (Fixture * f, gconstpointer data)
     g_array_append_val (p->vectors, v);
     decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
     assert_sampled (f, lost);
+    gst_delta_picture_unref (p);
+    /* And what the next picture has in common with it is as doubtful. */
+    p = picture (1, 21, DCN_PICTURE_P, all_from_0);
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+    assert_sampled (f, lost);
+    gst_delta_picture_unref (p);
+    p = picture (1, 22, DCN_PICTURE_P, all_from_0);
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+    assert_sampled (f, FALSE);
     gst_delta_picture_unref (p);
   }
 }

@@ -92,8 +92,8 @@ static const Between betweens[] = {
   {"videocrop", "! videocrop left=10 top=6", PIXEL, PIXEL, 100},
   {"videocrop-scale", "! videocrop left=16 ! videoscale ! "
         "video/x-raw,width=352,height=288", PIXEL, PIXEL, 100},
-  {"videoflip", "! videoflip method=horizontal-flip", PIXEL, PIXEL, 100},
-  {"videoflip-turn", "! videoflip method=rotate-180", PIXEL, PIXEL, 100},
+  {"videoflip", "! videoflip video-direction=horiz", PIXEL, ANY, 100},
+  {"videoflip-turn", "! videoflip video-direction=180", PIXEL, ANY, 100},
   {"deinterlace", "! deinterlace mode=interlaced", PIXEL, ANY, 100},
   {"videobalance", "! videobalance saturation=0.3", PIXEL, ANY, 100},
   {"textoverlay", "! textoverlay text=still", PIXEL, ANY, 100},
@@ -147,7 +147,7 @@ test_between_codec (gconstpointer data)
 static void
 test_decoder (gconstpointer data)
 {
-  static const Between plain = { "", "", CODEC, CODEC, 100 };
+  static const Between plain = { "", "", CODEC, CODEC, 95 };
   const gchar *decoder = data;
   const gchar *names[2] = { NULL, NULL };
   gchar *name = g_strndup (decoder, strcspn (decoder, " "));
@@ -288,7 +288,9 @@ test_caps_change (void)
       "-frames:v 20 -c:v mpeg2video -g 10 -bf 2 -qscale:v 4");
   clips[1] = test_clip ("b.m2v", "-f lavfi -i testsrc2=size=320x240:rate=25 "
       "-frames:v 20 -c:v mpeg2video -g 10 -bf 2 -qscale:v 4");
-  clips[2] = test_clip ("c.m2v", "-f lavfi -i testsrc2=size=320x240:rate=25 "
+  /* Of another size too: libavcodec does not notice when the chroma format alone
+   * changes, and puts out garbage that no claim holds for. */
+  clips[2] = test_clip ("c.m2v", "-f lavfi -i testsrc2=size=352x240:rate=25 "
       "-frames:v 20 -c:v mpeg2video -g 10 -pix_fmt yuv422p -qscale:v 4");
   if (!clips[0] || !clips[1] || !clips[2] || !test_have (needed))
     return;
@@ -310,7 +312,7 @@ test_caps_change (void)
       " ! fakesink sync=false", all, test_file ("tiny.onnx"),
       test_file ("tiny.onnx"));
   twins_watch (&twins, pipeline);
-  test_play (pipeline);
+  g_assert_cmpuint (test_play (pipeline), ==, 0);
   finish (pipeline, &twins, 70);
 }
 
@@ -531,8 +533,10 @@ test_trouble (gconstpointer data)
         probe (pipeline, t->element, t->pad, t->callback, &m);
         warnings = test_play (pipeline);
         g_assert_cmpuint (warnings, ==, t->warns ? 1 : 0);
-        g_assert_cmpuint (test_stat (find (pipeline, "delta"), "mismatches"),
-            ==, t->warns ? 1 : 0);
+        /* Lost pictures may refute claims without anybody being to blame. */
+        if (t->callback != drop_and_tell)
+          g_assert_cmpuint (test_stat (find (pipeline, "delta"), "mismatches"),
+              ==, t->warns ? 1 : 0);
       }
       finish (pipeline, &twins, t->least);
       if (t->callback == stale_metas || t->callback == late_metas)
@@ -552,6 +556,8 @@ complain (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   GstClockTimeDiff late = m->n++ / 10 % 2 ? 200 * GST_MSECOND
       : -100 * GST_MSECOND;
 
+  /* A frame cannot be earlier than the stream. */
+  late = MAX (late, -(GstClockTimeDiff) pts);
   gst_pad_push_event (pad, gst_event_new_qos (GST_QOS_TYPE_UNDERFLOW,
           late > 0 ? 2.0 : 0.5, late, pts));
   return GST_PAD_PROBE_OK;

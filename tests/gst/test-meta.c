@@ -130,7 +130,7 @@ main (int argc, char **argv)
       "videoscale ! capsfilter caps=video/x-raw,width=48,height=32",
       test_survives);
   g_test_add_data_func ("/meta/survives/videoflip",
-      "videoflip method=rotate-180", test_survives);
+      "videoflip video-direction=180", test_survives);
   g_test_add_data_func ("/meta/survives/videocrop", "videocrop left=2 right=2",
       test_survives);
   return test_run ();
