@@ -142,6 +142,7 @@ void
 twins_init (Twins * twins)
 {
   memset (twins, 0, sizeof *twins);
+  twins->most = 1e-5;
   g_mutex_init (&twins->lock);
 }
 
@@ -162,27 +163,49 @@ confidence_of (const GstDeltaCnnMeta * meta, guint index)
   g_error ("class %u is missing in a result", index);
 }
 
-void
-twins_compare (Twins * twins, GstBuffer * buffer)
+/* Largest difference of a confidence, and whether the best class is another one
+ * (not where the dense result itself is a tie within rounding). */
+static gdouble
+compare (const GstDeltaCnnMeta * delta, const GstDeltaCnnMeta * dense,
+    gboolean * other_label)
 {
-  GstDeltaCnnMeta *meta[2] = { NULL, NULL };
-  gpointer state = NULL;
   gdouble worst = 0.0;
   guint i;
 
-  for (i = 0; i < 2; i++)
-    meta[i] = (GstDeltaCnnMeta *) gst_buffer_iterate_meta_filtered (buffer,
-        &state, GST_DELTA_CNN_META_API_TYPE);
-  g_assert_nonnull (meta[0]);
-  g_assert_nonnull (meta[1]);
-  g_assert_cmpuint (meta[0]->n_results, ==, meta[1]->n_results);
-  g_assert_cmpuint (meta[0]->n_results, >, 0);
-  g_assert_cmpint (meta[1]->reuse, ==, GST_DELTA_CNN_REUSE_FULL);
-  for (i = 0; i < meta[0]->n_results; i++) {
-    gdouble a = meta[0]->results[i].confidence;
-    gdouble b = confidence_of (meta[1], meta[0]->results[i].index);
+  g_assert_cmpuint (delta->n_results, ==, dense->n_results);
+  g_assert_cmpuint (delta->n_results, >, 0);
+  for (i = 0; i < delta->n_results; i++) {
+    gdouble a = delta->results[i].confidence;
+    gdouble b = confidence_of (dense, delta->results[i].index);
 
     worst = MAX (worst, fabs (a - b));
+  }
+  *other_label = delta->results[0].index != dense->results[0].index
+      && dense->results[0].confidence - confidence_of (dense,
+      delta->results[0].index) > 1e-6;
+  return worst;
+}
+
+void
+twins_compare (Twins * twins, GstBuffer * buffer)
+{
+  GstDeltaCnnMeta *meta[4] = { NULL, NULL, NULL, NULL };
+  gpointer state = NULL;
+  gdouble worst = 0.0;
+  gboolean other_label = FALSE;
+  guint i, n = 0;
+
+  while (n < G_N_ELEMENTS (meta) && (meta[n] = (GstDeltaCnnMeta *)
+          gst_buffer_iterate_meta_filtered (buffer, &state,
+              GST_DELTA_CNN_META_API_TYPE)))
+    n++;
+  g_assert_cmpuint (n, >=, 2);
+  g_assert_cmpint (meta[n - 1]->reuse, ==, GST_DELTA_CNN_REUSE_FULL);
+  for (i = 0; i + 1 < n; i++) {
+    gboolean other;
+
+    worst = MAX (worst, compare (meta[i], meta[n - 1], &other));
+    other_label |= other;
   }
   if (g_getenv ("DELTACNN_TEST_FRAMES"))
     g_printerr ("frame %u: reuse %d changed %.3f multiplies %.3f top %u %.4f "
@@ -190,10 +213,13 @@ twins_compare (Twins * twins, GstBuffer * buffer)
         meta[0]->multiplies, meta[0]->results[0].index,
         meta[0]->results[0].confidence, worst);
   g_mutex_lock (&twins->lock);
-  if (worst > 1e-4 && twins->wrong++ == 0)
+  if ((worst > twins->most || other_label) && twins->wrong++ == 0)
     twins->first_wrong = twins->frames;
   twins->worst = MAX (twins->worst, worst);
+  twins->other_label += other_label;
   twins->frames++;
+  for (i = 0; i + 1 < n; i++)
+    twins->multiplies[i] += meta[i]->multiplies;
   twins->full += meta[0]->reuse == GST_DELTA_CNN_REUSE_FULL;
   twins->partial += meta[0]->reuse == GST_DELTA_CNN_REUSE_PARTIAL;
   twins->reused += meta[0]->reuse == GST_DELTA_CNN_REUSE_REUSED;

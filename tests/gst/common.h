@@ -32,15 +32,19 @@ const gchar *test_moving_clip (void);
 /* TRUE where all elements are installed, else marks the test as skipped. */
 gboolean test_have (const gchar * const *elements);
 
-/* Two deltacnn in a row: the first one's result must equal the second one's,
- * which computes everything.  Largest difference of a confidence: 1e-4. */
+/* Several deltacnn in a row: the results of all must equal the last one's, which
+ * computes everything.  Rounding leaves differences of a few 1e-6 in a confidence;
+ * more than `most` is wrong. */
 typedef struct
 {
   GMutex lock;
+  gdouble most;                 /* 1e-5, where nothing else is set */
   guint frames, full, partial, reused;
   guint wrong;                  /* frames that differ by more */
   guint first_wrong;
   gdouble worst;
+  guint other_label;            /* frames with another label, but for ties */
+  gdouble multiplies[4];        /* sums of shares, of the first ones in the row */
 } Twins;
 
 void twins_init (Twins * twins);
