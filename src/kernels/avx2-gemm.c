@@ -1,14 +1,14 @@
 /* deltacnn: matrix kernels in AVX2 with FMA.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tiles of 6 pixels x 16 channels: 12 of the 16 registers are sums, two hold weights, one a
- * broadcast input. */
+ * igemm: 6 pixels x 16 channels; 12 of the 16 registers are sums, two hold weights, one a
+ * broadcast input.  dgemm: 4 pixels x 16 channels, for the reason given with AVX-512. */
 #include "kernels/avx2.h"
 #include "kernels/avx2-tail.h"
 #include "kernels/unroll.h"
 
 #define MR    6
-#define DR    6
+#define DR    4
 #define NR    16
 #define LANES 8
 typedef __m256 Vector;
@@ -19,8 +19,6 @@ typedef __m256i Mask;
 #define zero         _mm256_setzero_ps
 #define broadcast(p) _mm256_broadcast_ss(p)
 #define first        dcn_first_lanes
-#define PREFETCH(p, floats)                                                                        \
-  _mm_prefetch((const char *)((uintptr_t)(p) + (floats) * sizeof(float)), _MM_HINT_T0)
 
 /* As assembly, because compilers given the intrinsic rename sums between registers in the inner
  * loop and copy them back there. */
@@ -43,8 +41,8 @@ store_first(float *p, Mask m, Vector v)
 // clang-format off
 DEFINE_IGEMM(6, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(6, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
-DEFINE_DGEMM(6, 2) DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
-DEFINE_DGEMM(6, 1) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
+DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
     // clang-format on
 
     void dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
@@ -62,12 +60,10 @@ DEFINE_DGEMM(6, 1) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
 }
 
 void
-dcn_f32_dgemm_6x16__avx2(const float *const *d, const uint64_t *mask, int taps, int words,
+dcn_f32_dgemm_4x16__avx2(const float *const *d, const uint64_t *mask, int taps, int words,
                          int channels, const float *w, float *const *out, int pixels, int columns)
 {
-  if (pixels > 4)
-    RUN_DGEMM(6);
-  else if (pixels > 2)
+  if (pixels > 2)
     RUN_DGEMM(4);
   else if (pixels > 1)
     RUN_DGEMM(2);

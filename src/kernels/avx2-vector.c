@@ -161,6 +161,8 @@ DCN_TEMPLATE unsigned
 diff(const gboolean whole, const float *y, float *ref, float *delta, int k, __m256 tolerance,
      __m256i m)
 {
+  DCN_PREFETCH(ref + k, DCN_DIFF_AHEAD);
+  DCN_PREFETCH(delta + k, DCN_DIFF_AHEAD);
   __m256 v = load(y + k, whole, m), old = load(ref + k, whole, m);
   __m256 difference = _mm256_sub_ps(v, old);
   __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.f), difference);

@@ -156,6 +156,8 @@ dcn_f32_diff__avx512(const float *y, float *ref, float *delta, uint64_t *mask, i
     uint64_t bits = 0;
     for (int k = base; k < end; k += 16) {
       __mmask16 m = first(end - k);
+      DCN_PREFETCH(ref + k, DCN_DIFF_AHEAD);
+      DCN_PREFETCH(delta + k, DCN_DIFF_AHEAD);
       __m512 v = _mm512_maskz_loadu_ps(m, y + k);
       __m512 difference = _mm512_sub_ps(v, _mm512_maskz_loadu_ps(m, ref + k));
       __mmask16 differs = _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tol, _CMP_NLE_UQ);

@@ -8,16 +8,20 @@
  * depends neither on its neighbours nor on its place.
  *
  * The including file defines
- *   Vector, Mask, LANES           and NR, which is 2 * LANES
- *   MR, DR                        tile heights in pixels of igemm and dgemm: strides of their
- * pointer lists load_aligned(p), load(p), zero(), broadcast(p) first(n)                      a Mask
- * of the first n lanes; n may lie outside of 0..LANES load_first(p, mask), store_first(p, mask, v)
- * which touch no other lanes; the others load as 0 FMA(c, x, b)                  c += x * b in
- * place PREFETCH(p) and then has DEFINE_IGEMM(pixels, vectors) and DEFINE_DGEMM(pixels, vectors),
- * which define functions igemm_PIXELS_VECTORS and dgemm_PIXELS_VECTORS: tiles of fewer pixels or of
- * one vector cost less. */
+ *   Vector, Mask, LANES        and NR, which is 2 * LANES
+ *   MR, DR                     pixels of an igemm and a dgemm tile: strides of their pointer lists
+ *   load_aligned(p), load(p), zero(), broadcast(p)
+ *   first(n)                   a Mask of the first n lanes; n may lie outside of 0..LANES
+ *   load_first(p, mask), store_first(p, mask, v)
+ *                              touch no other lanes; the others load as 0
+ *   FMA(c, x, b)               c += x * b in place
+ *
+ * and then has DEFINE_IGEMM(pixels, vectors) and DEFINE_DGEMM(pixels, vectors), which define the
+ * functions igemm_PIXELS_VECTORS and dgemm_PIXELS_VECTORS, and RUN_IGEMM, RUN_DGEMM, which call
+ * them: tiles of fewer pixels or of one vector cost less. */
 #pragma once
 #include "kernels/kernel-list.h"
+#include "kernels/unroll.h"
 
 /* The tile is in named variables: those stay in registers with any compiler, an array does not.
  * EACHn(M): M(0) to M(n - 1). */
@@ -78,9 +82,9 @@
 #define PREFETCH_ROWS 24
 #define NEXT_CHANNEL(pixels, vectors)                                                              \
   {                                                                                                \
-    PREFETCH(w, PREFETCH_ROWS *NR);                                                                \
+    DCN_PREFETCH(w, PREFETCH_ROWS *NR);                                                            \
     if (vectors > 1)                                                                               \
-      PREFETCH(w, PREFETCH_ROWS *NR + LANES);                                                      \
+      DCN_PREFETCH(w, PREFETCH_ROWS *NR + LANES);                                                  \
     CHANNEL(pixels, vectors, w)                                                                    \
     w += NR;                                                                                       \
     k++;                                                                                           \

@@ -42,8 +42,8 @@
 #endif
 #define DCN_ISA_LIST(I) DCN_ISA_AVX512(I) DCN_ISA_AVX2(I) DCN_ISA_NEON(I) I(portable)
 
-/* Declares a kernel with the type of its table member: DCN_KERNEL_DECLARE(igemm,
- * dcn_f32_igemm_4x8__portable); */
+/* Declares a kernel with the type of its table member, as in
+ * DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_12x32__avx512); */
 #define DCN_KERNEL_DECLARE(member, name) __typeof__(*((DcnKernels *)0)->member) name
 
 #define DCN_KERNEL_COUNT_ONE(name) +1

@@ -1,17 +1,17 @@
 /* deltacnn: the inner loops, behind a table filled from the CPU's features.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Activations are NHWC; a pixel is `cp` floats of which the first c count and the rest are zero. cp
- * is dcn_channel_pitch(c).  Masks hold one bit per channel of a pixel, in words of 64,
- * dcn_mask_words(c) of them. No kernel reads or writes outside of what its comment says; no
- * alignment is needed but where said.  Inputs and outputs do not overlap but where said.
+ * Activations are NHWC; a pixel is `cp` floats of which the first c count and the rest are zero.
+ * cp is dcn_channel_pitch(c).  Masks hold one bit per channel of a pixel, in words of 64,
+ * dcn_mask_words(c) of them.  No kernel reads or writes outside of what its comment says; no
+ * alignment is needed but where said; inputs and outputs do not overlap but where said.
  *
- * Numbers.  Every table gives the same bits as the portable one in max_pool, sum_pool, bias_clamp,
- * add, mul and diff, denormals and infinities included; a NaN is a NaN there, but which one is not
- * said.  igemm, dgemm, gemv and depthwise sum in ascending order of taps, then channels (rows for
- * gemv), with or without FMA: tables differ by rounding, within (terms + 2) * 2^-24 * the sum of
- * the magnitudes.  igemm, gemv and depthwise give an output the same bits whatever its place in a
- * tile, and whatever pixels, columns, and the other pixels hold. */
+ * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
+ * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
+ * igemm, dgemm, gemv and depthwise sum in ascending order of taps, then channels (rows for gemv),
+ * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
+ * magnitudes) of the exact sum.  igemm, gemv and depthwise give an output the same bits whatever
+ * its place in a tile, whatever pixels and columns are, and whatever other pixels hold. */
 #pragma once
 #include <glib.h>
 #include <stddef.h>
@@ -38,55 +38,69 @@ typedef struct {
   int dr;          /* dgemm tile: dr pixels x nr output channels */
 
   /* Indirect GEMM, one tile.
-   * out[i][j] = init[j] + sum over t < taps, k < channels of a[t*mr + i][k] * w[(t*channels + k)*nr
-   * + j] a        [taps * mr] pixel pointers, each to `channels` readable floats (all mr valid;
-   * repeat one for a tail) w        [taps][channels][nr], aligned to DCN_ALIGN init     [nr] or
-   * NULL for zero out      pixel i's channels at out + i*ldo; written for i < pixels, j < columns
-   * only (pixels <= mr, columns <= nr) */
+   * out[i][j] = init[j] + sum over t < taps, k < channels of a[t*mr + i][k] * w[t][k][j]
+   *
+   * a        [taps * mr] pixel pointers, each to `channels` readable floats
+   *          (all mr valid; repeat one for a tail)
+   * w        [taps][channels][nr], aligned to DCN_ALIGN
+   * init     [nr], or NULL for zero
+   * out      pixel i's channels at out + i*ldo; written for i < pixels, j < columns only
+   *          (pixels <= mr, columns <= nr) */
   void (*igemm)(const float *const *a, int taps, int channels, const float *w, const float *init,
                 float *out, size_t ldo, int pixels, int columns);
 
   /* Delta GEMM, one tile: adds the products of changed channels only.
-   * out[i][j] += sum over t < taps, set bits k of mask[t*words ..] of d[t*dr + i][k] *
-   * w[(t*channels + k)*nr + j] d        [taps * dr] pixel pointers to deltas; a pixel's delta is 0
-   * in channels that it did not change mask     [taps][words], union over the tile's pixels; bits
-   * >= channels are 0 out      [dr] pointers to `columns` floats; written for i < pixels, j <
-   * columns only */
+   * out[i][j] += sum over t < taps, set bits k of mask[t] of d[t*dr + i][k] * w[t][k][j]
+   *
+   * d        [taps * dr] pixel pointers to deltas; in channels that a pixel did not change its
+   *          delta is 0 (all dr valid; repeat one for a tail)
+   * mask     [taps][words], union over the tile's pixels; bits >= channels are 0
+   * w        as for igemm
+   * out      [dr] pointers to `columns` floats; read and written for i < pixels, j < columns only
+   *          (pixels <= dr, columns <= nr) */
   void (*dgemm)(const float *const *d, const uint64_t *mask, int taps, int words, int channels,
                 const float *w, float *const *out, int pixels, int columns);
 
-  /* Matrix times sparse vector for fully connected layers: y[j] += sum over i < count of x[i] *
-   * w[index[i]*ldw + j], j < columns.  ldw a multiple of 16, rows aligned to DCN_ALIGN. */
+  /* Matrix times sparse vector, for fully connected layers.
+   * y[j] += sum over i < count of x[i] * w[index[i]*ldw + j], j < columns
+   *
+   * ldw      a multiple of 16; w is aligned to DCN_ALIGN */
   void (*gemv)(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
                float *y, int columns);
 
-  /* Depthwise convolution of one output pixel: out[k] = bias[k] + sum over t of a[t][k] * w[t*ldw +
-   * k], k < channels. bias [channels] or NULL. */
+  /* Depthwise convolution of one output pixel.
+   * out[k] = bias[k] + sum over t < taps of a[t][k] * w[t*ldw + k], k < channels
+   *
+   * bias     [channels], or NULL for zero */
   void (*depthwise)(const float *const *a, int taps, const float *w, size_t ldw, const float *bias,
                     float *out, int channels);
 
-  /* Pools of one output pixel over taps >= 1 pixel pointers: out[k] = max_t a[t][k] (NaN wins; of
-   * zeros of either sign the first stays); out[k] = scale * sum_t a[t][k]. */
+  /* Pools of one output pixel over taps >= 1 pixel pointers, k < channels.
+   * out[k] = max_t a[t][k]            NaN wins; of zeros of either sign the first stays
+   * out[k] = scale * sum_t a[t][k] */
   void (*max_pool)(const float *const *a, int taps, float *out, int channels);
   void (*sum_pool)(const float *const *a, int taps, float scale, float *out, int channels);
 
-  /* y[k] = max(lo, min(hi, x[k] + bias[k])), k < n (ReLU: lo 0, hi +inf; none: -inf, +inf).  bias
-   * NULL for zero. x == y is fine.  NaN stays NaN; -0 is not clamped by a lo of 0. */
+  /* y[k] = max(lo, min(hi, x[k] + bias[k])), k < n (ReLU: lo 0, hi +inf; none: -inf, +inf).
+   * NaN stays NaN; a lo of 0 leaves -0.  bias NULL for none.  x == y is fine. */
   void (*bias_clamp)(const float *x, const float *bias, float lo, float hi, float *y, int n);
 
-  /* y[k] = a[k] op b[k] for the four operators, k < n; y may be a or b. */
+  /* y[k] = a[k] + b[k] and y[k] = a[k] * b[k], k < n; y may be a or b. */
   void (*add)(const float *a, const float *b, float *y, int n);
   void (*mul)(const float *a, const float *b, float *y, int n);
 
-  /* The closed loop's test.  For k < n: changed where !(|y[k] - ref[k]| <= tolerance).
-   * Where changed: delta[k] = y[k] - ref[k], ref[k] = y[k], bit k of mask set; else delta[k] = 0,
-   * bit clear. mask: dcn_mask_words(n) words, all written.  Returns the number of changed channels.
-   */
+  /* The closed loop's test: k < n has changed where !(|y[k] - ref[k]| <= tolerance).
+   * Where changed   delta[k] = y[k] - ref[k], then ref[k] = y[k], and bit k of mask is set
+   * elsewhere       delta[k] = 0, ref[k] stays, bit k is clear
+   *
+   * mask     dcn_mask_words(n) words, all written
+   * Returns the number of changed channels. */
   int (*diff)(const float *y, float *ref, float *delta, uint64_t *mask, int n, float tolerance);
 } DcnKernels;
 
 /* The best table for this CPU; the environment variable DCN_KERNELS=portable|avx2|avx512 asks for
- * another one that the CPU can run (for tests). Thread-safe. */
+ * another one that the CPU can run (for tests); where it cannot, a message says so.  Thread-safe.
+ */
 const DcnKernels *dcn_kernels_get(void);
 
 /* A table by isa name, or NULL where the CPU or the build lacks it. */

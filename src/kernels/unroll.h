@@ -1,6 +1,7 @@
 /* deltacnn: what the register tiles of the intrinsics files need from the compiler.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include <stdint.h>
 
 /* Before a loop of constant length over an array of vectors: unrolled in full, the array lives in
  * registers. */
@@ -12,3 +13,12 @@
 
 /* A template: compiled anew for the constants of each call. */
 #define DCN_TEMPLATE static inline __attribute__((always_inline))
+
+/* Asks for the cache line `floats` after p, which may lie outside of the buffer: such a prefetch
+ * does nothing. */
+#define DCN_PREFETCH(p, floats)                                                                    \
+  __builtin_prefetch((const void *)((uintptr_t)(p) + (floats) * sizeof(float)))
+
+/* diff asks for ref and delta so many floats ahead.  They are as large as all activations, so they
+ * come from memory, pixel after pixel: without this a third of diff's time is waiting. */
+#define DCN_DIFF_AHEAD 512
