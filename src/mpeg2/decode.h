@@ -60,8 +60,7 @@ typedef struct {
   uint32_t *first_field_born; /* per 8x8 block: what the lines of the first field were copied from,
                                  or DCN_NUMBER_NONE; field pictures only */
   GArray *vectors;            /* of DcnVector, scratch */
-  int next_address; /* of the macroblock that has to come next; all before it are covered */
-  size_t slice_bytes;
+  int next_address;  /* of the macroblock that has to come next; all before it are covered */
   const char *error; /* static string; set once, nothing is parsed after it */
 } DcnMpeg2Coded;
 

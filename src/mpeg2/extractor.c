@@ -393,12 +393,8 @@ dcn_mpeg2_extractor_end_picture(DcnMpeg2Extractor *extractor)
 
   if (!coded->error && coded->next_address < coded->mb_width * coded->mb_height)
     coded->error = "macroblocks missing";
-  /* libavcodec drops a picture with fewer bits than skipping every macroblock of the frame takes,
-   * 11 for 33. */
-  size_t frame_mbs = (size_t)coded->mb_width * (size_t)coded->mb_height * (field ? 2 : 1);
-  if (!coded->error && coded->slice_bytes < frame_mbs * 11 / (33 * 2 * 8))
-    coded->error = "too few bits for its size";
-
+  /* libavcodec drops a picture with fewer than 11 bits for 66 macroblocks of the frame.  Whole
+   * pictures have more: skipping takes 11 bits for 33. */
   if (coded->error) {
     if (picture->known)
       dcn_picture_set_unknown(picture, coded->error);

@@ -129,7 +129,6 @@ dcn_mpeg2_slice(DcnMpeg2Coded *coded, const uint8_t *data, size_t size)
   if (size < 6 || data[0] != 0 || data[1] != 0 || data[2] != 1 || data[3] < 1 || data[3] > 0xaf)
     return dcn_mpeg2_fail(&slice, "not a slice");
   dcn_bits_init(&slice.reader, data + 4, size - 4);
-  coded->slice_bytes += size;
 
   int mb_row = slice_header(&slice, data[3]);
   if (mb_row < 0)
