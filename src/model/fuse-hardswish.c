@@ -84,16 +84,15 @@ match_hard_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
     if (match_clipped(loader, uses, gate) != x || uses->uses[op->output] != 1)
       continue;
     /* The division comes after: the only reader of the product. */
-    for (guint i = 0; i < loader->ops->len; i++) {
-      DcnOp *reader = &g_array_index(loader->ops, DcnOp, i);
-      if (reader->kind == DCN_OP_AFFINE && reader->output >= 0 && reader->inputs[0] == op->output &&
-          is_uniform_affine(loader, reader, 1.0f / 6, 0)) {
-        become_act(op, x, hard_swish);
-        uses->producer[reader->output] = uses->producer[op->output];
-        op->output = reader->output;
-        reader->output = -1;
-        return;
-      }
+    const int reader = uses->reader[op->output];
+    DcnOp *divide = reader >= 0 ? &g_array_index(loader->ops, DcnOp, reader) : NULL;
+    if (divide && divide->kind == DCN_OP_AFFINE && divide->output >= 0 &&
+        is_uniform_affine(loader, divide, 1.0f / 6, 0)) {
+      become_act(op, x, hard_swish);
+      uses->producer[divide->output] = uses->producer[op->output];
+      op->output = divide->output;
+      divide->output = -1;
+      return;
     }
   }
 }

@@ -171,7 +171,7 @@ set_layout(DcnValue *value, const DcnValue *like)
 
 /* second: a movement.  Walks up from it to an earlier one; TRUE when they were joined. */
 static gboolean
-hoist(DcnLoader *loader, const DcnUses *uses, DcnOp *second)
+hoist(DcnLoader *loader, DcnUses *uses, DcnOp *second)
 {
   DcnOp *chain[MAX_CHAIN];
   int n = 0, value = second->inputs[0];
@@ -213,6 +213,7 @@ hoist(DcnLoader *loader, const DcnUses *uses, DcnOp *second)
       apply_parameters(chain[i], &new, &moved[i]);
       set_layout(dcn_loader_get(loader, chain[i]->output), &new);
     }
+    uses->producer[second->output] = uses->producer[chain[0]->output];
     chain[0]->output = second->output;
     second->output = -1;
   }
@@ -226,14 +227,12 @@ hoist(DcnLoader *loader, const DcnUses *uses, DcnOp *second)
 void
 dcn_fuse_hoist(DcnLoader *loader)
 {
+  DcnUses *uses = dcn_uses_new(loader);
   for (guint i = 0; i < loader->ops->len; i++) {
-    DcnUses *uses = NULL;
     DcnOp *op = get_op(loader, i);
-    if (op->kind != DCN_OP_GATHER || op->output < 0)
-      continue;
-    uses = dcn_uses_new(loader);
-    hoist(loader, uses, op);
-    dcn_uses_free(uses);
+    if (op->kind == DCN_OP_GATHER && op->output >= 0)
+      hoist(loader, uses, op);
   }
+  dcn_uses_free(uses);
   dcn_prune(loader);
 }

@@ -9,15 +9,6 @@ get_op(DcnLoader *loader, int i)
   return &g_array_index(loader->ops, DcnOp, i);
 }
 
-static gboolean
-is_output(DcnLoader *loader, int value)
-{
-  for (guint i = 0; i < loader->outputs->len; i++)
-    if (g_array_index(loader->outputs, int, i) == value)
-      return TRUE;
-  return FALSE;
-}
-
 /* second reads what first wrote: afterwards it reads what first reads. */
 static void
 compose(DcnLoader *loader, const DcnOp *first, DcnOp *second)
@@ -82,33 +73,24 @@ is_physical_identity(const DcnValue *from, const DcnValue *to, const int32_t *in
   return TRUE;
 }
 
-static gboolean
-read_by_matmul(DcnLoader *loader, int value)
-{
-  for (guint i = 0; i < loader->ops->len; i++) {
-    const DcnOp *op = get_op(loader, i);
-    for (int k = 0; op->kind == DCN_OP_MATMUL && k < op->n_inputs; k++)
-      if (op->inputs[k] == value)
-        return TRUE;
-  }
-  return FALSE;
-}
+/* What is to be known of a value before it may be replaced. */
+enum { IS_OUTPUT = 1, READ_BY_MATMUL = 2 };
 
 /* Whether readers of the movement's result may read its source instead.  Layout alone matters to
  * all but the outputs and MATMUL, which go by the logical shape. */
 static gboolean
-can_drop(DcnLoader *loader, const DcnOp *op)
+can_drop(DcnLoader *loader, const DcnOp *op, const char *facts)
 {
   DcnValue *from = dcn_loader_get(loader, op->inputs[0]);
   const DcnValue *to = dcn_loader_get(loader, op->output);
   if (!is_physical_identity(from, to, op->u.gather.index))
     return FALSE;
-  const gboolean output = is_output(loader, op->output);
-  if (!output && !read_by_matmul(loader, op->output))
+  const gboolean output = facts[op->output] & IS_OUTPUT;
+  if (facts[op->output] == 0)
     return TRUE;
   if (!keeps_logical_order(from, to, op->u.gather.index))
     return FALSE;
-  if (output && (op->inputs[0] == loader->input || is_output(loader, op->inputs[0])))
+  if (output && (op->inputs[0] == loader->input || facts[op->inputs[0]] & IS_OUTPUT))
     return FALSE; /* that value has a shape and a name of its own to keep */
   if (output) {
     from->rank = to->rank;
@@ -139,39 +121,48 @@ dcn_fuse_movement(DcnLoader *loader)
 {
   const guint n_values = loader->values->len;
   int *producer = g_new(int, n_values), *alias = g_new(int, n_values);
+  char *facts = g_new0(char, n_values);
   for (guint v = 0; v < n_values; v++) {
     producer[v] = -1;
     alias[v] = (int)v;
   }
+  for (guint k = 0; k < loader->outputs->len; k++)
+    facts[g_array_index(loader->outputs, int, k)] |= IS_OUTPUT;
+  for (guint i = 0; i < loader->ops->len; i++)
+    for (int k = 0; get_op(loader, i)->kind == DCN_OP_MATMUL && k < get_op(loader, i)->n_inputs;
+         k++)
+      facts[get_op(loader, i)->inputs[k]] |= READ_BY_MATMUL;
+
   for (guint i = 0; i < loader->ops->len; i++) {
     DcnOp *op = get_op(loader, i);
     if (op->output < 0)
       continue;
     for (int k = 0; k < op->n_inputs; k++)
       op->inputs[k] = alias[op->inputs[k]];
+    const int before = producer[op->inputs[0]];
+    const DcnOp *first = before >= 0 && get_op(loader, before)->kind == DCN_OP_GATHER
+                             ? get_op(loader, before)
+                             : NULL;
     if (op->kind == DCN_OP_GATHER) {
-      const int before = producer[op->inputs[0]];
-      if (before >= 0 && get_op(loader, before)->kind == DCN_OP_GATHER)
-        compose(loader, get_op(loader, before), op);
-      if (can_drop(loader, op)) {
+      if (first)
+        compose(loader, first, op);
+      if (can_drop(loader, op, facts)) {
         alias[op->output] = op->inputs[0];
-        for (guint k = 0; k < loader->outputs->len; k++) {
-          int *output = &g_array_index(loader->outputs, int, k);
-          if (*output == op->output)
-            *output = op->inputs[0];
-        }
+        facts[op->inputs[0]] |= facts[op->output];
         op->output = -1;
         continue;
       }
-    } else if (op->kind == DCN_OP_GLOBAL_AVG) {
-      const int before = producer[op->inputs[0]];
-      if (before >= 0 && get_op(loader, before)->kind == DCN_OP_GATHER &&
-          keeps_pixels(loader, get_op(loader, before)))
-        op->inputs[0] = get_op(loader, before)->inputs[0];
+    } else if (op->kind == DCN_OP_GLOBAL_AVG && first && keeps_pixels(loader, first)) {
+      op->inputs[0] = first->inputs[0];
     }
     producer[op->output] = (int)i;
   }
+  for (guint k = 0; k < loader->outputs->len; k++) {
+    int *output = &g_array_index(loader->outputs, int, k);
+    *output = alias[*output];
+  }
   g_free(producer);
   g_free(alias);
+  g_free(facts);
   dcn_prune(loader);
 }

@@ -8,15 +8,18 @@ dcn_uses_new(DcnLoader *loader)
   DcnUses *uses = g_new0(DcnUses, 1);
   uses->producer = g_new(int, loader->values->len);
   uses->uses = g_new0(int, loader->values->len);
+  uses->reader = g_new(int, loader->values->len);
   for (guint v = 0; v < loader->values->len; v++)
-    uses->producer[v] = -1;
+    uses->producer[v] = uses->reader[v] = -1;
   for (guint i = 0; i < loader->ops->len; i++) {
     const DcnOp *op = &g_array_index(loader->ops, DcnOp, i);
     if (op->output < 0)
       continue;
     uses->producer[op->output] = (int)i;
-    for (int k = 0; k < op->n_inputs; k++)
+    for (int k = 0; k < op->n_inputs; k++) {
       uses->uses[op->inputs[k]]++;
+      uses->reader[op->inputs[k]] = (int)i;
+    }
   }
   for (guint i = 0; i < loader->outputs->len; i++)
     uses->uses[g_array_index(loader->outputs, int, i)]++;
@@ -28,6 +31,7 @@ dcn_uses_free(DcnUses *uses)
 {
   g_free(uses->producer);
   g_free(uses->uses);
+  g_free(uses->reader);
   g_free(uses);
 }
 

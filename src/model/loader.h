@@ -192,6 +192,7 @@ void dcn_prune(DcnLoader *loader);
 typedef struct {
   int *producer; /* [n_values] */
   int *uses;     /* [n_values] */
+  int *reader;   /* [n_values] one op that reads it; -1: none */
 } DcnUses;
 DcnUses *dcn_uses_new(DcnLoader *loader);
 void dcn_uses_free(DcnUses *uses);

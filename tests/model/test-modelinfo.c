@@ -1,0 +1,247 @@
+/* deltacnn tests: the .modelinfo key file and the labels file.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/modelinfo.h"
+#include "util/error.h"
+#include <glib/gstdio.h>
+#include <string.h>
+
+typedef struct {
+  char *folder, *model;
+} Fixture;
+
+static void
+set_up(Fixture *f, gconstpointer data)
+{
+  f->folder = g_dir_make_tmp("deltacnn-XXXXXX", NULL);
+  g_assert_nonnull(f->folder);
+  f->model = g_build_filename(f->folder, "net.onnx", NULL);
+}
+
+static void
+tear_down(Fixture *f, gconstpointer data)
+{
+  GDir *dir = g_dir_open(f->folder, 0, NULL);
+  const char *name;
+  while ((name = g_dir_read_name(dir))) {
+    char *path = g_build_filename(f->folder, name, NULL);
+    g_remove(path);
+    g_free(path);
+  }
+  g_dir_close(dir);
+  g_rmdir(f->folder);
+  g_free(f->folder);
+  g_free(f->model);
+}
+
+static char *
+write_file(Fixture *f, const char *name, const char *text)
+{
+  char *path = g_build_filename(f->folder, name, NULL);
+  g_assert_true(g_file_set_contents(path, text, -1, NULL));
+  return path;
+}
+
+static DcnModelInfo *
+load(Fixture *f, const char *text, GError **error)
+{
+  g_free(write_file(f, "net.onnx.modelinfo", text));
+  return dcn_modelinfo_load(f->model, "input", 3, error);
+}
+
+static DcnModelInfo *
+load_good(Fixture *f, const char *text)
+{
+  GError *error = NULL;
+  DcnModelInfo *info = load(f, text, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(info);
+  return info;
+}
+
+static void
+test_defaults(Fixture *f, gconstpointer data)
+{
+  GError *error = NULL;
+  DcnModelInfo *info = dcn_modelinfo_load(f->model, "input", 3, &error);
+  g_assert_no_error(error);
+  g_assert_false(info->has_ranges);
+  g_assert_false(info->has_color);
+  g_assert_cmpint(info->resize, ==, DCN_RESIZE_STRETCH);
+  g_assert_cmpfloat(info->crop_fraction, ==, 1);
+  g_assert_null(info->labels_file);
+  g_assert_cmpint(info->activation, ==, -1);
+  g_assert_cmpint(g_hash_table_size(info->tolerances), ==, 0);
+  dcn_modelinfo_free(info);
+}
+
+/* As GStreamer 1.28 writes it, with keys that we do not use, and our section. */
+static void
+test_full(Fixture *f, gconstpointer data)
+{
+  DcnModelInfo *info = load_good(
+      f, "# a comment\n"
+         "[modelinfo]\nversion=1.0\ngroup-id=some-model\n"
+         "[input]\nid=in\ndir=input\ntype=float32\ndims=-1,3,224,224\ndims-order=row-major\n"
+         "ranges=-2.1179,2.2489; -2.0357,2.4285;-1.8044,2.64;\n"
+         "[output]\ndir=output\ntype=float32\ndims=-1,1000\nranges=0,1\n"
+         "[deltacnn]\ncolor=BGR\nresize=crop\ncrop-fraction=0.875\nlabels=names.txt\n"
+         "activation=sigmoid\ntolerance=relu1,0.01;a,b,2.5e-3;\nfuture=key\n");
+  g_assert_true(info->has_ranges);
+  g_assert_cmpint(info->n_ranges, ==, 3);
+  g_assert_cmpfloat(info->range_min[0], ==, -2.1179);
+  g_assert_cmpfloat(info->range_max[0], ==, 2.2489);
+  g_assert_cmpfloat(info->range_min[1], ==, -2.0357);
+  g_assert_cmpfloat(info->range_max[2], ==, 2.64);
+  g_assert_true(info->has_color);
+  g_assert_cmpint(info->color, ==, DCN_COLOR_BGR);
+  g_assert_cmpint(info->resize, ==, DCN_RESIZE_CROP);
+  g_assert_cmpfloat(info->crop_fraction, ==, 0.875);
+  g_assert_cmpint(info->activation, ==, 2);
+  char *labels = g_build_filename(f->folder, "names.txt", NULL);
+  g_assert_cmpstr(info->labels_file, ==, labels);
+  g_free(labels);
+  g_assert_cmpint(g_hash_table_size(info->tolerances), ==, 2);
+  g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, "relu1"), ==, 0.01);
+  g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, "a,b"), ==, 0.0025);
+  dcn_modelinfo_free(info);
+}
+
+static void
+test_variants(Fixture *f, gconstpointer data)
+{
+  /* One pair for all channels. */
+  DcnModelInfo *info = load_good(f, "[input]\nranges=0,1\n");
+  g_assert_cmpint(info->n_ranges, ==, 1);
+  g_assert_cmpfloat(info->range_max[0], ==, 1);
+  dcn_modelinfo_free(info);
+
+  /* Another tensor name, but the only input. */
+  info = load_good(f, "[data_0]\ndir=input\nranges=0,2\n[prob]\ndir=output\nranges=0,3\n");
+  g_assert_true(info->has_ranges);
+  g_assert_cmpfloat(info->range_max[0], ==, 2);
+  dcn_modelinfo_free(info);
+
+  /* Two inputs, neither of that name: no guess. */
+  info = load_good(f, "[a]\ndir=input\nranges=0,2\n[b]\ndir=input\nranges=0,3\n");
+  g_assert_false(info->has_ranges);
+  dcn_modelinfo_free(info);
+
+  /* An absolute labels path stays. */
+  info = load_good(f, "[deltacnn]\nlabels=/usr/share/labels.txt\n");
+  g_assert_cmpstr(info->labels_file, ==, "/usr/share/labels.txt");
+  dcn_modelinfo_free(info);
+
+  /* net.modelinfo where there is no net.onnx.modelinfo. */
+  char *path = g_build_filename(f->folder, "net.onnx.modelinfo", NULL);
+  g_remove(path);
+  g_free(path);
+  g_free(write_file(f, "net.modelinfo", "[deltacnn]\ncolor=gray\n"));
+  GError *error = NULL;
+  info = dcn_modelinfo_load(f->model, "input", 1, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(info->color, ==, DCN_COLOR_GRAY);
+  dcn_modelinfo_free(info);
+}
+
+static void
+test_errors(Fixture *f, gconstpointer data)
+{
+  static const struct {
+    const char *text, *words;
+  } bad[] = {
+      {"", "is empty"},
+      {"# nothing\n\n", "is empty"},
+      {"color=bgr\n", "not a key file"},
+      {"[input\nranges=0,1\n", "not a key file"},
+      {"[modelinfo]\nversion=2.0\n", "version \"2.0\""},
+      {"[modelinfo]\nversion=one\n", "version \"one\""},
+      {"[input]\nranges=0,1;0,1\n", "has 2 pairs of min,max, but the tensor has 3 channels"},
+      {"[input]\nranges=\n", "has 0 pairs"},
+      {"[input]\nranges=0\n", "\"0\" is not a pair"},
+      {"[input]\nranges=0,1;0,1,2;0,1\n", "\"0,1,2\" is not a pair"},
+      {"[input]\nranges=0,one\n", "\"0,one\" is not a pair"},
+      {"[input]\nranges=0,inf\n", "is not a pair"},
+      {"[deltacnn]\ncolor=purple\n", "color: \"purple\" is none of rgb, bgr, gray"},
+      {"[deltacnn]\nresize=zoom\n", "resize: \"zoom\""},
+      {"[deltacnn]\nactivation=relu\n", "activation: \"relu\""},
+      {"[deltacnn]\ncrop-fraction=0\n", "crop-fraction: \"0\""},
+      {"[deltacnn]\ncrop-fraction=1.5\n", "crop-fraction: \"1.5\""},
+      {"[deltacnn]\ncrop-fraction=half\n", "crop-fraction: \"half\""},
+      {"[deltacnn]\nlabels=\n", "labels names no file"},
+      {"[deltacnn]\ntolerance=relu1\n", "\"relu1\" is not NAME,VALUE"},
+      {"[deltacnn]\ntolerance=relu1,-1\n", "\"relu1,-1\" is not NAME,VALUE"},
+      {"[deltacnn]\ntolerance=,1\n", "\",1\" is not NAME,VALUE"},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+    GError *error = NULL;
+    g_assert_null(load(f, bad[i].text, &error));
+    g_assert_error(error, DCN_ERROR, DCN_ERROR_INVALID);
+    g_assert_nonnull(strstr(error->message, "net.onnx.modelinfo"));
+    if (!strstr(error->message, bad[i].words))
+      g_error("\"%s\" does not say \"%s\"", error->message, bad[i].words);
+    g_error_free(error);
+  }
+}
+
+static void
+test_labels(Fixture *f, gconstpointer data)
+{
+  static const char *const texts[] = {"cat\ndog\n", "cat\r\ndog\r\n", "cat\ndog", "cat\ndog\n\n \n",
+                                      "\xef\xbb\xbf"
+                                      "cat\ndog\n"};
+  GError *error = NULL;
+  for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+    char *path = write_file(f, "labels.txt", texts[i]);
+    char **labels = dcn_labels_load(path, 2, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint((int)g_strv_length(labels), ==, 2);
+    g_assert_cmpstr(labels[0], ==, "cat");
+    g_assert_cmpstr(labels[1], ==, "dog");
+    g_strfreev(labels);
+    g_free(path);
+  }
+  /* An empty line in the middle is a class without a name. */
+  char *path = write_file(f, "labels.txt", "a\n\nb\n");
+  char **labels = dcn_labels_load(path, 3, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(labels[1], ==, "");
+  g_assert_cmpstr(labels[2], ==, "b");
+  g_strfreev(labels);
+
+  g_assert_null(dcn_labels_load(path, 1000, &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_INVALID);
+  g_assert_nonnull(strstr(error->message, "has 3 lines"));
+  g_assert_nonnull(strstr(error->message, "1000 outputs"));
+  g_clear_error(&error);
+  g_free(path);
+
+  path = write_file(f, "labels.txt", "caf\xe9\nthe\n");
+  g_assert_null(dcn_labels_load(path, 2, &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_INVALID);
+  g_assert_nonnull(strstr(error->message, "UTF-8"));
+  g_clear_error(&error);
+  g_free(path);
+
+  path = g_build_filename(f->folder, "missing.txt", NULL);
+  g_assert_null(dcn_labels_load(path, 2, &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
+  g_assert_nonnull(strstr(error->message, path));
+  g_clear_error(&error);
+  g_free(path);
+  g_assert_null(dcn_labels_load(f->folder, 2, &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
+  g_clear_error(&error);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+#define ADD(name, func) g_test_add("/model/modelinfo/" name, Fixture, NULL, set_up, func, tear_down)
+  ADD("defaults", test_defaults);
+  ADD("full", test_full);
+  ADD("variants", test_variants);
+  ADD("errors", test_errors);
+  ADD("labels", test_labels);
+  return g_test_run();
+}
