@@ -15,7 +15,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-name= setup=() args=() build_only= sanitize= clang=
+name= setup=() args=() preload=() build_only= sanitize= clang=
 while [ $# -gt 0 ]; do
   case $1 in
     --sanitize) sanitize=1 name+=-sanitize setup+=(-Db_sanitize=address,undefined -Db_lundef=false) ;;
@@ -73,13 +73,15 @@ fi
 export GST_REGISTRY=$build/registry.bin GST_REGISTRY_FORK=no
 if [ -n "$sanitize" ]; then
   # Libraries of the system keep memory until the process ends; only what the project leaks counts.
-  export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:abort_on_error=0
+  export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:abort_on_error=0:verify_asan_link_order=0
   export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   export G_SLICE=always-malloc
+  # See there; the runtime needs not come first before a library that only has a constructor.
+  [ ! -e "$build/tests/util/keep-glib-roots.so" ] || preload=(env "LD_PRELOAD=$build/tests/util/keep-glib-roots.so")
   args+=(--timeout-multiplier 5)
 fi
 
-meson test -C "$build" --no-rebuild --print-errorlogs --num-processes "$(nproc)" "${args[@]}"
+"${preload[@]}" meson test -C "$build" --no-rebuild --print-errorlogs --num-processes "$(nproc)" "${args[@]}"
 status=$?
 python3 "$root/tests/count.py" "$build/meson-logs" "$status"
