@@ -246,6 +246,18 @@ def damage(data, kind, rng):
             del data[starts[i]:starts[i + 1]]
         else:
             data[starts[i]:starts[i]] = picture
+    elif kind == "headless":
+        # a start without an I picture, with or without the headers before it
+        starts = [m.start() for m in re.finditer(b"\0\0\1\0", bytes(data))]
+        first = starts[rng.randrange(1, 4)]
+        del data[0 if rng.random() < 0.3 else starts[0]:first]
+        if rng.random() < 0.5:
+            at = bytes(data).find(b"\0\0\1\xb8", 200)
+            if at > 0:
+                second = bytes(data).find(b"\0\0\1\0", at)
+                third = bytes(data).find(b"\0\0\1\0", second + 4)
+                if third > 0:
+                    del data[second:third]
     elif kind == "slices":
         # slices lost, sent twice, or in another order
         starts = [m.start() for m in re.finditer(b"\0\0\1[\x01-\xaf]", bytes(data), re.S)]
@@ -273,7 +285,7 @@ def damage(data, kind, rng):
 
 
 DAMAGED = ["gop12-b2", "gop50-p", "interlaced-b2", "mpeg1-b2", "slices-short", "still-b2", "422", "odd-175x143"]
-KINDS = ["bits", "headers", "codes", "zeros", "cut", "pictures", "slices", "truncated"]
+KINDS = ["bits", "headers", "codes", "zeros", "cut", "pictures", "headless", "slices", "truncated"]
 
 
 def part_corrupt(options, folder, tap):
@@ -315,8 +327,8 @@ def part_corrupt(options, folder, tap):
             frames = sum(number(f, "frames") for f in found)
             wrong = sum(number(f, "wrong") for f in found)
             crashed = result.returncode < 0
-            # a stream cut short within its first pictures may give nothing, several may not
-            flows = sum(number(f, "frames") > 0 for f in found) >= 0.8 * made
+            # a stream cut short within its first pictures, or without its only header, may give nothing
+            flows = sum(number(f, "frames") > 0 for f in found) >= (0.4 if kind == "headless" else 0.8) * made
             notes = []
             if crashed:
                 notes.append("died of " + signal.Signals(-result.returncode).name)
