@@ -359,6 +359,14 @@ gst_delta_cnn_classifier_get_weight_users (GstDeltaCnnClassifier * c)
   return n;
 }
 
+const gfloat *
+gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
+    guint * n_outputs)
+{
+  *n_outputs = c->n_classes;
+  return c->outputs;
+}
+
 gboolean
 gst_delta_cnn_classifier_set_frame (GstDeltaCnnClassifier * c,
     const DcnFrameInfo * info, GError ** error)

@@ -68,6 +68,10 @@ void gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
 gboolean gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
     const DcnFrame * frame, const guint8 * blocks, gint threads);
 
+/* The network's own outputs of the last run. */
+const gfloat *gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
+    guint * n_outputs);
+
 /* After _tensor(): runs the network and sorts the results. */
 void gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
     guint top_k, gint threads, GstDeltaCnnOutcome * outcome);

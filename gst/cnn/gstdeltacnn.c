@@ -555,6 +555,14 @@ gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
   return planned ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
+const gfloat *
+gst_delta_cnn_peek_outputs (GstDeltaCnn * self, guint * n_outputs)
+{
+  *n_outputs = 0;
+  return self->classifier ?
+      gst_delta_cnn_classifier_get_outputs (self->classifier, n_outputs) : NULL;
+}
+
 static GstStructure *
 gst_delta_cnn_get_stats (GstDeltaCnn * self)
 {

@@ -12,4 +12,9 @@ G_DECLARE_FINAL_TYPE (GstDeltaCnn, gst_delta_cnn, GST, DELTA_CNN, GstBaseTransfo
 
 GST_ELEMENT_REGISTER_DECLARE (deltacnn);
 
+/* The network's outputs for the last frame, before they were made confidences, for
+ * tests that are linked with the element.  From the streaming thread only; valid
+ * until the next frame.  NULL before the element was started. */
+const gfloat *gst_delta_cnn_peek_outputs (GstDeltaCnn * self, guint * n_outputs);
+
 G_END_DECLS

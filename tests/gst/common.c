@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include "gstdeltacnn.h"
 #include "plugin.h"
 
 static gchar *folder;
@@ -149,41 +150,36 @@ twins_init (Twins * twins)
 void
 twins_clear (Twins * twins)
 {
+  while (twins->n_row)
+    gst_object_unref (twins->row[--twins->n_row]);
   g_mutex_clear (&twins->lock);
 }
 
-static gfloat
-confidence_of (const GstDeltaCnnMeta * meta, guint index)
-{
-  guint i;
-
-  for (i = 0; i < meta->n_results; i++)
-    if (meta->results[i].index == index)
-      return meta->results[i].confidence;
-  g_error ("class %u is missing in a result", index);
-}
-
-/* Largest difference of a confidence, and whether the best class is another one
- * (not where the dense result itself is a tie within rounding). */
+/* Largest difference of an output, relative to the largest of the dense outputs; and
+ * whether the best class is another one (not where the dense result itself is a tie
+ * within rounding). */
 static gdouble
-compare (const GstDeltaCnnMeta * delta, const GstDeltaCnnMeta * dense,
-    gboolean * other_label)
+compare (GstElement * delta, GstElement * dense, gboolean * other_label)
 {
-  gdouble worst = 0.0;
-  guint i;
+  guint i, n, n_dense, best = 0, best_dense = 0;
+  const gfloat *a = gst_delta_cnn_peek_outputs (GST_DELTA_CNN (delta), &n);
+  const gfloat *b =
+      gst_delta_cnn_peek_outputs (GST_DELTA_CNN (dense), &n_dense);
+  gdouble worst = 0.0, largest = 1e-30;
 
-  g_assert_cmpuint (delta->n_results, ==, dense->n_results);
-  g_assert_cmpuint (delta->n_results, >, 0);
-  for (i = 0; i < delta->n_results; i++) {
-    gdouble a = delta->results[i].confidence;
-    gdouble b = confidence_of (dense, delta->results[i].index);
-
-    worst = MAX (worst, fabs (a - b));
+  g_assert_cmpuint (n, ==, n_dense);
+  g_assert_cmpuint (n, >, 0);
+  for (i = 0; i < n; i++) {
+    g_assert_true (isfinite (a[i]) && isfinite (b[i]));
+    largest = MAX (largest, fabs (b[i]));
+    worst = MAX (worst, fabs (a[i] - b[i]));
+    if (a[i] > a[best])
+      best = i;
+    if (b[i] > b[best_dense])
+      best_dense = i;
   }
-  *other_label = delta->results[0].index != dense->results[0].index
-      && dense->results[0].confidence - confidence_of (dense,
-      delta->results[0].index) > 1e-6;
-  return worst;
+  *other_label = b[best_dense] - b[best] > 1e-6 * largest;
+  return worst / largest;
 }
 
 void
@@ -199,12 +195,12 @@ twins_compare (Twins * twins, GstBuffer * buffer)
           gst_buffer_iterate_meta_filtered (buffer, &state,
               GST_DELTA_CNN_META_API_TYPE)))
     n++;
-  g_assert_cmpuint (n, >=, 2);
+  g_assert_cmpuint (n, ==, twins->n_row);
   g_assert_cmpint (meta[n - 1]->reuse, ==, GST_DELTA_CNN_REUSE_FULL);
   for (i = 0; i + 1 < n; i++) {
     gboolean other;
 
-    worst = MAX (worst, compare (meta[i], meta[n - 1], &other));
+    worst = MAX (worst, compare (twins->row[i], twins->row[n - 1], &other));
     other_label |= other;
   }
   if (g_getenv ("DELTACNN_TEST_FRAMES"))
@@ -236,13 +232,21 @@ compare_probe (GstPad * pad, GstPadProbeInfo * info, gpointer twins)
 void
 twins_watch (Twins * twins, GstElement * pipeline)
 {
-  GstElement *dense = gst_bin_get_by_name (GST_BIN (pipeline), "dense");
-  GstPad *pad = gst_element_get_static_pad (dense, "src");
+  static const gchar *const names[] = { "delta", "pixel", "dense" };
+  GstPad *pad;
+  guint i;
 
+  for (i = 0; i < G_N_ELEMENTS (names); i++) {
+    GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), names[i]);
+
+    if (element)
+      twins->row[twins->n_row++] = element;
+  }
+  g_assert_cmpuint (twins->n_row, >=, 2);
+  pad = gst_element_get_static_pad (twins->row[twins->n_row - 1], "src");
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, compare_probe, twins,
       NULL);
   gst_object_unref (pad);
-  gst_object_unref (dense);
 }
 
 guint64

@@ -32,9 +32,9 @@ const gchar *test_moving_clip (void);
 /* TRUE where all elements are installed, else marks the test as skipped. */
 gboolean test_have (const gchar * const *elements);
 
-/* Several deltacnn in a row: the results of all must equal the last one's, which
- * computes everything.  Rounding leaves differences of a few 1e-6 in a confidence;
- * more than `most` is wrong. */
+/* Several deltacnn in a row, "delta" (and "pixel") and "dense": the outputs of all
+ * must equal the last one's, which computes everything.  Rounding leaves differences
+ * of a few 1e-6 of the largest output; more than `most` is wrong. */
 typedef struct
 {
   GMutex lock;
@@ -45,6 +45,8 @@ typedef struct
   gdouble worst;
   guint other_label;            /* frames with another label, but for ties */
   gdouble multiplies[4];        /* sums of shares, of the first ones in the row */
+  GstElement *row[4];           /* owned */
+  guint n_row;
 } Twins;
 
 void twins_init (Twins * twins);

@@ -117,7 +117,7 @@ main (int argc, char **argv)
     {"minutes", 0, 0, G_OPTION_ARG_DOUBLE, &minutes, "How long", "M"},
     {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "How long", "S"},
     {"clip", 0, 0, G_OPTION_ARG_FILENAME, &clip, "MPEG-2 in a container",
-          "FILE"},
+        "FILE"},
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &model, "ONNX file", "FILE"},
     {"source", 0, 0, G_OPTION_ARG_STRING, &source, "As of deltacnn", "SOURCE"},
     {NULL}

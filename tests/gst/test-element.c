@@ -137,14 +137,16 @@ test_untouched (void)
   GstHarness *h = harness ("tiny.onnx", NULL);
   GstBuffer *in = frame (3, 5), *out;
   GstMapInfo a, b;
+  GstCaps *reference = gst_caps_new_empty_simple ("timestamp/x-test");
   guint8 *before;
 
   gst_buffer_map (in, &a, GST_MAP_READ);
   before = g_memdup2 (a.data, a.size);
   gst_buffer_unmap (in, &a);
   GST_BUFFER_FLAG_SET (in, GST_BUFFER_FLAG_MARKER);
-  gst_buffer_add_reference_timestamp_meta (in, gst_caps_new_empty_simple
-      ("timestamp/x-test"), 42, GST_CLOCK_TIME_NONE);
+  gst_buffer_add_reference_timestamp_meta (in, reference, 42,
+      GST_CLOCK_TIME_NONE);
+  gst_caps_unref (reference);
   out = push (h, in);
   gst_buffer_map (out, &b, GST_MAP_READ);
   g_assert_cmpmem (before, SIZE, b.data, b.size);
