@@ -302,6 +302,7 @@ blocks(void *context, int first, int end, int number)
       if (deltas) {
         block_dgemm(loop, begin, np, group, b0, b1, worker);
         worker->macs += multiplies * columns;
+        worker->delta_macs += multiplies * columns;
         worker->blocks_dgemm++;
       } else {
         block_igemm(loop, begin, np, group, b0, b1, worker);

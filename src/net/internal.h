@@ -75,6 +75,7 @@ struct _DcnNetOp {
   size_t acc_floats;   /* accumulator that the state keeps for this op */
   size_t weight_bytes; /* packed */
   uint64_t macs;       /* of a dense pass */
+  double full_ns;      /* guess of what a dense pass takes (cost.c) */
 };
 
 struct _DcnNet {
@@ -89,6 +90,7 @@ struct _DcnNet {
   size_t weight_bytes;
   uint64_t macs;
   uint64_t total_values; /* elements of all values */
+  double full_ns;        /* sum over ops */
 };
 
 /* A value's part in one stream. */
@@ -114,6 +116,7 @@ struct _DcnWorker {
   float *y;                      /* one pixel of any value */
   float *delta;                  /* one pixel: where diff writes deltas nobody reads */
   uint64_t values_changed, macs; /* of the op at work */
+  uint64_t delta_macs;           /* of these, by dgemm */
   uint64_t blocks_igemm, blocks_dgemm;
 };
 
@@ -138,6 +141,9 @@ struct _DcnState {
   gboolean valid; /* a full run has happened since the last reset */
   gboolean dense; /* this run was asked for as DENSE */
   double tolerance;
+  gboolean adaptive;
+  double costly_inputs; /* with so many changed input values a partial run cost more than a full
+                           one; 0: none yet */
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */
 };
@@ -245,6 +251,11 @@ DcnWorker *dcn_worker(const DcnJob *job, int worker);
 void dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float *y, int n);
 gboolean dcn_act_is_none(const DcnAct *act);
 gboolean dcn_act_keeps_zero(const DcnAct *act); /* act(0) == 0, whatever the channel */
+
+/* cost.c */
+double dcn_cost_full(const DcnNet *net, const DcnNetOp *op);
+double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t delta_macs,
+                        int pixels);
 
 /* registry.c */
 void dcn_net_free(DcnNet *net);

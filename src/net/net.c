@@ -292,6 +292,8 @@ plan_net(DcnNet *net, GError **error)
     }
     net->weight_bytes += net_op->weight_bytes;
     net->macs += net_op->macs;
+    net_op->full_ns = dcn_cost_full(net, net_op);
+    net->full_ns += net_op->full_ns;
   }
   for (int i = 0; i < program->n_outputs; i++) {
     int o = program->outputs[i];

@@ -48,6 +48,10 @@ size_t dcn_state_cache_bytes(const DcnState *state);
 void dcn_state_set_tolerance(DcnState *state, double tolerance);
 gboolean dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double tolerance);
 
+/* Whether a delta run in which so much has changed that a full one is cheaper is done as a full
+ * one.  On at first; tests and measurements of partial runs turn it off. */
+void dcn_state_set_adaptive(DcnState *state, gboolean adaptive);
+
 /* The input tensor: [n][h][w][pitch] floats, pitch = dcn_channel_pitch(c), which the caller updates
  * in place. */
 float *dcn_state_input(DcnState *state);

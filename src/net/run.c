@@ -6,10 +6,15 @@
 #include <math.h>
 #include <string.h>
 
-/* From this share of changed input pixels on, a run without tolerance is done as a full one: nearly
- * every value would be recomputed anyway, and looking for those that stayed costs more than it
- * saves. */
-#define FULL_SHARE 0.95
+/* A frame in which much has changed is done as a full run where a partial one would take longer:
+ * nearly every value is recomputed anyway, and looking for those that stayed costs more than it
+ * saves.  How much is too much depends on the network and the scene, so it is learned: a partial
+ * run that cost more than a full one sets the number of changed input values from which on runs are
+ * full, and each of those raises it a little, so that it is tried again. */
+#define COSTLY_SET   0.9
+#define COSTLY_RAISE 1.02
+/* Before that, without tolerance, this share of the input. */
+#define COSTLY_SHARE 0.95
 
 static double
 rms(const DcnValueState *v)
@@ -57,6 +62,28 @@ typedef struct {
   const uint8_t *touched;
 } InputLoop;
 
+/* dcn_emit() for images: pixels of few channels, of which most did not change. */
+static inline void
+emit_image_pixel(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
+{
+  DcnValueState *v = job->out;
+  float *ref = dcn_ref(v, pixel),
+        *delta = v->delta ? v->delta + (size_t)pixel * v->net->pitch : worker->delta;
+  uint64_t bits = 0;
+  for (int c = 0; c < v->net->c; c++)
+    bits |= (uint64_t) !(fabsf(y[c] - ref[c]) <= v->threshold) << c;
+  if (bits == 0)
+    return; /* marks are clear */
+  for (int c = 0; c < v->net->c; c++) {
+    gboolean differs = bits >> c & 1;
+    delta[c] = differs ? y[c] - ref[c] : 0;
+    ref[c] = differs ? y[c] : ref[c];
+  }
+  v->mask[pixel] = bits;
+  v->changed[pixel] = 1;
+  worker->values_changed += (uint64_t)__builtin_popcountll(bits);
+}
+
 static void
 test_input(void *context, int begin, int end, int number)
 {
@@ -64,7 +91,11 @@ test_input(void *context, int begin, int end, int number)
   const DcnJob *job = loop->job;
   int stride = dcn_channel_pitch(job->out->net->c);
   for (int p = begin; p < end; p++)
-    if (!loop->touched || loop->touched[p])
+    if (loop->touched && !loop->touched[p])
+      continue;
+    else if (job->out->net->c <= 4)
+      emit_image_pixel(job, p, job->state->input + (size_t)p * stride, dcn_worker(job, number));
+    else
       dcn_emit(job, p, job->state->input + (size_t)p * stride, dcn_worker(job, number));
 }
 
@@ -73,7 +104,7 @@ reset_workers(DcnState *state)
 {
   for (int i = 0; i < state->n_workers; i++) {
     DcnWorker *w = state->workers[i];
-    w->values_changed = w->macs = w->blocks_igemm = w->blocks_dgemm = 0;
+    w->values_changed = w->macs = w->delta_macs = w->blocks_igemm = w->blocks_dgemm = 0;
   }
 }
 
@@ -100,7 +131,8 @@ any_input_changed(const DcnState *state, const DcnOp *op)
   return FALSE;
 }
 
-static void
+/* Returns a guess of what it took, ns. */
+static double
 run_op(DcnState *state, int index, gboolean full)
 {
   const DcnNetOp *op = &state->net->ops[index];
@@ -120,16 +152,19 @@ run_op(DcnState *state, int index, gboolean full)
   reset_workers(state);
   op->class->run(&job);
   *stat = (DcnOpStat){.pixels = job.count};
+  uint64_t delta_macs = 0;
   for (int i = 0; i < state->n_workers; i++) {
     const DcnWorker *w = state->workers[i];
     job.out->values_changed += w->values_changed;
     stat->macs += w->macs;
+    delta_macs += w->delta_macs;
     stat->blocks_igemm += w->blocks_igemm;
     stat->blocks_dgemm += w->blocks_dgemm;
   }
   if (!full)
     dcn_value_finish(job.out);
   stat->ns = (uint64_t)(g_get_monotonic_time() - start) * 1000;
+  return full ? op->full_ns : dcn_cost_partial(state->net, op, stat->macs, delta_macs, job.count);
 }
 
 static void
@@ -162,14 +197,22 @@ run_partial(DcnState *state, const uint8_t *touched)
   }
   propagate_input(state, touched);
   const DcnValueState *input = &state->values[program->input];
-  if (exact && input->n_changed >= FULL_SHARE * input->net->pixels)
+  double inputs = (double)input->values_changed, ns = 0;
+  double costly = state->costly_inputs;
+  if (costly == 0 && exact)
+    costly = COSTLY_SHARE * input->net->pixels * input->net->c;
+  if (state->adaptive && costly > 0 && inputs >= costly) {
+    state->costly_inputs = costly * COSTLY_RAISE;
     return FALSE;
+  }
   for (int i = 0; i < program->n_ops; i++) {
     if (any_input_changed(state, &program->ops[i]))
-      run_op(state, i, FALSE);
+      ns += run_op(state, i, FALSE);
     else
       memset(&state->stats[i], 0, sizeof state->stats[i]);
   }
+  if (ns > state->net->full_ns)
+    state->costly_inputs = inputs * COSTLY_SET;
   return TRUE;
 }
 

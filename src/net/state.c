@@ -74,6 +74,7 @@ dcn_state_new(DcnNet *net, GError **error)
   Budget budget = {0};
   DcnState *state = g_new0(DcnState, 1);
   state->net = dcn_net_ref(net);
+  state->adaptive = TRUE;
   state->values = g_new0(DcnValueState, (size_t)program->n_values);
   state->acc = g_new0(float *, (size_t)MAX(program->n_ops, 1));
   state->acc_valid = g_new0(uint8_t *, (size_t)MAX(program->n_ops, 1));
@@ -175,6 +176,13 @@ void
 dcn_state_set_tolerance(DcnState *state, double tolerance)
 {
   state->tolerance = tolerance > 0 ? tolerance : 0;
+  state->costly_inputs = 0;
+}
+
+void
+dcn_state_set_adaptive(DcnState *state, gboolean adaptive)
+{
+  state->adaptive = adaptive;
 }
 
 gboolean

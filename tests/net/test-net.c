@@ -94,12 +94,13 @@ static void
 test_delta(gconstpointer data)
 {
   const DcnKernels *kernels = data;
-  uint64_t saved = 0;
+  uint64_t saved = 0, partial = 0;
   for (guint32 seed = 1; seed <= SEEDS; seed++) {
     Subject *s = random_subject(seed, kernels);
     const DcnValue *in = subject_input(s);
     GRand *rand = g_rand_new_with_seed(seed + 1000);
     DcnState *delta = state_new(s->net), *dense = state_new(s->net);
+    dcn_state_set_adaptive(delta, seed % 4 == 0);
     uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
     float *frame = g_malloc0(frame_bytes(in));
     for (int i = 0; i < 24; i++) {
@@ -122,6 +123,7 @@ test_delta(gconstpointer data)
       }
       g_assert_cmpuint(info.values_changed, <=, info.values);
       saved += info.macs < info.macs_dense;
+      partial += !info.full && !info.reused;
     }
     g_free(frame);
     g_free(touched);
@@ -130,6 +132,10 @@ test_delta(gconstpointer data)
     g_rand_free(rand);
     subject_free(s);
   }
+  g_test_message("%" G_GUINT64_FORMAT " runs were partial, %" G_GUINT64_FORMAT
+                 " multiplied less than a dense one",
+                 partial, saved);
+  g_assert_cmpuint(partial, >, SEEDS * 12);
   g_assert_cmpuint(saved, >, SEEDS * 5);
 }
 
@@ -151,6 +157,7 @@ test_threads(gconstpointer data)
     for (int t = 0; t < 3; t++) {
       state[t] = state_new(s->net);
       dcn_state_set_tolerance(state[t], seed % 2 ? 0.02 : 0);
+      dcn_state_set_adaptive(state[t], seed % 3 == 0);
     }
     for (int i = 0; i < 10; i++) {
       DcnRunInfo info[3];
@@ -204,15 +211,21 @@ test_closed_loop(void)
   float *frame = g_malloc0(frame_bytes(in));
   double *rms = g_new0(double, (size_t)p->n_values), worst = 0;
   uint64_t changed = 0, changed_exact = 0;
+  int full = 0;
   dcn_state_set_tolerance(state, tolerance);
   g_assert_true(dcn_state_set_value_tolerance(state, p->values[3].name, 0.1));
   g_assert_false(dcn_state_set_value_tolerance(state, "no such value", 0.1));
   for (int i = 0; i < 2400; i++) {
-    change_frame(rand, in,
-                 i == 0  ? CHANGE_ALL
-                 : i % 3 ? CHANGE_NOISE
-                         : CHANGE_SCATTERED,
-                 i % 3 ? 1 : 0.3f, frame, touched);
+    /* Noise everywhere now and then, else small changes here and there. */
+    Change change = i == 0       ? CHANGE_ALL
+                    : i % 8 == 0 ? CHANGE_NOISE
+                    : i % 2      ? CHANGE_BLOCK
+                                 : CHANGE_PIXEL;
+    change_frame(rand, in, change,
+                 change == CHANGE_BLOCK   ? 0.1f
+                 : change == CHANGE_PIXEL ? 0.5f
+                                          : 1,
+                 frame, touched);
     memcpy(dcn_state_input(state), frame, frame_bytes(in));
     memcpy(dcn_state_input(exact), frame, frame_bytes(in));
     DcnRunInfo info, info_exact;
@@ -222,12 +235,13 @@ test_closed_loop(void)
       changed += info.values_changed;
       changed_exact += info_exact.values_changed;
     }
-    if (i > 0 && i % 60)
+    full += info.full;
+    if (!info.full && i % 60)
       continue;
     for (int v = 0; v < p->n_values; v++) {
       dcn_state_value(state, v, s->logical[0]);
       netgen_from_logical(&p->values[v], s->logical[0], s->values[v]);
-      if (i == 0)
+      if (info.full) /* then the tolerances are measured anew */
         rms[v] = rms_of(s->values[v], netgen_elements(&p->values[v]));
     }
     float *shown = g_new(float, netgen_elements(in));
@@ -256,6 +270,8 @@ test_closed_loop(void)
   }
   g_test_message("largest error %.3f of the tolerance; values propagated %.3f of those without",
                  worst, (double)changed / (double)changed_exact);
+  /* A full run would clear what had accumulated. */
+  g_assert_cmpint(full, ==, 1);
   /* The tolerance is used, and it saves. */
   g_assert_cmpfloat(worst, >, 0.5);
   g_assert_cmpuint(changed * 2, <, changed_exact);
@@ -323,6 +339,42 @@ test_accounting(gconstpointer data)
   g_assert_cmpuint(info.macs, ==, dcn_net_macs(s->net));
   g_rand_free(rand);
   g_free(touched);
+  dcn_state_free(state);
+  subject_free(s);
+}
+
+/* Frames that change everywhere become full runs, are tried again now and then, and small changes
+ * stay partial. */
+static void
+test_adaptive(void)
+{
+  Subject *s = subject_new(netgen_classifier(7, 48), netgen_classifier(7, 48), dcn_kernels_get());
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(7);
+  DcnState *state = state_new(s->net);
+  uint8_t *touched = g_malloc((size_t)in->h * in->w);
+  DcnRunInfo info;
+  int full = 0;
+  for (int i = 0; i < 60; i++) {
+    change_frame(rand, in, CHANGE_ALL, 1, dcn_state_input(state), touched);
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
+    full += info.full;
+  }
+  g_test_message("%d of 60 were full", full);
+  g_assert_cmpint(full, >, 40);
+  for (int i = 0; i < 10; i++) {
+    change_frame(rand, in, CHANGE_PIXEL, 1, dcn_state_input(state), touched);
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
+    g_assert_false(info.full);
+  }
+  dcn_state_set_adaptive(state, FALSE);
+  for (int i = 0; i < 10; i++) {
+    change_frame(rand, in, CHANGE_ALL, 1, dcn_state_input(state), touched);
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
+    g_assert_false(info.full);
+  }
+  g_free(touched);
+  g_rand_free(rand);
   dcn_state_free(state);
   subject_free(s);
 }
@@ -449,6 +501,7 @@ main(int argc, char **argv)
     }
   }
   g_test_add_func("/net/closed-loop", test_closed_loop);
+  g_test_add_func("/net/adaptive", test_adaptive);
   g_test_add_func("/net/not-finite", test_not_finite);
   g_test_add_func("/net/memory", test_memory);
   g_test_add_func("/net/refused", test_refused);
