@@ -7,7 +7,7 @@
  *
  * Sums run over taps, then channels, in ascending order, starting from init (or the old value): the
  * result of an output does not depend on its place in a tile, nor on pixels and columns. */
-#include "kernels/kernel-list.h"
+#include "kernels/portable.h"
 #include <string.h>
 
 #define MR 4
@@ -36,7 +36,7 @@ store(float *p, V4 v)
   *(V4 *)p = v;
 }
 
-static void
+void
 dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const float *w,
                             const float *init, float *out, size_t ldo, int pixels, int columns)
 {
@@ -60,7 +60,7 @@ dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const
     memcpy(out + i * ldo, tile[i], (size_t)columns * sizeof(float));
 }
 
-static void
+void
 dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int taps, int words,
                             int channels, const float *w, float *const *out, int pixels,
                             int columns)
@@ -92,9 +92,9 @@ dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int tap
     memcpy(out[i], sums[i], (size_t)columns * sizeof(float));
 }
 
-static void
-dcn_f32_gemv__portable(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
-                       float *y, int columns)
+void
+dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, const float *w,
+                          size_t ldw, float *y, int columns)
 {
   int i = 0;
   /* Four rows per pass: y is loaded and stored once for all of them. */
@@ -112,9 +112,9 @@ dcn_f32_gemv__portable(const uint32_t *index, const float *x, int count, const f
   }
 }
 
-static void
-dcn_f32_depthwise__portable(const float *const *a, int taps, const float *w, size_t ldw,
-                            const float *bias, float *out, int channels)
+void
+dcn_f32_depthwise_8c__portable(const float *const *a, int taps, const float *w, size_t ldw,
+                               const float *bias, float *out, int channels)
 {
   int k = 0;
   for (; k + 8 <= channels; k += 8) {
@@ -134,8 +134,8 @@ dcn_f32_depthwise__portable(const float *const *a, int taps, const float *w, siz
   }
 }
 
-static void
-dcn_f32_max_pool__portable(const float *const *a, int taps, float *out, int channels)
+void
+dcn_f32_max_pool_4c__portable(const float *const *a, int taps, float *out, int channels)
 {
   int k = 0;
   for (; k + 4 <= channels; k += 4) {
@@ -157,8 +157,9 @@ dcn_f32_max_pool__portable(const float *const *a, int taps, float *out, int chan
   }
 }
 
-static void
-dcn_f32_sum_pool__portable(const float *const *a, int taps, float scale, float *out, int channels)
+void
+dcn_f32_sum_pool_4c__portable(const float *const *a, int taps, float scale, float *out,
+                              int channels)
 {
   int k = 0;
   for (; k + 4 <= channels; k += 4) {
@@ -182,7 +183,7 @@ clamp(float x, float lo, float hi)
   return lo > x ? lo : x;
 }
 
-static void
+void
 dcn_f32_bias_clamp__portable(const float *x, const float *bias, float lo, float hi, float *y, int n)
 {
   if (bias) {
@@ -194,21 +195,21 @@ dcn_f32_bias_clamp__portable(const float *x, const float *bias, float lo, float 
   }
 }
 
-static void
+void
 dcn_f32_add__portable(const float *a, const float *b, float *y, int n)
 {
   for (int k = 0; k < n; k++)
     y[k] = a[k] + b[k];
 }
 
-static void
+void
 dcn_f32_mul__portable(const float *a, const float *b, float *y, int n)
 {
   for (int k = 0; k < n; k++)
     y[k] = a[k] * b[k];
 }
 
-static int
+int
 dcn_f32_diff__portable(const float *y, float *ref, float *delta, uint64_t *mask, int n,
                        float tolerance)
 {
@@ -237,10 +238,10 @@ const DcnKernels dcn_kernels__portable = {
     .dr = MR,
     .igemm = dcn_f32_igemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
-    .gemv = dcn_f32_gemv__portable,
-    .depthwise = dcn_f32_depthwise__portable,
-    .max_pool = dcn_f32_max_pool__portable,
-    .sum_pool = dcn_f32_sum_pool__portable,
+    .gemv = dcn_f32_gemv_4r__portable,
+    .depthwise = dcn_f32_depthwise_8c__portable,
+    .max_pool = dcn_f32_max_pool_4c__portable,
+    .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__portable,
     .add = dcn_f32_add__portable,
     .mul = dcn_f32_mul__portable,

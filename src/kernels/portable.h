@@ -1,0 +1,15 @@
+/* deltacnn: kernels of the portable table, which other tables may use too.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "kernels/kernel-list.h"
+
+DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_4x8__portable);
+DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x8__portable);
+DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_4r__portable);
+DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_8c__portable);
+DCN_KERNEL_DECLARE(max_pool, dcn_f32_max_pool_4c__portable);
+DCN_KERNEL_DECLARE(sum_pool, dcn_f32_sum_pool_4c__portable);
+DCN_KERNEL_DECLARE(bias_clamp, dcn_f32_bias_clamp__portable);
+DCN_KERNEL_DECLARE(add, dcn_f32_add__portable);
+DCN_KERNEL_DECLARE(mul, dcn_f32_mul__portable);
+DCN_KERNEL_DECLARE(diff, dcn_f32_diff__portable);
