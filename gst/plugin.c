@@ -13,7 +13,15 @@ gboolean
 deltacnn_elements_register (GstPlugin * plugin)
 {
   gboolean any = FALSE;
+  GstPlugin *installed;
 
+  /* A program with the elements in it runs those, not an installed plugin's:
+   * loading that as well would register their types twice. */
+  if (!plugin && (installed =
+          gst_registry_find_plugin (gst_registry_get (), "deltacnn"))) {
+    gst_registry_remove_plugin (gst_registry_get (), installed);
+    gst_object_unref (installed);
+  }
   any |= GST_ELEMENT_REGISTER (deltaextract, plugin);
   any |= GST_ELEMENT_REGISTER (deltacnn, plugin);
   any |= GST_ELEMENT_REGISTER (deltaoverlay, plugin);
