@@ -13,7 +13,7 @@ typedef struct {
   int refs;   /* atomic */
   GMutex lock;
   GCond done;
-  int inside; /* helpers at work; protected by lock */
+  int inside;      /* helpers at work; protected by lock */
   gboolean closed; /* the caller has left; protected by lock */
 } Loop;
 
