@@ -85,14 +85,15 @@ void dcn_mpeg2_extractor_free(DcnMpeg2Extractor *extractor);
 /* New epoch, references forgotten: flush, seek, discontinuity, lost data. */
 void dcn_mpeg2_extractor_reset(DcnMpeg2Extractor *extractor);
 
-/* A sequence header.  A repeated one with equal values changes nothing; a different one starts a new epoch.
+/* A sequence header.  A repeated one with equal values changes nothing, but that a first field still waiting for
+ * its second is given up, as decoders do; a different one starts a new epoch.
  * FALSE and nothing changed when the values are out of range (size 1..16384 x 1..16384, chroma_format 1..3). */
 gboolean dcn_mpeg2_extractor_set_sequence(DcnMpeg2Extractor *extractor, const DcnMpeg2Sequence *sequence, GError **error);
 
 /* Starts a coded picture (a frame or one field).  Returns the picture it belongs to, a reference that the
  * caller owns: a new one for a frame or first field, the same one again for the second field of a pair
- * (*second_field then TRUE).  Never NULL after a valid set_sequence; a header that cannot be right gives a
- * picture that is not known.  NULL without a sequence. */
+ * (*second_field then TRUE).  NULL without a sequence and when memory is short, else never; a header that cannot
+ * be right gives a picture that is not known. */
 DcnPicture *dcn_mpeg2_extractor_begin_picture(DcnMpeg2Extractor *extractor, const DcnMpeg2PictureHeader *header,
                                               gboolean *second_field);
 
