@@ -35,16 +35,37 @@ pixel (gint x, gint y, const Size * size, gint seed, guint8 rgb[3])
   }
 }
 
+/* The whole picture, 3 bytes a pixel, kept for the next caller. */
+static const guint8 *
+picture (const Size * size, gint seed)
+{
+  static GHashTable *pictures;  /* "WxH/seed" -> bytes */
+  gchar *key = g_strdup_printf ("%dx%d/%d", size->width, size->height, seed);
+  guint8 *rgb;
+  gint x, y;
+
+  if (!pictures)
+    pictures = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  rgb = g_hash_table_lookup (pictures, key);
+  if (rgb) {
+    g_free (key);
+    return rgb;
+  }
+  rgb = g_malloc ((gsize) size->width * size->height * 3);
+  for (y = 0; y < size->height; y++)
+    for (x = 0; x < size->width; x++)
+      pixel (x, y, size, seed, rgb + ((gsize) y * size->width + x) * 3);
+  g_hash_table_insert (pictures, key, rgb);
+  return rgb;
+}
+
 /* A component of a pixel in the frame's format, by the definition of BT.601 with
  * limited range (Y'CbCr) where the format is not RGB. */
 static gint
-component (const GstVideoFormatInfo * finfo, gint comp, gint x, gint y,
-    const Size * size, gint seed)
+component (const GstVideoFormatInfo * finfo, gint comp, const guint8 rgb[3])
 {
-  guint8 rgb[3];
   gdouble r, g, b, luma;
 
-  pixel (x, y, size, seed, rgb);
   if (GST_VIDEO_FORMAT_INFO_IS_RGB (finfo))
     return comp < 3 ? rgb[comp] : 255;
   r = rgb[0] / 255.0;
@@ -65,6 +86,7 @@ static void
 paint (GstVideoFrame * frame, gint x0, gint y0, const Size * size, gint seed)
 {
   const GstVideoFormatInfo *finfo = frame->info.finfo;
+  const guint8 *rgb = picture (size, seed);
   gint comp, x, y;
 
   for (comp = 0; comp < (gint) GST_VIDEO_FORMAT_INFO_N_COMPONENTS (finfo);
@@ -78,7 +100,8 @@ paint (GstVideoFrame * frame, gint x0, gint y0, const Size * size, gint seed)
     for (y = 0; y << sy < size->height; y++)
       for (x = 0; x << sx < size->width; x++)
         data[((y0 >> sy) + y) * stride + ((x0 >> sx) + x) * step] =
-            component (finfo, comp, x << sx, y << sy, size, seed);
+            component (finfo, comp, rgb + (((gsize) y << sy) * size->width +
+                (x << sx)) * 3);
   }
 }
 
