@@ -426,6 +426,12 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
       case PICTURE_START_CODE:
         end_picture (self, result);
         commit_sequence (self);
+        if (self->pictures > 1) {
+          /* No more: a picture takes memory by its size, not by its bytes.  What else the buffer holds is not
+           * known then. */
+          self->have_sequence = FALSE;
+          return;
+        }
         self->slice_seen = FALSE;
         picture_header (self, &packet);
         break;
