@@ -16,7 +16,9 @@ dcn_loader_fail(DcnLoader *loader, int code, const char *format, ...)
   char *message = g_strdup_vprintf(format, args);
   va_end(args);
   const Dcn__Onnx__Node *node = loader->node;
-  if (node) {
+  if (loader->output_name) {
+    loader->error = g_error_new(DCN_ERROR, code, "output \"%s\": %s", loader->output_name, message);
+  } else if (node) {
     const char *called = node->name && *node->name ? node->name
                          : node->n_output          ? node->output[0]
                                                    : "";
@@ -60,7 +62,7 @@ dcn_loader_input(DcnLoader *loader, int i)
   if (!entry || (!entry->tensor && !entry->pending && entry->value < 0)) {
     char *name = g_utf8_make_valid(loader->node->input[i], -1);
     dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
-                    "input \"%s\" is an output that is not supported", name);
+                    "\"%s\" is a result that its operator does not give here", name);
     g_free(name);
     return NULL;
   }

@@ -38,6 +38,7 @@ typedef struct {
   int input;                   /* value index */
   GArray *outputs;             /* of int: value indices */
   const Dcn__Onnx__Node *node; /* being lowered */
+  const char *output_name;     /* graph output being read, for messages; else NULL */
   GError *error;               /* sticky */
 } DcnLoader;
 

@@ -251,12 +251,13 @@ add_outputs(DcnLoader *loader)
     /* As if a node read it: constants are decoded and become values. */
     Dcn__Onnx__Node reader = DCN__ONNX__NODE__INIT;
     char *input = (char *)name;
-    reader.op_type = (char *)"(output)";
     reader.n_input = reader.n_output = 1;
     reader.input = reader.output = &input;
     loader->node = &reader;
+    loader->output_name = valid;
     const int value = dcn_loader_value(loader, 0);
     loader->node = NULL;
+    loader->output_name = NULL;
     if (value >= 0) {
       DcnValue *v = dcn_loader_get(loader, value);
       if (value != loader->input) {

@@ -51,6 +51,7 @@ check_conv(const DcnOp *op, const DcnValue *in, const DcnValue *out)
     sum += conv->weights[i];
   for (int c = 0; conv->bias && c < out->c; c++)
     sum += conv->bias[c];
+  (void)sum;
   return NULL;
 }
 
@@ -103,6 +104,7 @@ check_binary(const DcnProgram *program, const DcnOp *op, const DcnValue *out)
     volatile float sum = 0;
     for (int64_t i = 0; i < (int64_t)b->bn * b->bh * b->bw * b->bc; i++)
       sum += b->constant[i];
+    (void)sum;
   }
   return NULL;
 }
@@ -162,6 +164,7 @@ check_matmul(const DcnProgram *program, const DcnOp *op, const DcnValue *out)
              (size_t)m->b_batch * m->k * m->m) {
     return "a product's right factor has another size";
   }
+  (void)sum;
   return NULL;
 }
 
@@ -177,6 +180,7 @@ check_op(const DcnProgram *program, const DcnOp *op)
     return "an activation has no slopes, or needs none";
   for (int c = 0; op->act.slope && c < out->c; c++)
     sum += op->act.slope[c];
+  (void)sum;
   if (op->kind != DCN_OP_CONCAT && op->kind != DCN_OP_BINARY && op->kind != DCN_OP_MATMUL &&
       op->n_inputs != 1)
     return "an op has more than one input";

@@ -24,6 +24,10 @@ typedef struct {
  * run). */
 gboolean onnx_cases_run_all(OnnxCaseRun run, void *user, OnnxCaseCounts *counts);
 
+/* The same with all inputs constant: what can be folded is, and what cannot computes with values
+ * that never change. */
+gboolean onnx_cases_run_constant(OnnxCaseRun run, void *user, OnnxCaseCounts *counts);
+
 /* One model file and data set folder.  all_bound: the first input is a constant too, so that all is
  * folded. Returns NULL on success, else what is wrong (g_free()); *skipped is set where the case is
  * not for us. */

@@ -520,6 +520,26 @@ test_relabelled_outputs(void)
   dcn_program_free(program);
 }
 
+/* A value that is an output in two shapes. */
+static void
+test_relabelled_result(void)
+{
+  OnnxWriter *w = start(13, 4, (int64_t[]){1, 3, 2, 2});
+  onnx_writer_node(w, "GlobalAveragePool", "x", "pooled");
+  onnx_writer_node(w, "Flatten", "pooled", "flat");
+  with_output(with_output(w, "pooled"), "flat");
+  GError *error = NULL;
+  DcnProgram *program = load_bytes(onnx_writer_finish(w), NULL, &error);
+  g_assert_no_error(error);
+  const DcnValue *pooled = &program->values[program->outputs[0]],
+                 *flat = &program->values[program->outputs[1]];
+  g_assert_cmpstr(pooled->name, ==, "pooled");
+  g_assert_cmpint(pooled->rank, ==, 4);
+  g_assert_cmpstr(flat->name, ==, "flat");
+  g_assert_cmpint(flat->rank, ==, 2);
+  dcn_program_free(program);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -538,5 +558,6 @@ main(int argc, char **argv)
   g_test_add_func("/model/loader/windows", test_windows);
   g_test_add_func("/model/loader/shared-values", test_shared_values);
   g_test_add_func("/model/loader/relabelled-outputs", test_relabelled_outputs);
+  g_test_add_func("/model/loader/relabelled-result", test_relabelled_result);
   return g_test_run();
 }

@@ -187,8 +187,8 @@ static void
 test_labels(Fixture *f, gconstpointer data)
 {
   static const char *const texts[] = {"cat\ndog\n", "cat\r\ndog\r\n", "cat\ndog", "cat\ndog\n\n \n",
-                                      "\xef\xbb\xbf"
-                                      "cat\ndog\n"};
+                                      ("\xef\xbb\xbf"
+                                       "cat\ndog\n")};
   GError *error = NULL;
   for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
     char *path = write_file(f, "labels.txt", texts[i]);

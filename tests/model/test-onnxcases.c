@@ -33,10 +33,23 @@ test_cases(void)
   g_assert_cmpint(counts.passed, >=, 250);
 }
 
+static void
+test_constant_cases(void)
+{
+  OnnxCaseCounts counts;
+  if (!onnx_cases_run_constant(run_reference, NULL, &counts)) {
+    g_test_skip("libonnx-testdata is not installed");
+    return;
+  }
+  g_assert_cmpint(counts.failed, ==, 0);
+  g_assert_cmpint(counts.passed, >=, 250);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/model/onnx-cases", test_cases);
+  g_test_add_func("/model/onnx-cases-constant", test_constant_cases);
   return g_test_run();
 }
