@@ -1,7 +1,7 @@
 /* deltacnn: loads an ONNX model and lowers it to a program.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Opset 7 to 17, float32 and float16 weights (raw or typed data; external data files beside the
+ * Opset 7 to 17 (older and newer ones, up to 21, where their operators' forms are known), float32 and float16 weights (raw or typed data; external data files beside the
  * model). Shapes are inferred for batch 1 with free dimensions bound to 1 (batch) or given by the
  * caller. */
 #pragma once
