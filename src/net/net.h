@@ -44,7 +44,8 @@ void dcn_state_reset(DcnState *state); /* the next run is a full one */
 size_t dcn_state_cache_bytes(const DcnState *state);
 
 /* tolerance >= 0, relative to the rms of each value (measured on full passes); 0: exact.
- * Per-value ones (names as in the program) override it. */
+ * Per-value ones (names as in the program) override it.  What only data movement made
+ * (concatenation, reshape) has tolerance 0 unless given, network outputs always. */
 void dcn_state_set_tolerance(DcnState *state, double tolerance);
 gboolean dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double tolerance);
 
@@ -71,7 +72,10 @@ typedef struct {
 
 /* Runs one frame.
  * touched  [n*h*w] bytes, != 0 where an input pixel may differ from the last run; NULL: anywhere
- * mode     DENSE recomputes everything from the input and leaves valid caches behind
+ * mode     DENSE recomputes everything from the input and leaves valid caches behind; convolutions
+ *          then take the next change of a pixel from values once, because DENSE runs write no
+ *          accumulators.  DELTA may still do a full run: the first, and see
+ *          dcn_state_set_adaptive().
  * threads  as in dcn_parallel_for
  * info     may be NULL */
 void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads,

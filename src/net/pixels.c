@@ -4,7 +4,7 @@
 #include "util/parallel.h"
 
 /* A chunk should take some ten microseconds, or handing it to a thread costs more than it saves. */
-#define CHUNK_COST 200000
+#define CHUNK_COST 1000000
 
 typedef struct {
   const DcnJob *job;
