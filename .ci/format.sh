@@ -30,7 +30,7 @@ for f in "${files[@]}"; do
   out=$tmp/$(basename "$f")
   case $f in
     *.h) continue ;;
-    gst/*) cp "$f" "$out" && gst_indent "$out" ;;
+    gst/* | tests/gst/* | tests/conformance/* | tests/pipelines/*) cp "$f" "$out" && gst_indent "$out" ;;
     src/*) clang-format-14 --style=file "$f" >"$out" ;;
     tests/*)
       if grep -q '#include <gst/' "$f"; then cp "$f" "$out" && gst_indent "$out"

@@ -118,8 +118,7 @@ pair_fields (DeltaMpeg2 * self)
 
   if (!field && self->picture->known)
     self->pairing_lost = FALSE;
-  else if (!self->picture->known || (self->half
-          && self->half != self->picture))
+  else if (!self->picture->known || (self->half && self->half != self->picture))
     self->pairing_lost = TRUE;
   g_clear_pointer (&self->half, dcn_picture_unref);
   if (!complete)

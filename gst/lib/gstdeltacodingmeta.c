@@ -438,10 +438,9 @@ gst_delta_picture_get_vector (GstDeltaPicture * picture, guint i,
     return FALSE;
   from = &g_array_index (picture->vectors, DcnVector, i);
   *vector = (GstDeltaVector) {
-    from->x, from->y, from->w, from->h, from->ref_number,
+  from->x, from->y, from->w, from->h, from->ref_number,
         from->mv_x_qpel, from->mv_y_qpel, from->direction, from->field,
-        from->ref_field
-  };
+        from->ref_field};
   return TRUE;
 }
 

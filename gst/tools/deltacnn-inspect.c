@@ -28,7 +28,8 @@ static const GOptionEntry entries[] = {
         "Write the motion vectors as CSV: frame,x,y,w,h,ref_number,mv_x_qpel,mv_y_qpel,direction",
       "FILE"},
   {"picture", 'p', 0, G_OPTION_ARG_FILENAME, &opt_picture,
-      "Write an image of changed blocks and vectors over one frame", "FILE.png"},
+        "Write an image of changed blocks and vectors over one frame",
+      "FILE.png"},
   {"frame", 'f', 0, G_OPTION_ARG_INT, &opt_frame,
       "The frame that --picture shows, from 0 (default: the second)", "N"},
   {"decoder", 'd', 0, G_OPTION_ARG_STRING, &opt_decoder,
@@ -309,8 +310,9 @@ write_vectors (Inspect * self, GstDeltaPicture * picture)
     if (!gst_delta_picture_get_vector (picture, i, &v))
       break;
     /* -1: the reference was lost */
-    fprintf (self->vectors, "%" G_GUINT64_FORMAT ",%u,%u,%u,%u,%" G_GINT64_FORMAT
-        ",%d,%d,%u\n", self->frames, v.x, v.y, v.w, v.h,
+    fprintf (self->vectors,
+        "%" G_GUINT64_FORMAT ",%u,%u,%u,%u,%" G_GINT64_FORMAT ",%d,%d,%u\n",
+        self->frames, v.x, v.y, v.w, v.h,
         v.ref_number == G_MAXUINT32 ? (gint64) - 1 : (gint64) v.ref_number,
         v.mv_x_qpel, v.mv_y_qpel, v.direction);
   }
@@ -425,8 +427,9 @@ run (Inspect * self)
   if (ok && self->frames == 0)
     ok = fail ("%s: no frame could be decoded", self->clip);
   if (ok && opt_picture && !self->picture_written)
-    ok = fail ("%s has %" G_GUINT64_FORMAT " frames: there is no frame %d to draw",
-        self->clip, self->frames, opt_frame);
+    ok = fail ("%s has %" G_GUINT64_FORMAT
+        " frames: there is no frame %d to draw", self->clip, self->frames,
+        opt_frame);
   if (opt_stats) {
     GstStructure *stats;
     gchar *text;
@@ -457,7 +460,9 @@ build (Inspect * self)
     g_clear_object (&parsebin);
     g_clear_object (&self->extract);
     g_clear_object (&self->sink);
-    return fail ("GStreamer's base plugins (filesrc, parsebin, appsink) are missing");
+    return
+        fail
+        ("GStreamer's base plugins (filesrc, parsebin, appsink) are missing");
   }
   g_object_set (source, "location", self->clip, NULL);
   g_object_set (self->sink, "sync", FALSE, "max-buffers", 4, NULL);

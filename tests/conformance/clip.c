@@ -26,8 +26,7 @@ gboolean
 clip_run (const Clip * clip, GstStructure ** stats)
 {
   /* A damaged stream must not be left to type finding. */
-  static const gchar *elementary[] =
-      { ".m2v", ".m1v", ".mpeg2", ".mpv", NULL };
+  static const gchar *elementary[] = { ".m2v", ".m1v", ".mpeg2", ".mpv", NULL };
   gboolean raw = has_suffix (clip->clip, elementary);
   GError *error = NULL;
   GstElement *pipeline, *extract, *sink;

@@ -12,7 +12,8 @@
 int
 main (int argc, char **argv)
 {
-  static const int sizes[][2] = { {176, 96}, {96, 80}, {64, 64}, {175, 143}, {48, 160} };
+  static const int sizes[][2] =
+      { {176, 96}, {96, 80}, {64, 64}, {175, 143}, {48, 160} };
   guint32 seed;
   StreamPlan plan = { 0, };
   Stream *stream;

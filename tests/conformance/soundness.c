@@ -85,9 +85,11 @@ same_samples (const Shown * a, const Shown * b, guint col, guint row)
     x1 = MIN (x1, (guint) GST_VIDEO_FRAME_COMP_WIDTH (&a->frame, c));
     y1 = MIN (y1, (guint) GST_VIDEO_FRAME_COMP_HEIGHT (&a->frame, c));
     for (guint y = y0; y < y1; y++) {
-      const guint8 *p = (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (&a->frame, c)
+      const guint8 *p =
+          (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (&a->frame, c)
           + (gsize) y * GST_VIDEO_FRAME_COMP_STRIDE (&a->frame, c);
-      const guint8 *q = (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (&b->frame, c)
+      const guint8 *q =
+          (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (&b->frame, c)
           + (gsize) y * GST_VIDEO_FRAME_COMP_STRIDE (&b->frame, c);
 
       for (guint x = x0; x < x1; x++)
@@ -223,8 +225,7 @@ main (int argc, char **argv)
     Check check = { 0, };
     Clip clip = {.clip = argv[i],.decoder =
           decoder ? decoder : "avdec_mpeg2video",.between =
-          between,.max_frames = max_frames,.frame = on_frame,.user_data =
-          &check
+          between,.max_frames = max_frames,.frame = on_frame,.user_data = &check
     };
     GstStructure *stats = NULL;
     gchar *text = NULL;

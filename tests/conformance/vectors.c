@@ -129,7 +129,7 @@ ours (Check * check, GstDeltaPicture * picture, gboolean field_pictures)
     while (i + count < n && count < 4
         && gst_delta_picture_get_vector (picture, i + count, &next)
         && (count == 0 || (next.x == v[0].x && next.y / (field_pictures ?
-                        32 : 16) == v[0].y / (field_pictures ? 32 : 16)
+                    32 : 16) == v[0].y / (field_pictures ? 32 : 16)
                 && next.direction == v[0].direction
                 && (!field_pictures || next.field == v[0].field))))
       v[count++] = next;

@@ -102,10 +102,11 @@ run (const gchar * clip, const gchar * model, const gchar * name, gint frames)
   twins.most = 1e-4;
   pipeline = test_pipeline ("filesrc location=%s ! %s %s %s ! deltacnn "
       "name=delta source=%s %s ! deltacnn name=pixel source=pixel %s ! "
-      "deltacnn name=dense mode=dense %s ! fakesink sync=false", clip, demuxer (clip),
-      mpeg2 ? "mpegvideoparse ! deltaextract ! avdec_mpeg2video"
-      : "h264parse ! avdec_h264", limit, mpeg2 ? "codec" : "pixel", shape,
-      shape, shape);
+      "deltacnn name=dense mode=dense %s ! fakesink sync=false", clip,
+      demuxer (clip),
+      mpeg2 ? "mpegvideoparse ! deltaextract ! avdec_mpeg2video" :
+      "h264parse ! avdec_h264", limit, mpeg2 ? "codec" : "pixel", shape, shape,
+      shape);
   twins_watch (&twins, pipeline);
   test_play (pipeline);
   test_set_state (pipeline, GST_STATE_NULL);

@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLOATS 65536             /* of each buffer: 256 KB */
-#define MANY   (4 * 1024 * 1024) /* what a network keeps of its activations: they come from memory \
+#define FLOATS 65536 /* of each buffer: 256 KB */
+#define MANY                                                                                       \
+  (4 * 1024 * 1024) /* what a network keeps of its activations: they come from memory \
                                   */
 #define TAPS 9
 
