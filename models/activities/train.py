@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Trains the activity classifier on rendered clips and writes the model files.
 
-    train.py DATA --out ../activities [--epochs 14] [--test-groups 201-230] [--step 3] [--per-epoch 9600]
+    train.py DATA --out ../activities [--epochs 14] [--test-groups 201-230] [--step 3] [--per-epoch 9600] [--init NET.pt]
         DATA: what render.py wrote.  Writes OUT.onnx, OUT.labels.txt, OUT.modelinfo and OUT.json (figures).
 
 Frames go through MPEG-2 and are prepared as the deltacnn element does it: decoded to YUV 4:2:0, BT.601 limited
@@ -151,6 +151,7 @@ def main():
     ap.add_argument('--test-groups', default='201-230')
     ap.add_argument('--step', type=int, default=3)
     ap.add_argument('--per-epoch', type=int, default=9600, help='frames drawn anew for each epoch')
+    ap.add_argument('--init', help='net.pt of an earlier training to go on from')
     ap.add_argument('--threads', type=int, default=2)
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
@@ -162,6 +163,8 @@ def main():
     tx, ty, tc = load(a.data, lo, hi, 2, labels)
     print(f'{len(x)} training, {len(tx)} test frames, loaded in {time.time() - t0:.0f} s', flush=True)
     net = Net(len(labels))
+    if a.init:
+        net.load_state_dict(torch.load(a.init))
     batch = 64
     rounds = min(a.per_epoch, len(x)) // batch
     steps = a.epochs * rounds
