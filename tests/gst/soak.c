@@ -53,7 +53,7 @@ static void
 soak (void)
 {
   const gchar *path = clip ? clip : test_moving_clip ();
-  gint64 start = g_get_monotonic_time (), now = start, told = start;
+  gint64 start, now, told;
   gint64 length = (minutes > 0 ? minutes * 60 : seconds) * G_USEC_PER_SEC;
   glong first = 0, most = 0, kb;
   GstElement *pipeline, *delta;
@@ -72,6 +72,7 @@ soak (void)
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, count, &frames, NULL);
   bus = gst_element_get_bus (pipeline);
   test_set_state (pipeline, GST_STATE_PLAYING);
+  start = told = g_get_monotonic_time ();
   while ((now = g_get_monotonic_time ()) - start < length) {
     GstMessage *message = gst_bus_timed_pop (bus, 100 * GST_MSECOND);
     GError *error = NULL;
