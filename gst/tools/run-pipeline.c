@@ -463,6 +463,14 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
       gst_message_parse_error (message, &error, &debug);
       GST_INFO ("%s", debug);
       g_free (debug);
+      /* the classifier's own messages name the model */
+      if (GST_MESSAGE_SRC (message) != GST_OBJECT (run->cnn)) {
+        gchar *text = g_strdup_printf ("%s: %s", run->settings->clip,
+            error->message);
+
+        g_free (error->message);
+        error->message = text;
+      }
       run_fail (run, error);
       break;
     case GST_MESSAGE_WARNING:

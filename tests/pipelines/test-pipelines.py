@@ -100,8 +100,12 @@ def test_file_program_stream_with_b_pictures():
 def test_file_mpeg2dec():
     if subprocess.run(['gst-inspect-1.0', '--exists', 'mpeg2dec']).returncode:
         raise Skip('no mpeg2dec')
-    out, _ = run('headless-messages.sh', CLIP, DCN_DECODER='mpeg2dec')
-    assert len(json_lines(out)) == len(decoded(CLIP))
+    a, b = (json_lines(run('headless-messages.sh', CLIP, DCN_DECODER=d)[0]) for d in ('mpeg2dec', 'avdec_mpeg2video'))
+    # mpeg2dec keeps the last two frames to itself at the end of the stream
+    assert len(b) - 2 <= len(a) <= len(b), (len(a), len(b))
+    assert [r['type'] for r in a] == [r['type'] for r in b][:len(a)]
+    # their inverse transforms round differently, so labels on the edge may differ
+    assert np.mean([x['label'] == y['label'] for x, y in zip(a, b)]) > 0.95
 
 
 def test_file_h264_falls_back_to_pixels():
@@ -124,7 +128,12 @@ def test_headless_messages():
     p = [r for r in lines if r['type'] == 'P']
     assert np.mean([r['changed'] for r in p]) < 0.7, 'a static camera, but most blocks changed'
     assert np.mean([r['multiplies'] for r in p]) < 0.9
-    assert len({r['label'] for r in lines}) >= 4, 'the clip shows six activities'
+    # what models/activities/demo_clip.py rendered; the model is right on three of four frames of unseen people
+    truth = sum(([n] * f for n, f in (('HandWaving', 65), ('JumpingJack', 75), ('BodyWeightSquats', 100), ('Boxing', 75), ('Lunges', 90),
+                                      ('Handstand', 75))), [])
+    right = np.mean([r['label'] == t for r, t in zip(lines, truth)])
+    print(f'# {right:.3f} of the labels are right')
+    assert right > 0.6, right
     times = [r['time'] for r in lines]
     assert all(abs(b - a - 0.04) < 0.002 for a, b in zip(times, times[1:])), times[:5]
 
@@ -145,6 +154,21 @@ def test_camera_mpeg2():
     assert len(lines) == 40 and len(raw_frames(path)) == 40
     assert [r['type'] for r in lines] == (['I'] + ['P'] * 9) * 4, 'the types come from the codec'
     assert np.mean([r['changed'] for r in lines if r['type'] == 'P']) < 0.3
+
+
+def test_results_in_python():
+    if 'DCN_PRELOAD' in os.environ:
+        raise Skip('the library has no introspection data in a sanitizer build')
+    lib = os.path.join(BUILD, 'gst', 'lib')
+    if not os.path.exists(os.path.join(lib, 'GstDeltaCnn-1.0.typelib')):
+        raise Skip('built without introspection')
+    env = dict(os.environ, GST_PLUGIN_PATH=os.path.join(BUILD, 'gst'), GI_TYPELIB_PATH=lib, LD_LIBRARY_PATH=lib)
+    p = subprocess.run([sys.executable, os.path.join(ROOT, 'pipelines', 'results.py')], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    rows = [line.split() for line in p.stdout.decode().splitlines()]
+    assert p.returncode == 0 and len(rows) == len(decoded(CLIP)), p.stderr.decode()
+    names = open(LABELS).read().split()
+    assert all(r[1] in names and 0 <= float(r[3]) <= 1 for r in rows)
+    assert sum(int(r[4]) for r in rows) > 1000, 'motion vectors of 448 P pictures'
 
 
 def test_no_camera():
