@@ -446,6 +446,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   GstDeltaCnnReport report = { 0 };
   const guint8 *sample;
   const gchar *in_the_way = NULL;
+  GstClockTime start, decide_time;
   gboolean mismatch = FALSE, foreign = FALSE;
 
   gst_delta_cnn_classifier_set_tolerance (self->classifier,
@@ -460,8 +461,10 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
     input.untouched =
         gst_delta_cnn_upstream_untouched (GST_BASE_TRANSFORM_SINK_PAD (self),
         &in_the_way);
+  start = gst_util_get_timestamp ();
   gst_delta_cnn_changes_decide (self->changes, settings->source,
       settings->mode == DCN_MODE_DENSE, &input, &decision);
+  decide_time = gst_util_get_timestamp () - start;
 
   if (settings->mode == DCN_MODE_DENSE || decision.n_changed > 0
       || gst_delta_cnn_classifier_needs_full (self->classifier))
@@ -478,6 +481,8 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   }
   gst_delta_cnn_classifier_run (self->classifier, settings->mode,
       settings->top_k, settings->threads, &outcome);
+  /* Finding what changed is part of the way from frame to tensor. */
+  outcome.time_tensor += decide_time;
 
   report.model = gst_delta_cnn_classifier_get_model (self->classifier);
   report.picture_type = coding && coding->picture ?

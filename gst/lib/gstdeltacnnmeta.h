@@ -52,7 +52,7 @@ typedef struct {
  * @changed: share of 8x8 blocks that changed since the last frame, 0 to 1
  * @multiplies: share of a dense pass's multiplies that was done, 0 to 1 (and a little above at worst)
  * @reuse: how much of the last frame's work was reused
- * @time_tensor: time from frame to tensor
+ * @time_tensor: time from frame to tensor, finding what changed included
  * @time_network: time in the network
  * @cols: blocks per row of @blocks
  * @rows: rows of @blocks
