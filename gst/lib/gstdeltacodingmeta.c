@@ -498,7 +498,7 @@ gst_delta_picture_get_macroblock_flags (GstDeltaPicture * picture,
 }
 
 /**
- * gst_delta_picture_compare:
+ * gst_delta_picture_compare: (skip)
  * @a: a picture
  * @b: another picture
  * @changed: (array length=n_blocks) (out caller-allocates) (optional): set to 1 for each 8x8 block that may
@@ -538,4 +538,86 @@ gst_delta_picture_compare (GstDeltaPicture * a, GstDeltaPicture * b,
   if (comparable && n_changed)
     *n_changed = n;
   return comparable;
+}
+
+/**
+ * gst_delta_picture_compare_bytes: (rename-to gst_delta_picture_compare)
+ * @a: a picture
+ * @b: another picture
+ *
+ * gst_delta_picture_compare() for languages that do not hand in memory.
+ *
+ * Returns: (transfer full) (nullable): one byte per 8x8 block, row by row: 1 where it may differ, 0 where it is
+ *   sample-identical; %NULL where the pictures do not compare
+ *
+ * Since: 0.1
+ */
+GBytes *
+gst_delta_picture_compare_bytes (GstDeltaPicture * a, GstDeltaPicture * b)
+{
+  gsize blocks;
+  guint8 *changed;
+
+  g_return_val_if_fail (a != NULL, NULL);
+  g_return_val_if_fail (b != NULL, NULL);
+
+  blocks = (gsize) a->cols * a->rows;
+  changed = g_try_malloc (blocks);
+  if (changed && gst_delta_picture_compare (a, b, changed, blocks, NULL))
+    return g_bytes_new_take (changed, blocks);
+  g_free (changed);
+  return NULL;
+}
+
+static GBytes *
+macroblock_bytes (const guint8 * array, guint mb_cols, guint mb_rows)
+{
+  return array ? g_bytes_new (array, (gsize) mb_cols * mb_rows) : NULL;
+}
+
+/**
+ * gst_delta_picture_get_quantisers_bytes: (rename-to gst_delta_picture_get_quantisers)
+ * @picture: a picture
+ * @mb_cols: (out): macroblocks per row
+ * @mb_rows: (out): rows of macroblocks
+ *
+ * gst_delta_picture_get_quantisers() for languages with arrays of their own.
+ *
+ * Returns: (transfer full) (nullable): one byte per macroblock; %NULL where the picture is not known
+ *
+ * Since: 0.1
+ */
+GBytes *
+gst_delta_picture_get_quantisers_bytes (GstDeltaPicture * picture,
+    guint * mb_cols, guint * mb_rows)
+{
+  const guint8 *array;
+
+  g_return_val_if_fail (mb_cols != NULL && mb_rows != NULL, NULL);
+  array = gst_delta_picture_get_quantisers (picture, mb_cols, mb_rows);
+  return macroblock_bytes (array, *mb_cols, *mb_rows);
+}
+
+/**
+ * gst_delta_picture_get_macroblock_flags_bytes: (rename-to gst_delta_picture_get_macroblock_flags)
+ * @picture: a picture
+ * @mb_cols: (out): macroblocks per row
+ * @mb_rows: (out): rows of macroblocks
+ *
+ * gst_delta_picture_get_macroblock_flags() for languages with arrays of their own.
+ *
+ * Returns: (transfer full) (nullable): one byte of #GstDeltaMacroblockFlags per macroblock; %NULL where the
+ *   picture is not known
+ *
+ * Since: 0.1
+ */
+GBytes *
+gst_delta_picture_get_macroblock_flags_bytes (GstDeltaPicture * picture,
+    guint * mb_cols, guint * mb_rows)
+{
+  const guint8 *array;
+
+  g_return_val_if_fail (mb_cols != NULL && mb_rows != NULL, NULL);
+  array = gst_delta_picture_get_macroblock_flags (picture, mb_cols, mb_rows);
+  return macroblock_bytes (array, *mb_cols, *mb_rows);
 }

@@ -154,6 +154,12 @@ const guint8 *gst_delta_picture_get_quantisers (GstDeltaPicture * picture, guint
 GST_DELTA_CNN_API
 const guint8 *gst_delta_picture_get_macroblock_flags (GstDeltaPicture * picture, guint * mb_cols, guint * mb_rows);
 GST_DELTA_CNN_API
+GBytes *gst_delta_picture_get_quantisers_bytes (GstDeltaPicture * picture, guint * mb_cols, guint * mb_rows);
+GST_DELTA_CNN_API
+GBytes *gst_delta_picture_get_macroblock_flags_bytes (GstDeltaPicture * picture, guint * mb_cols, guint * mb_rows);
+GST_DELTA_CNN_API
 gboolean gst_delta_picture_compare (GstDeltaPicture * a, GstDeltaPicture * b, guint8 * changed, gsize n_blocks, guint * n_changed);
+GST_DELTA_CNN_API
+GBytes *gst_delta_picture_compare_bytes (GstDeltaPicture * a, GstDeltaPicture * b);
 
 G_END_DECLS
