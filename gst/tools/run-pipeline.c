@@ -225,7 +225,8 @@ static gboolean
 add_video_branch (Run * run, GstElement * tee)
 {
   static const gchar *const encoders[] = {
-    "x264enc", "x264enc speed-preset=veryfast bitrate=2500 ! h264parse",
+    "x264enc",
+    "x264enc speed-preset=veryfast pass=qual quantizer=23 ! h264parse",
     "openh264enc", "openh264enc bitrate=2500000 ! h264parse",
     "avenc_mpeg4", "avenc_mpeg4 bitrate=2500000",
     "jpegenc", "jpegenc",
