@@ -8,6 +8,8 @@
 #include "gstdeltacnn.h"
 #include "plugin.h"
 
+guint test_patience_s = 180;
+
 static gchar *folder;
 static GHashTable *paths;       /* name -> path, both owned */
 
@@ -295,11 +297,12 @@ test_play (GstElement * pipeline)
 
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   while (!eos) {
-    GstMessage *message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND,
+    GstMessage *message = gst_bus_timed_pop_filtered (bus,
+        test_patience_s * GST_SECOND,
         GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
 
     if (!message)
-      g_error ("no EOS within a minute");
+      g_error ("no EOS within %u seconds", test_patience_s);
     switch (GST_MESSAGE_TYPE (message)) {
       case GST_MESSAGE_EOS:
         eos = TRUE;

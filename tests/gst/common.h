@@ -66,7 +66,8 @@ guint64 test_stat (GstElement * element, const gchar * field);
 /* Parses, or fails the test. */
 GstElement *test_pipeline (const gchar * format, ...) G_GNUC_PRINTF (1, 2);
 
-/* Plays until EOS; fails the test on an error message or after a minute.  Returns
- * how many warnings came. */
+/* Plays until EOS; fails the test on an error message, or when no message comes for
+ * so many seconds.  Returns how many warnings came. */
+extern guint test_patience_s;
 guint test_play (GstElement * pipeline);
 void test_set_state (GstElement * pipeline, GstState state);

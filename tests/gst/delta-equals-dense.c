@@ -272,6 +272,8 @@ main (int argc, char **argv)
   g_option_context_free (options);
   if (!frames_max)
     frames_max = 24;
+  if (full)
+    test_patience_s = 7200;
   test_init (&argc, &argv);
   if (shared)
     add_clips (shared);
