@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Conformance of the coding meta on real streams; prints TAP.
 
-    conformance.py PART --soundness PROGRAM [--vectors PROGRAM] [--generate PROGRAM] [--shared FOLDER] [--keep FOLDER]
+    conformance.py PART --soundness PROGRAM [--vectors PROGRAM] [--generate PROGRAM] [--shared FOLDER] [--shipped FOLDER]
+                        [--keep FOLDER]
 
 PART is one of
     encodes   every encode of encodes.py: claims hold at distances 1, 2 and 5; types and vectors are libavcodec's
     generated the same for random streams with field pictures and the predictions that encoders here do not use
-    clips     the same for every MPEG-2 clip of the shared data folder
+    clips     the same for every MPEG-2 clip of the shared data folder and of the project
     complete  P pictures of static cameras (shared data): claimed share of the blocks that did not change
     corrupt   damaged streams: frames still flow, and no claim is wrong
     mpeg2dec  encodes and clips with libmpeg2 in place of libavcodec
@@ -165,18 +166,17 @@ def part_generated(options, folder, tap):
 
 
 def mpeg2_clips(options):
-    folder = os.path.join(options.shared, "clips")
-    if not os.path.isdir(folder):
-        skip_all("no shared data")
-    clips = sorted(glob.glob(folder + "/*.mpeg2") + glob.glob(folder + "/*.ts") + glob.glob(folder + "/*.mov"))
-    if not clips:
-        skip_all("no MPEG-2 clips in the shared data")
-    return clips
+    """The MPEG-2 clips of the shared data and of the project."""
+    return sorted(path for folder in (os.path.join(options.shared, "clips"), options.shipped) if folder
+                  for suffix in ("mpeg2", "ts", "mov", "mpg", "m2v")
+                  for path in glob.glob(os.path.join(folder, "*." + suffix)))
 
 
 def part_clips(options, folder, tap):
     totals = {}
     clips = mpeg2_clips(options)
+    if not clips:
+        skip_all("no MPEG-2 clips")
     with workers() as pool:
         for clip, (sound, vectors) in zip(clips, pool.map(lambda c: check_both(options, c), clips)):
             soundness_case(tap, os.path.basename(clip), sound)
@@ -369,6 +369,7 @@ def main():
     parser.add_argument("--vectors")
     parser.add_argument("--generate")
     parser.add_argument("--shared", default="")
+    parser.add_argument("--shipped", default="", help="folder of the project's own clips")
     parser.add_argument("--keep", help="leave the streams in this folder")
     parser.add_argument("--seeds", type=int, default=8, help="damaged streams of each kind")
     parser.add_argument("--first-seed", type=int, default=0)
