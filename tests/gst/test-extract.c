@@ -606,8 +606,7 @@ test_meta_copies (void)
   GPtrArray *buffers = coded_buffers (FALSE, 1);
   GstHarness *h = harness ();
   GstBuffer *buffer = push (h, g_ptr_array_index (buffers, 0)), *copy;
-  GstDeltaPicture *picture =
-      gst_buffer_get_delta_coding_meta (buffer)->picture;
+  GstDeltaPicture *picture = gst_buffer_get_delta_coding_meta (buffer)->picture;
   GstMeta *meta = (GstMeta *) gst_buffer_get_delta_coding_meta (buffer);
   GstVideoInfo in, out;
   GstVideoMetaTransform scale = { &in, &out };
@@ -648,10 +647,14 @@ static const struct
   {"identity", "identity", TRUE},
   {"queue", "queue", TRUE},
   {"videorate", "videorate", TRUE},
-  {"videoconvert-idle", "videoconvert ! capsfilter caps=video/x-raw,format=I420", TRUE},
-  {"videoconvert", "videoconvert ! capsfilter caps=video/x-raw,format=RGB", FALSE},
-  {"videoscale-idle", "videoscale ! capsfilter caps=video/x-raw,width=96,height=64", TRUE},
-  {"videoscale", "videoscale ! capsfilter caps=video/x-raw,width=48,height=32", FALSE},
+  {"videoconvert-idle",
+      "videoconvert ! capsfilter caps=video/x-raw,format=I420", TRUE},
+  {"videoconvert", "videoconvert ! capsfilter caps=video/x-raw,format=RGB",
+      FALSE},
+  {"videoscale-idle",
+      "videoscale ! capsfilter caps=video/x-raw,width=96,height=64", TRUE},
+  {"videoscale", "videoscale ! capsfilter caps=video/x-raw,width=48,height=32",
+      FALSE},
   {"videoflip", "videoflip video-direction=horiz", FALSE},
   {"videorotate", "videoflip video-direction=90r", FALSE},
   {"videocrop", "videocrop left=8", FALSE},
