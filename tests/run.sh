@@ -18,7 +18,7 @@ root=$PWD
 name= setup=() args=() preload=() build_only= sanitize= clang=
 while [ $# -gt 0 ]; do
   case $1 in
-    --sanitize) sanitize=1 name+=-sanitize setup+=(-Db_sanitize=address,undefined -Db_lundef=false) ;;
+    --sanitize) sanitize=1 name+=-sanitize setup+=(-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1) ;;
     --clang) clang=1 name+=-clang ;;
     --no-gst) name+=-nogst setup+=(-Dgst=disabled) ;;
     --werror) setup+=(--werror) ;;
