@@ -18,6 +18,10 @@ struct _DcnMpeg2Extractor {
   uint32_t number; /* of the next picture */
   gboolean have_sequence;
   DcnMpeg2Sequence sequence;
+  /* libavcodec sets its output up anew when the size changes, not when chroma_format alone does: it
+   * then goes on with the old one, and what comes out is not what the stream says.  This is the
+   * chroma_format it was set up with. */
+  int output_chroma_format;
 
   DcnPicture
       *reference[2]; /* the last two reference pictures in decode order, [1] the later; or NULL */
@@ -150,6 +154,9 @@ dcn_mpeg2_extractor_set_sequence(DcnMpeg2Extractor *extractor, const DcnMpeg2Seq
   extractor->after_header = TRUE;
   if (extractor->have_sequence && same_sequence(&extractor->sequence, &wanted))
     return TRUE;
+  if (!extractor->have_sequence || extractor->sequence.horizontal_size != wanted.horizontal_size ||
+      extractor->sequence.vertical_size != wanted.vertical_size)
+    extractor->output_chroma_format = wanted.chroma_format;
   extractor->sequence = wanted;
   extractor->have_sequence = TRUE;
   g_clear_pointer(&extractor->first_field_born, g_free);
@@ -287,6 +294,8 @@ dcn_mpeg2_extractor_begin_picture(DcnMpeg2Extractor *extractor, const DcnMpeg2Pi
   DcnMpeg2PictureHeader wanted = *header;
   wanted.top_field_first = !!wanted.top_field_first;
   const char *reason = header_error(&extractor->sequence, &wanted);
+  if (!reason && extractor->sequence.chroma_format != extractor->output_chroma_format)
+    reason = "chroma_format changed without the size";
   gboolean field = wanted.picture_structure == DCN_MPEG2_TOP_FIELD ||
                    wanted.picture_structure == DCN_MPEG2_BOTTOM_FIELD;
   DcnPicture *picture = NULL;

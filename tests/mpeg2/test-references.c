@@ -116,6 +116,23 @@ test_order(Fixture *f, gconstpointer data)
   g_assert_cmpuint(g_array_index(b->vectors, DcnVector, 0).ref_number, ==, 0);
 }
 
+/* Another chroma_format: decoders notice it only together with another size. */
+static void
+test_chroma_format(Fixture *f, gconstpointer data)
+{
+  DcnMpeg2Sequence other = sequence, larger = sequence;
+  PUT('I');
+  other.chroma_format = 2;
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &other, NULL));
+  assert_unknown(PUT('I'), "chroma_format changed without the size");
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &sequence, NULL));
+  g_assert_true(PUT('I')->known);
+  larger.vertical_size = 64;
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &larger, NULL));
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &sequence, NULL));
+  g_assert_true(PUT('I')->known);
+}
+
 /* A B picture behind the first I picture: nothing to predict forward from. */
 static void
 test_leading_b(Fixture *f, gconstpointer data)
@@ -444,6 +461,7 @@ main(int argc, char **argv)
   }
   ADD("header-between-fields", test_header_between_fields);
   ADD("sequences", test_sequences);
+  ADD("chroma-format", test_chroma_format);
   ADD("no-sequence", test_no_sequence);
   ADD("bad-headers", test_bad_headers);
   ADD("left-open", test_left_open);
