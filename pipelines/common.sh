@@ -35,7 +35,11 @@ dcn_setup() {
   export GST_PLUGIN_PATH=$build/gst${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
   export GST_REGISTRY=${GST_REGISTRY:-$build/registry.bin}
   # a plugin with a sanitizer in it needs the sanitizer's library loaded first (the tests set this)
-  preload=${DCN_PRELOAD:-}
+  gst_launch=(gst-launch-1.0)
+  if [ -n "${DCN_PRELOAD:-}" ]; then
+    export GST_REGISTRY_FORK=no
+    gst_launch=(env "LD_PRELOAD=$DCN_PRELOAD${LD_PRELOAD:+:$LD_PRELOAD}" gst-launch-1.0)
+  fi
 }
 
 # The classifier with model $1, as an array `cnn`.
@@ -46,19 +50,16 @@ classifier() {
 
 # gst-launch-1.0; Ctrl-C ends the stream properly.  With DCN_MESSAGES its output becomes lines of JSON.
 launch() {
-  if [ -n "$preload" ]; then
-    export GST_REGISTRY_FORK=no
-  fi
   if [ -n "${DCN_MESSAGES:-}" ]; then
-    env ${preload:+LD_PRELOAD=$preload} gst-launch-1.0 -e -m "$@" | LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
+    "${gst_launch[@]}" -e -m "$@" | LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
   else
-    env ${preload:+LD_PRELOAD=$preload} gst-launch-1.0 -e "$@"
+    "${gst_launch[@]}" -e "$@"
   fi
 }
 
 # What a file's video is coded in, as a caps name (video/mpeg, video/x-h264, ...); empty when there is none.
 codec_of() {
-  timeout 30 gst-launch-1.0 -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>/dev/null |
+  timeout 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>/dev/null |
     grep -o 'caps = video/[a-z0-9-]*\(, mpegversion=(int)[0-9]\)\?' | grep -v 'video/\(x-matroska\|quicktime\|mpegts\|x-msvideo\)' |
     sed 's/caps = //; s/(int)//; s/, mpegversion=/ /' | grep -vE 'video/mpeg$' | tail -n 1 || true
 }
