@@ -44,6 +44,7 @@ struct _GstDeltaCnnClassifier
 
   gboolean needs_full;
   gint pixels;                  /* touched since the last run */
+  guint64 values;               /* of all layers, once the network ran */
   GstClockTime time_tensor;     /* since the last run */
 
   float *outputs;               /* [n_classes] */
@@ -359,6 +360,18 @@ gst_delta_cnn_classifier_get_weight_users (GstDeltaCnnClassifier * c)
   return n;
 }
 
+DcnNet *
+gst_delta_cnn_classifier_get_net (GstDeltaCnnClassifier * c)
+{
+  return c->net;
+}
+
+const DcnState *
+gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c)
+{
+  return c->state;
+}
+
 const gfloat *
 gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
     guint * n_outputs)
@@ -581,11 +594,14 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
     dcn_state_output (c->state, 0, c->outputs);
     outcome->macs = info.macs;
     outcome->macs_dense = info.macs_dense;
+    outcome->values_changed = info.values_changed;
+    c->values = info.values;
     outcome->reuse = info.full ? GST_DELTA_CNN_REUSE_FULL
         : info.reused ? GST_DELTA_CNN_REUSE_REUSED
         : GST_DELTA_CNN_REUSE_PARTIAL;
     c->needs_full = FALSE;
   }
+  outcome->values = c->values;
   if (outcome->macs_dense)
     outcome->multiplies = (gdouble) outcome->macs / outcome->macs_dense;
   sort_results (c, top_k, outcome);

@@ -26,6 +26,7 @@ typedef struct
   GstDeltaCnnReuse reuse;
   gdouble multiplies;           /* share of a dense frame's */
   guint64 macs, macs_dense;
+  guint64 values_changed, values;       /* of all layers, propagated and in all */
   GstClockTime time_tensor, time_network;
 } GstDeltaCnnOutcome;
 
@@ -71,6 +72,11 @@ gboolean gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
 /* The network's own outputs of the last run. */
 const gfloat *gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
     guint * n_outputs);
+
+/* For profiles: the network and what its last run left.  Owned by the classifier;
+ * the last run is not the last frame's where nothing had changed (REUSED). */
+DcnNet *gst_delta_cnn_classifier_get_net (GstDeltaCnnClassifier * c);
+const DcnState *gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c);
 
 /* After _tensor(): runs the network and sorts the results. */
 void gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,

@@ -40,6 +40,7 @@
 #include "formats.h"
 #include "layout.h"
 #include "messages.h"
+#include "step.h"
 #include "upstream.h"
 #include "util/error.h"
 #include "util/parallel.h"
@@ -418,102 +419,62 @@ add_stats (GstDeltaCnn * self, const GstDeltaCnnDecision * decision,
   GST_OBJECT_UNLOCK (self);
 }
 
-/* Blocks that the codec claimed not to have changed did: start over with this
- * frame.  TRUE where that cannot be explained by lost pictures. */
-static gboolean
-gst_delta_cnn_mismatch (GstDeltaCnn * self, const DcnFrame * samples,
-    gint threads, GstDeltaCnnDecision * decision)
-{
-  gboolean foreign = gst_delta_cnn_changes_refute (self->changes, samples);
-
-  gst_delta_cnn_classifier_reset (self->classifier);
-  gst_delta_cnn_classifier_tensor (self->classifier, samples, NULL, threads);
-  decision->used = GST_DELTA_CNN_USED_NONE;
-  decision->blocks = NULL;
-  decision->n_changed = decision->n_blocks;
-  decision->reason = "the picture was found not to fit the frame";
-  return foreign;
-}
-
 static void
 classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
     const GstDeltaCnnVisible * visible, const Settings * settings)
 {
-  GstDeltaCodingMeta *coding = gst_buffer_get_delta_coding_meta (buffer);
-  GstDeltaCnnInput input = { 0 };
-  GstDeltaCnnDecision decision;
-  GstDeltaCnnOutcome outcome;
+  GstDeltaCnnInput input;
+  GstDeltaCnnStepSettings how = { settings->source, settings->mode,
+    settings->top_k, settings->threads
+  };
+  GstDeltaCnnStep step;
   GstDeltaCnnReport report = { 0 };
-  const guint8 *sample;
+  const GstDeltaCnnDecision *decision = &step.decision;
+  const GstDeltaCnnOutcome *outcome = &step.outcome;
   const gchar *in_the_way = NULL;
-  GstClockTime start, decide_time;
-  gboolean mismatch = FALSE, foreign = FALSE;
 
   gst_delta_cnn_classifier_set_tolerance (self->classifier,
       settings->tolerance);
 
-  input.samples = samples;
-  input.picture = coding ? coding->picture : NULL;
-  input.corrupted = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
-  input.discont = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-  input.cropped = gst_buffer_get_video_crop_meta (buffer) != NULL;
-  if (coding && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
+  gst_delta_cnn_step_input (buffer, samples, &input);
+  if (input.picture && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
     input.untouched =
         gst_delta_cnn_upstream_untouched (GST_BASE_TRANSFORM_SINK_PAD (self),
         &in_the_way);
-  start = gst_util_get_timestamp ();
-  gst_delta_cnn_changes_decide (self->changes, settings->source,
-      settings->mode == DCN_MODE_DENSE, &input, &decision);
-  decide_time = gst_util_get_timestamp () - start;
-
-  if (settings->mode == DCN_MODE_DENSE || decision.n_changed > 0
-      || gst_delta_cnn_classifier_needs_full (self->classifier))
-    gst_delta_cnn_classifier_tensor (self->classifier, samples,
-        settings->mode == DCN_MODE_DENSE
-        || gst_delta_cnn_classifier_needs_full (self->classifier) ? NULL :
-        decision.blocks, settings->threads);
-  sample = gst_delta_cnn_changes_sample (self->changes);
-  if (sample && !gst_delta_cnn_classifier_verify (self->classifier, samples,
-          sample, settings->threads)) {
-    mismatch = TRUE;
-    foreign = gst_delta_cnn_mismatch (self, samples, settings->threads,
-        &decision);
-  }
-  gst_delta_cnn_classifier_run (self->classifier, settings->mode,
-      settings->top_k, settings->threads, &outcome);
+  gst_delta_cnn_step (self->changes, self->classifier, &how, &input, &step);
   /* Finding what changed is part of the way from frame to tensor. */
-  outcome.time_tensor += decide_time;
+  step.outcome.time_tensor += step.time_changes;
 
   report.model = gst_delta_cnn_classifier_get_model (self->classifier);
-  report.picture_type = coding && coding->picture ?
-      gst_delta_picture_get_picture_type (coding->picture)
+  report.picture_type = input.picture ?
+      gst_delta_picture_get_picture_type (input.picture)
       : GST_DELTA_PICTURE_TYPE_UNKNOWN;
-  report.decision = &decision;
+  report.decision = decision;
   gst_delta_cnn_changes_get_grid (self->changes, &report.cols, &report.rows);
-  report.outcome = &outcome;
+  report.outcome = outcome;
   report.width = visible->width;
   report.height = visible->height;
   gst_delta_cnn_report_to_buffer (&report, buffer);
-  add_stats (self, &decision, &outcome, mismatch);
+  add_stats (self, decision, outcome, step.mismatch);
 
   GST_LOG_OBJECT (self, "pts %" GST_TIME_FORMAT " source %s%s%s%s%s, %u of %u "
       "blocks changed, %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
       " multiplies, tensor %" G_GUINT64_FORMAT " us, network %"
       G_GUINT64_FORMAT " us, %s %.3f", GST_TIME_ARGS (GST_BUFFER_PTS (buffer)),
-      used_name (decision.used), decision.reason ? ": " : "",
-      decision.reason ? decision.reason : "", in_the_way ? ": " : "",
-      in_the_way ? in_the_way : "", decision.n_changed, decision.n_blocks,
-      outcome.macs, outcome.macs_dense, outcome.time_tensor / 1000,
-      outcome.time_network / 1000,
-      outcome.n_results ? outcome.results[0].label : "no label",
-      outcome.n_results ? outcome.results[0].confidence : 0.0);
+      used_name (decision->used), decision->reason ? ": " : "",
+      decision->reason ? decision->reason : "", in_the_way ? ": " : "",
+      in_the_way ? in_the_way : "", decision->n_changed, decision->n_blocks,
+      outcome->macs, outcome->macs_dense, outcome->time_tensor / 1000,
+      outcome->time_network / 1000,
+      outcome->n_results ? outcome->results[0].label : "no label",
+      outcome->n_results ? outcome->results[0].confidence : 0.0);
 
   if (settings->post_messages)
     gst_element_post_message (GST_ELEMENT (self),
         gst_message_new_element (GST_OBJECT (self),
             gst_delta_cnn_report_to_structure (&report, buffer,
                 &GST_BASE_TRANSFORM (self)->segment)));
-  if (foreign && !self->warned_mismatch) {
+  if (step.foreign && !self->warned_mismatch) {
     self->warned_mismatch = TRUE;
     GST_ELEMENT_WARNING (self, STREAM, WRONG_TYPE,
         ("The frames are not those that the decoder put out: an element after "

@@ -356,6 +356,12 @@ dcn_net_program(const DcnNet *net)
   return net->program;
 }
 
+const char *
+dcn_net_op_class(const DcnNet *net, int op)
+{
+  return net->ops[op].class->name;
+}
+
 size_t
 dcn_net_weight_bytes(const DcnNet *net)
 {

@@ -82,10 +82,14 @@ typedef struct {
 void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads,
                    DcnRunInfo *info);
 
+/* How an op (by index in the program) is run: "conv", "depthwise", "fc", ...; static. */
+const char *dcn_net_op_class(const DcnNet *net, int op);
+
 /* What one op (by index in the program) did in the last run; for profiles. */
 typedef struct {
   uint64_t ns, macs;
-  int pixels; /* output pixels recomputed */
+  int pixels;                 /* output pixels recomputed */
+  uint64_t inputs_changed;    /* (pixel, channel) values of its inputs that were propagated */
   uint64_t blocks_igemm,
       blocks_dgemm; /* convolutions: pixel blocks done from values, from differences */
 } DcnOpStat;

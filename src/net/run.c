@@ -5,6 +5,7 @@
 #include "util/parallel.h"
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 /* A frame in which much has changed is done as a full run where a partial one would take longer:
  * nearly every value is recomputed anyway, and looking for those that stayed costs more than it
@@ -131,13 +132,32 @@ any_input_changed(const DcnState *state, const DcnOp *op)
   return FALSE;
 }
 
+static uint64_t
+now_ns(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t
+inputs_changed(const DcnState *state, const DcnOp *op, gboolean full)
+{
+  uint64_t changed = 0;
+  for (int i = 0; i < op->n_inputs; i++) {
+    const DcnValueState *v = &state->values[op->inputs[i]];
+    changed += full ? (uint64_t)v->net->pixels * v->net->c : v->values_changed;
+  }
+  return changed;
+}
+
 /* Returns a guess of what it took, ns. */
 static double
 run_op(DcnState *state, int index, gboolean full)
 {
   const DcnNetOp *op = &state->net->ops[index];
   DcnOpStat *stat = &state->stats[index];
-  gint64 start = g_get_monotonic_time();
+  uint64_t start = now_ns();
   DcnJob job = {
       .state = state,
       .net = state->net,
@@ -151,7 +171,7 @@ run_op(DcnState *state, int index, gboolean full)
   };
   reset_workers(state);
   op->class->run(&job);
-  *stat = (DcnOpStat){.pixels = job.count};
+  *stat = (DcnOpStat){.pixels = job.count, .inputs_changed = inputs_changed(state, op->op, full)};
   uint64_t delta_macs = 0;
   for (int i = 0; i < state->n_workers; i++) {
     const DcnWorker *w = state->workers[i];
@@ -163,7 +183,7 @@ run_op(DcnState *state, int index, gboolean full)
   }
   if (!full)
     dcn_value_finish(job.out);
-  stat->ns = (uint64_t)(g_get_monotonic_time() - start) * 1000;
+  stat->ns = now_ns() - start;
   return full ? op->full_ns : dcn_cost_partial(state->net, op, stat->macs, delta_macs, job.count);
 }
 

@@ -1,0 +1,70 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * step: one frame, from what is known about it to its result
+ */
+
+#include "step.h"
+#include <gst/video/video.h>
+
+void
+gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
+    GstDeltaCnnInput * input)
+{
+  GstDeltaCodingMeta *coding = gst_buffer_get_delta_coding_meta (buffer);
+
+  input->samples = samples;
+  input->picture = coding ? coding->picture : NULL;
+  input->corrupted = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
+  input->discont = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
+  input->cropped = gst_buffer_get_video_crop_meta (buffer) != NULL;
+  input->untouched = FALSE;
+}
+
+/* Blocks that the codec claimed not to have changed did: start over with this
+ * frame. */
+static void
+start_over (GstDeltaCnnChanges * changes, GstDeltaCnnClassifier * classifier,
+    const DcnFrame * samples, gint threads, GstDeltaCnnStep * step)
+{
+  GstDeltaCnnDecision *decision = &step->decision;
+
+  step->mismatch = TRUE;
+  step->foreign = gst_delta_cnn_changes_refute (changes, samples);
+  gst_delta_cnn_classifier_reset (classifier);
+  gst_delta_cnn_classifier_tensor (classifier, samples, NULL, threads);
+  decision->used = GST_DELTA_CNN_USED_NONE;
+  decision->blocks = NULL;
+  decision->n_changed = decision->n_blocks;
+  decision->reason = "the picture was found not to fit the frame";
+}
+
+void
+gst_delta_cnn_step (GstDeltaCnnChanges * changes,
+    GstDeltaCnnClassifier * classifier,
+    const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
+    GstDeltaCnnStep * step)
+{
+  GstDeltaCnnDecision *decision = &step->decision;
+  gboolean dense = settings->mode == DCN_MODE_DENSE;
+  gboolean everything;
+  const guint8 *sample;
+  GstClockTime start;
+
+  step->mismatch = step->foreign = FALSE;
+  start = gst_util_get_timestamp ();
+  gst_delta_cnn_changes_decide (changes, settings->source, dense, input,
+      decision);
+  step->time_changes = gst_util_get_timestamp () - start;
+
+  everything = dense || gst_delta_cnn_classifier_needs_full (classifier);
+  if (everything || decision->n_changed > 0)
+    gst_delta_cnn_classifier_tensor (classifier, input->samples,
+        everything ? NULL : decision->blocks, settings->threads);
+  sample = gst_delta_cnn_changes_sample (changes);
+  if (sample && !gst_delta_cnn_classifier_verify (classifier, input->samples,
+          sample, settings->threads))
+    start_over (changes, classifier, input->samples, settings->threads, step);
+  gst_delta_cnn_classifier_run (classifier, settings->mode, settings->top_k,
+      settings->threads, &step->outcome);
+}

@@ -1,0 +1,43 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One frame, from what is known about it to its result: what changed, tensor,
+ * check of the codec's word, network.
+ */
+#pragma once
+
+#include <gst/gst.h>
+#include "changes.h"
+#include "classify.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  GstDeltaCnnSource source;
+  DcnMode mode;
+  guint top_k;
+  gint threads;
+} GstDeltaCnnStepSettings;
+
+typedef struct
+{
+  GstDeltaCnnDecision decision;
+  GstDeltaCnnOutcome outcome;
+  GstClockTime time_changes;    /* finding what changed */
+  gboolean mismatch;            /* blocks that the codec claimed not to have changed did */
+  gboolean foreign;             /* and lost pictures do not explain it */
+} GstDeltaCnnStep;
+
+/* What a buffer says about its frame; samples as mapped.  untouched is left FALSE:
+ * only who knows the pipeline can say. */
+void gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
+    GstDeltaCnnInput * input);
+
+/* changes and classifier are those of one stream, made for the frames' size. */
+void gst_delta_cnn_step (GstDeltaCnnChanges * changes,
+    GstDeltaCnnClassifier * classifier,
+    const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
+    GstDeltaCnnStep * step);
+
+G_END_DECLS
