@@ -1,7 +1,7 @@
 /* deltacnn: kernels along a pixel's channels in AVX2.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * All but depthwise equal the portable forms bit for bit (of a NaN: that it is one).  Full vectors
+ * All equal the portable forms bit for bit (of a NaN: that it is one).  Full vectors
  * first, then a tail by masked loads and stores: they touch nothing beyond n. */
 #include "kernels/avx2.h"
 #include "kernels/avx2-tail.h"
@@ -35,33 +35,6 @@ store(float *p, __m256 v, gboolean whole, __m256i m)
     if (k_ < (n))                                                                                  \
       body(1, FALSE, k_, dcn_first_lanes((n)-k_));                                                 \
   } while (0)
-
-DCN_TEMPLATE void
-depthwise(const int nv, const gboolean whole, const float *const *a, int taps, const float *w,
-          size_t ldw, const float *bias, float *out, int k, __m256i m)
-{
-  __m256 s[4];
-  DCN_UNROLL
-  for (int j = 0; j < nv; j++)
-    s[j] = bias ? load(bias + k + 8 * j, whole, m) : _mm256_setzero_ps();
-  for (int t = 0; t < taps; t++) {
-    const float *at = a[t] + k, *wt = w + (size_t)t * ldw + k;
-    DCN_UNROLL
-    for (int j = 0; j < nv; j++)
-      s[j] = _mm256_fmadd_ps(load(at + 8 * j, whole, m), load(wt + 8 * j, whole, m), s[j]);
-  }
-  DCN_UNROLL
-  for (int j = 0; j < nv; j++)
-    store(out + k + 8 * j, s[j], whole, m);
-}
-
-void
-dcn_f32_depthwise_32c__avx2(const float *const *a, int taps, const float *w, size_t ldw,
-                            const float *bias, float *out, int channels)
-{
-#define DEPTHWISE(nv, whole, k, m) depthwise(nv, whole, a, taps, w, ldw, bias, out, k, m)
-  FOR_CHANNELS(channels, 4, DEPTHWISE);
-}
 
 /* VMAXPS returns its second operand where either is NaN or both are zero: with max there, a NaN in
  * max stays and of equal zeros the first stays; a NaN in x is put in afterwards. */

@@ -1,7 +1,7 @@
 /* deltacnn: kernels along a pixel's channels in AVX-512.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * All but depthwise equal the portable forms bit for bit (of a NaN: that it is one).  Tails are
+ * All equal the portable forms bit for bit (of a NaN: that it is one).  Tails are
  * masked loads and stores: they touch nothing beyond n. */
 #include "kernels/avx512.h"
 #include "kernels/unroll.h"
@@ -11,40 +11,6 @@ static inline __mmask16
 first(int n)
 {
   return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
-}
-
-/* out of nv full vectors at channel k, or of the lanes in m where nv is 1. */
-DCN_TEMPLATE void
-depthwise(const int nv, const float *const *a, int taps, const float *w, size_t ldw,
-          const float *bias, float *out, int k, __mmask16 m)
-{
-  __m512 s[4];
-  DCN_UNROLL
-  for (int j = 0; j < nv; j++)
-    s[j] = bias ? _mm512_maskz_loadu_ps(m, bias + k + 16 * j) : _mm512_setzero_ps();
-  for (int t = 0; t < taps; t++) {
-    const float *at = a[t] + k, *wt = w + (size_t)t * ldw + k;
-    DCN_UNROLL
-    for (int j = 0; j < nv; j++)
-      s[j] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, at + 16 * j),
-                             _mm512_maskz_loadu_ps(m, wt + 16 * j), s[j]);
-  }
-  DCN_UNROLL
-  for (int j = 0; j < nv; j++)
-    _mm512_mask_storeu_ps(out + k + 16 * j, m, s[j]);
-}
-
-void
-dcn_f32_depthwise_64c__avx512(const float *const *a, int taps, const float *w, size_t ldw,
-                              const float *bias, float *out, int channels)
-{
-  int k = 0;
-  for (; k + 64 <= channels; k += 64)
-    depthwise(4, a, taps, w, ldw, bias, out, k, 0xffff);
-  for (; k + 32 <= channels; k += 32)
-    depthwise(2, a, taps, w, ldw, bias, out, k, 0xffff);
-  for (; k < channels; k += 16)
-    depthwise(1, a, taps, w, ldw, bias, out, k, first(channels - k));
 }
 
 /* max > x ? max : x would lose a NaN in x.  VMAXPS returns its second operand where either is NaN

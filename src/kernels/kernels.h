@@ -68,12 +68,16 @@ typedef struct {
   void (*gemv)(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
                float *y, int columns);
 
-  /* Depthwise convolution of one output pixel.
-   * out[k] = bias[k] + sum over t < taps of a[t][k] * w[t*ldw + k], k < channels
+  /* Depthwise convolution of a run of output pixels, with its activation.
+   * out[p*ldo + k] = clamp(bias[k] + sum over t < taps of a[t][p*step + k] * w[t*ldw + k]),
+   * p < pixels, k < channels; clamp as in bias_clamp
    *
+   * a        [taps] pointers to the first output pixel's inputs; from one output pixel to the next
+   *          all move by `step` floats
    * bias     [channels], or NULL for zero */
-  void (*depthwise)(const float *const *a, int taps, const float *w, size_t ldw, const float *bias,
-                    float *out, int channels);
+  void (*depthwise)(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
+                    const float *bias, float lo, float hi, float *out, size_t ldo, int pixels,
+                    int channels);
 
   /* Pools of one output pixel over taps >= 1 pixel pointers, k < channels.
    * out[k] = max_t a[t][k]            NaN wins; of zeros of either sign the first stays

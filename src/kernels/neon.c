@@ -85,28 +85,26 @@ dcn_f32_dgemm_4x8__neon(const float *const *d, const uint64_t *mask, int taps, i
     RUN_DGEMM(1);
 }
 
-static void
-dcn_f32_depthwise_8c__neon(const float *const *a, int taps, const float *w, size_t ldw,
-                           const float *bias, float *out, int channels)
+#define store        vst1q_f32
+#define fma(c, x, b) vfmaq_f32(c, x, b)
+
+/* Not FMIN and FMAX: of zeros of either sign they choose by the sign. */
+static inline Vector
+clamp(Vector v, Vector lo, Vector hi)
 {
-  int k = 0;
-  for (; k + 8 <= channels; k += 8) {
-    Vector s0 = bias ? load(bias + k) : zero(), s1 = bias ? load(bias + k + 4) : zero();
-    for (int t = 0; t < taps; t++) {
-      const float *at = a[t] + k, *wt = w + (size_t)t * ldw + k;
-      s0 = vfmaq_f32(s0, load(at), load(wt));
-      s1 = vfmaq_f32(s1, load(at + 4), load(wt + 4));
-    }
-    vst1q_f32(out + k, s0);
-    vst1q_f32(out + k + 4, s1);
-  }
-  for (; k < channels; k += 4) {
-    Mask n = first(channels - k);
-    Vector s = bias ? load_first(bias + k, n) : zero();
-    for (int t = 0; t < taps; t++)
-      s = vfmaq_f32(s, load_first(a[t] + k, n), load_first(w + (size_t)t * ldw + k, n));
-    store_first(out + k, n, s);
-  }
+  v = vbslq_f32(vcltq_f32(hi, v), hi, v);
+  return vbslq_f32(vcgtq_f32(lo, v), lo, v);
+}
+
+#include "kernels/depthwise-template.h"
+
+static void
+dcn_f32_depthwise_4c__neon(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
+                           const float *bias, float lo, float hi, float *out, size_t ldo,
+                           int pixels, int channels)
+{
+  Depthwise d = {a, step, ldw, ldo, w, bias, out, vdupq_n_f32(lo), vdupq_n_f32(hi), taps, pixels};
+  depthwise_run(&d, channels);
 }
 
 extern const DcnKernels dcn_kernels__neon;
@@ -118,7 +116,7 @@ const DcnKernels dcn_kernels__neon = {
     .igemm = dcn_f32_igemm_8x8__neon,
     .dgemm = dcn_f32_dgemm_4x8__neon,
     .gemv = dcn_f32_gemv_4r__portable,
-    .depthwise = dcn_f32_depthwise_8c__neon,
+    .depthwise = dcn_f32_depthwise_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__portable,

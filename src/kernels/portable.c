@@ -112,25 +112,46 @@ dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, cons
   }
 }
 
-void
-dcn_f32_depthwise_8c__portable(const float *const *a, int taps, const float *w, size_t ldw,
-                               const float *bias, float *out, int channels)
+static inline float
+clamp(float x, float lo, float hi)
 {
-  int k = 0;
-  for (; k + 8 <= channels; k += 8) {
-    V4 s0 = bias ? load(bias + k) : splat(0), s1 = bias ? load(bias + k + 4) : splat(0);
-    for (int t = 0; t < taps; t++) {
-      s0 += load(a[t] + k) * load(w + t * ldw + k);
-      s1 += load(a[t] + k + 4) * load(w + t * ldw + k + 4);
+  x = hi < x ? hi : x; /* in this form NaN stays, and of equal zeros it is x that stays */
+  return lo > x ? lo : x;
+}
+
+static inline V4
+clamp4(V4 x, V4 lo, V4 hi)
+{
+  I4 above = hi < x;
+  x = (V4)(((I4)hi & above) | ((I4)x & ~above));
+  I4 below = lo > x;
+  return (V4)(((I4)lo & below) | ((I4)x & ~below));
+}
+
+void
+dcn_f32_depthwise_8c__portable(const float *const *a, int taps, size_t step, const float *w,
+                               size_t ldw, const float *bias, float lo, float hi, float *out,
+                               size_t ldo, int pixels, int channels)
+{
+  for (int p = 0; p < pixels; p++, out += ldo) {
+    size_t at = (size_t)p * step;
+    int k = 0;
+    for (; k + 8 <= channels; k += 8) {
+      V4 s0 = bias ? load(bias + k) : splat(0), s1 = bias ? load(bias + k + 4) : splat(0);
+      for (int t = 0; t < taps; t++) {
+        const float *x = a[t] + at + k, *wt = w + (size_t)t * ldw + k;
+        s0 += load(x) * load(wt);
+        s1 += load(x + 4) * load(wt + 4);
+      }
+      store(out + k, clamp4(s0, splat(lo), splat(hi)));
+      store(out + k + 4, clamp4(s1, splat(lo), splat(hi)));
     }
-    store(out + k, s0);
-    store(out + k + 4, s1);
-  }
-  for (; k < channels; k++) {
-    float sum = bias ? bias[k] : 0;
-    for (int t = 0; t < taps; t++)
-      sum += a[t][k] * w[t * ldw + k];
-    out[k] = sum;
+    for (; k < channels; k++) {
+      float sum = bias ? bias[k] : 0;
+      for (int t = 0; t < taps; t++)
+        sum += a[t][at + k] * w[(size_t)t * ldw + k];
+      out[k] = clamp(sum, lo, hi);
+    }
   }
 }
 
@@ -174,13 +195,6 @@ dcn_f32_sum_pool_4c__portable(const float *const *a, int taps, float scale, floa
       sum += a[t][k];
     out[k] = sum * scale;
   }
-}
-
-static inline float
-clamp(float x, float lo, float hi)
-{
-  x = hi < x ? hi : x; /* in this form NaN stays, and of equal zeros it is x that stays */
-  return lo > x ? lo : x;
 }
 
 void

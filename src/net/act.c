@@ -11,6 +11,14 @@ dcn_act_is_none(const DcnAct *act)
 }
 
 gboolean
+dcn_act_limits(const DcnAct *act, float *lo, float *hi)
+{
+  *lo = act->kind == DCN_ACT_RELU ? 0 : act->kind == DCN_ACT_CLIP ? act->alpha : -INFINITY;
+  *hi = act->kind == DCN_ACT_CLIP ? act->beta : INFINITY;
+  return act->kind == DCN_ACT_NONE || act->kind == DCN_ACT_RELU || act->kind == DCN_ACT_CLIP;
+}
+
+gboolean
 dcn_act_keeps_zero(const DcnAct *act)
 {
   switch (act->kind) {

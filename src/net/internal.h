@@ -195,6 +195,27 @@ dcn_emit(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
   worker->values_changed += (uint64_t)n;
 }
 
+/* The same for the `count` pixels from `pixel` on, with y at pixel i in y + i*ldy. */
+static inline void
+dcn_emit_run(const DcnJob *job, int pixel, int count, const float *y, size_t ldy, DcnWorker *worker)
+{
+  for (int i = 0; i < count; i++)
+    dcn_emit(job, pixel + i, y + (size_t)i * ldy, worker);
+}
+
+/* How many of the job's pixels from number i on, before number end, are neighbours in a row of w
+ * pixels; at least 1. */
+static inline int
+dcn_job_run(const DcnJob *job, int i, int end, int w)
+{
+  int p = dcn_job_pixel(job, i), most = MIN(end - i, w - p % w), n = 1;
+  if (!job->list || job->list[i + most - 1] == p + most - 1)
+    return most;
+  while (job->list[i + n] == p + n)
+    n++;
+  return n;
+}
+
 /* An output pixel's coordinates, kept up from one to the next without a division where they are
  * neighbours. */
 typedef struct {
@@ -249,6 +270,9 @@ DcnWorker *dcn_worker(const DcnJob *job, int worker);
 
 /* act.c */
 void dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float *y, int n);
+/* Whether the activation is a clamp (as bias_clamp's) to [*lo, *hi]; where not, these are infinite.
+ */
+gboolean dcn_act_limits(const DcnAct *act, float *lo, float *hi);
 gboolean dcn_act_is_none(const DcnAct *act);
 gboolean dcn_act_keeps_zero(const DcnAct *act); /* act(0) == 0, whatever the channel */
 

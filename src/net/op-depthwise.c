@@ -11,7 +11,10 @@ typedef struct {
   size_t ldw;
   float *weights; /* [taps][ldw], owned */
   float *bias;    /* [c], owned; NULL for none */
+  int run_pixels; /* of a partial run at most so many are computed before they are tested */
 } Plan;
+
+#define RUN_FLOATS 4096 /* a quarter of a first-level cache */
 
 gboolean
 dcn_depthwise_fits(const DcnNet *net, const DcnOp *op)
@@ -50,9 +53,12 @@ depthwise_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   g_clear_pointer(&conv->weights, g_free);
   plan->bias = g_steal_pointer(&conv->bias);
   op->weight_bytes = count * sizeof(float);
+  plan->run_pixels = (int)CLAMP(RUN_FLOATS / (size_t)out->pitch, 1, (size_t)out->w);
   net->needs.pointers = MAX(net->needs.pointers, 2 * (size_t)plan->taps);
   net->needs.masks = MAX(net->needs.masks, (size_t)in->words);
-  net->needs.taps = MAX(net->needs.taps, (size_t)in->pitch);
+  net->needs.floats = MAX(net->needs.floats, (size_t)plan->run_pixels * out->pitch);
+  /* Above and below the image a row of zeros is read. */
+  net->needs.taps = MAX(net->needs.taps, (size_t)in->w * in->ref_pitch);
   return TRUE;
 }
 
@@ -64,28 +70,18 @@ typedef struct {
   const DcnJob *job;
   const Plan *plan;
   gboolean sparse;
+  float lo, hi;     /* the activation, or the part of it that the kernel does */
+  gboolean clamped; /* that is all of it */
 } Loop;
 
-/* The window's pixels.  From one output pixel to its right neighbour they all move by the same
- * step, but for the borders. */
+/* The windows' inputs of the output pixel at (cursor->y, x). */
 static void
-point(const Loop *loop, DcnCursor *cursor, int p, const float **a)
+point(const Loop *loop, const DcnCursor *cursor, int x, const float **a)
 {
   const DcnWindow *win = &loop->plan->window;
   const DcnValueState *in = loop->job->in;
   size_t pitch = (size_t)in->net->ref_pitch;
-  int last = cursor->pixel, last_x = cursor->x;
-  dcn_cursor_move(cursor, win, p);
-  if (p == last + 1 && cursor->x == last_x + 1 && last_x >= win->inner_begin &&
-      cursor->x < win->inner_end) {
-    size_t step = (size_t)win->step * pitch;
-    for (int t = 0; t < loop->plan->taps; t++)
-      if (a[t] != loop->job->state->zero)
-        a[t] += step;
-    return;
-  }
-  const int *iy = win->iy + (size_t)cursor->y * win->kh,
-            *ix = win->ix + (size_t)cursor->x * win->kw;
+  const int *iy = win->iy + (size_t)cursor->y * win->kh, *ix = win->ix + (size_t)x * win->kw;
   const float *image = in->ref + (size_t)cursor->image * win->in_h * win->in_w * pitch;
   for (int ky = 0, t = 0; ky < win->kh; ky++) {
     const float *row = image + (size_t)MAX(iy[ky], 0) * win->in_w * pitch;
@@ -94,26 +90,52 @@ point(const Loop *loop, DcnCursor *cursor, int p, const float **a)
   }
 }
 
-/* Channels [c0, c0 + n) of one pixel, before the activation. */
+/* The n pixels of a row from the cursor's on, to y[i * ldy]. */
 static void
-compute(const Loop *loop, const float *const *a, int c0, int n, float *y, DcnWorker *worker)
+compute(const Loop *loop, const DcnCursor *cursor, int n, float *y, size_t ldy, DcnWorker *worker)
+{
+  const Plan *plan = loop->plan;
+  const DcnWindow *win = &plan->window;
+  int c = loop->job->out->net->c, end = cursor->x + n, run;
+  size_t step = (size_t)win->step * loop->job->in->net->ref_pitch;
+  float *to = y;
+  for (int x = cursor->x; x < end; x += run) {
+    run = x >= win->inner_begin && x < win->inner_end ? MIN(end, win->inner_end) - x : 1;
+    point(loop, cursor, x, worker->pointers);
+    loop->job->kernels->depthwise(worker->pointers, plan->taps, step, plan->weights, plan->ldw,
+                                  plan->bias, loop->lo, loop->hi, to, ldy, run, c);
+    to += (size_t)run * ldy;
+  }
+  if (!loop->clamped)
+    for (int i = 0; i < n; i++, y += ldy)
+      dcn_act_run(loop->job->kernels, &loop->job->op->op->act, y, y, c);
+  worker->macs += (uint64_t)plan->taps * c * n;
+}
+
+/* Channels [c0, c0 + n) of one pixel. */
+static void
+compute_channels(const Loop *loop, const float *const *a, int c0, int n, float *y,
+                 DcnWorker *worker)
 {
   const Plan *plan = loop->plan;
   const float **shifted = worker->pointers + plan->taps;
-  if (c0 > 0) {
-    for (int t = 0; t < plan->taps; t++)
-      shifted[t] = a[t] + c0;
-    a = shifted;
+  for (int t = 0; t < plan->taps; t++)
+    shifted[t] = a[t] + c0;
+  loop->job->kernels->depthwise(shifted, plan->taps, 0, plan->weights + c0, plan->ldw,
+                                plan->bias ? plan->bias + c0 : NULL, loop->lo, loop->hi, y + c0, 0,
+                                1, n);
+  if (!loop->clamped) {
+    DcnAct act = loop->job->op->op->act;
+    if (act.slope)
+      act.slope += c0;
+    dcn_act_run(loop->job->kernels, &act, y + c0, y + c0, n);
   }
-  loop->job->kernels->depthwise(a, plan->taps, plan->weights + c0, plan->ldw,
-                                plan->bias ? plan->bias + c0 : NULL, y + c0, n);
   worker->macs += (uint64_t)plan->taps * n;
 }
 
 /* Runs of 16-channel groups that a changed channel lies in; the other channels stand. */
 static void
-compute_changed(const Loop *loop, const DcnCursor *cursor, const float *const *a, float *y,
-                DcnWorker *worker)
+compute_changed(const Loop *loop, const DcnCursor *cursor, float *y, DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnWindow *win = &loop->plan->window;
@@ -132,19 +154,14 @@ compute_changed(const Loop *loop, const DcnCursor *cursor, const float *const *a
       for (int j = 0; j < words; j++)
         mask[j] |= in->mask[q * words + j];
     }
+  point(loop, cursor, cursor->x, worker->pointers);
   memcpy(y, dcn_ref(job->out, cursor->pixel), sizeof(float) * (size_t)c);
   for (int c0 = 0; c0 < c;) {
     int c1 = c0;
     while (c1 < c && (mask[c1 >> 6] >> (c1 & 63) & 0xffff))
       c1 += 16;
-    if (c1 > c0) {
-      DcnAct act = job->op->op->act;
-      int n = MIN(c1, c) - c0;
-      if (act.slope)
-        act.slope += c0;
-      compute(loop, a, c0, n, y, worker);
-      dcn_act_run(job->kernels, &act, y + c0, y + c0, n);
-    }
+    if (c1 > c0)
+      compute_channels(loop, worker->pointers, c0, MIN(c1, c) - c0, y, worker);
     c0 = c1 + 16;
   }
 }
@@ -154,31 +171,26 @@ pixels(void *context, int begin, int end, int number)
 {
   const Loop *loop = context;
   const DcnJob *job = loop->job;
-  const DcnAct *act = &job->op->op->act;
-  const DcnNetValue *out = job->out->net;
   DcnWorker *worker = dcn_worker(job, number);
   DcnCursor cursor = DCN_CURSOR_INIT;
-  const float **a = worker->pointers;
-  /* Whole rows at once, padding channels included, where that does no harm. */
-  gboolean at_once = job->full && out->ref_pitch == out->pitch && act->kind != DCN_ACT_PRELU &&
-                     (out->pitch == out->c || dcn_act_keeps_zero(act));
-  for (int i = begin; i < end; i++) {
+  size_t pitch = (size_t)job->out->net->pitch;
+  for (int i = begin, n; i < end; i += n) {
+    n = dcn_job_run(job, i, end, loop->plan->window.out_w);
     int p = dcn_job_pixel(job, i);
-    float *y = job->full ? dcn_ref(job->out, p) : worker->y;
-    point(loop, &cursor, p, a);
-    if (loop->sparse) {
-      compute_changed(loop, &cursor, a, y, worker);
-    } else {
-      compute(loop, a, 0, out->c, y, worker);
-      if (!at_once)
-        dcn_act_run(job->kernels, act, y, y, out->c);
+    dcn_cursor_move(&cursor, &loop->plan->window, p);
+    if (job->full) {
+      compute(loop, &cursor, n, dcn_ref(job->out, p), (size_t)job->out->net->ref_pitch, worker);
+      continue;
     }
-    if (!job->full)
-      dcn_emit(job, p, y, worker);
+    if (loop->sparse) {
+      n = 1;
+      compute_changed(loop, &cursor, worker->floats, worker);
+    } else {
+      n = MIN(n, loop->plan->run_pixels);
+      compute(loop, &cursor, n, worker->floats, pitch, worker);
+    }
+    dcn_emit_run(job, p, n, worker->floats, pitch, worker);
   }
-  if (at_once)
-    dcn_act_run(job->kernels, act, dcn_ref(job->out, begin), dcn_ref(job->out, begin),
-                (end - begin) * out->pitch);
 }
 
 static void
@@ -186,7 +198,8 @@ depthwise_run(DcnJob *job)
 {
   const Plan *plan = job->op->plan;
   const DcnNetValue *in = job->in->net;
-  Loop loop = {job, plan, FALSE};
+  Loop loop = {.job = job, .plan = plan};
+  loop.clamped = dcn_act_limits(&job->op->op->act, &loop.lo, &loop.hi);
   dcn_list_window(job, &plan->window);
   loop.sparse = !job->full && in->c > 16 &&
                 (double)job->in->values_changed < SPARSE_DENSITY * (double)in->pixels * in->c;

@@ -33,30 +33,54 @@ guarded_filled(int n, Values values, GuardSide side)
   return p;
 }
 
+static float
+clamped(double x, float lo, float hi)
+{
+  return (float)fmax(lo, fmin(hi, x));
+}
+
+/* A run of pixels; each tap's inputs end (or begin) at a guard page, outputs have gaps that must
+ * stay as they are. */
 static void
-depthwise_case(const DcnKernels *k, int taps, int channels, Values values, GuardSide side)
+depthwise_case(const DcnKernels *k, int taps, int channels, int pixels, Values values,
+               GuardSide side)
 {
   const char *what = "depthwise";
-  float *a[25], *out = guarded_new(channels, 4, side);
+  static const float limits[][2] = {{-INFINITY, INFINITY}, {0, INFINITY}, {0, 6}, {-1, 0.5f}};
+  const float *limit = limits[g_test_rand_int_range(0, G_N_ELEMENTS(limits))];
+  size_t step = (size_t)(channels + g_test_rand_int_range(0, 20)) * (size_t)(1 + pixels % 2);
+  size_t ldo = channels + g_test_rand_int_range(0, 20);
+  int in_floats = (int)((pixels - 1) * step) + channels, out_floats = (int)((pixels - 1) * ldo);
+  out_floats += channels;
+  float *a[25], *out = guarded_new(out_floats, 4, side);
   size_t ldw = channels + g_test_rand_int_range(0, 20);
   float *w = guarded_filled((int)((taps - 1) * ldw) + channels, values, side);
   float *bias = guarded_filled(channels, values, side);
   gboolean with_bias = g_test_rand_bit();
   for (int t = 0; t < taps; t++)
-    a[t] = guarded_filled(channels, values, side);
+    a[t] = guarded_filled(in_floats, values, side);
 
-  k->depthwise((const float *const *)a, taps, w, ldw, with_bias ? bias : NULL, out, channels);
-  for (int i = 0; i < channels; i++) {
-    double sum = with_bias ? bias[i] : 0, magnitude = fabs(sum);
-    for (int t = 0; t < taps; t++) {
-      double product = (double)a[t][i] * w[t * ldw + i];
-      sum += product;
-      magnitude += fabs(product);
+  k->depthwise((const float *const *)a, taps, step, w, ldw, with_bias ? bias : NULL, limit[0],
+               limit[1], out, ldo, pixels, channels);
+  for (int p = 0; p < pixels; p++) {
+    for (int i = 0; i < channels; i++) {
+      double sum = with_bias ? bias[i] : 0, magnitude = fabs(sum);
+      for (int t = 0; t < taps; t++) {
+        double product = (double)a[t][p * step + i] * w[t * ldw + i];
+        sum += product;
+        magnitude += fabs(product);
+      }
+      double bound = values == VALUES_INTEGER ? 0 : sum_bound(taps, magnitude);
+      float got = out[p * ldo + i], low = clamped(sum - bound, limit[0], limit[1]),
+            high = clamped(sum + bound, limit[0], limit[1]);
+      if (!(got >= nextafterf(low, -INFINITY) && got <= nextafterf(high, INFINITY)) ||
+          (values == VALUES_INTEGER && got != low))
+        g_error("depthwise %s: pixel %d of %d, channel %d of %d, %d taps, is %.9g, not %.9g",
+                k->isa, p, pixels, i, channels, taps, got, clamped(sum, limit[0], limit[1]));
     }
-    double bound = values == VALUES_INTEGER ? 0 : sum_bound(taps, magnitude);
-    if (!(fabs(out[i] - sum) <= bound))
-      g_error("depthwise %s: channel %d of %d, %d taps, is %.9g, not %.9g", k->isa, i, channels,
-              taps, out[i], sum);
+    static const unsigned char untouched[4] = {GUARD_BYTE, GUARD_BYTE, GUARD_BYTE, GUARD_BYTE};
+    for (size_t i = channels; p + 1 < pixels && i < ldo; i++)
+      g_assert_cmpmem(&out[p * ldo + i], 4, untouched, 4);
   }
   for (int t = 0; t < taps; t++)
     guarded_free(a[t], what);
@@ -65,38 +89,63 @@ depthwise_case(const DcnKernels *k, int taps, int channels, Values values, Guard
   guarded_free(out, what);
 }
 
-/* A channel's result does not depend on how many there are. */
+/* A channel's result depends neither on how many there are nor on the run its pixel is in. */
 static void
-depthwise_independent(const DcnKernels *k)
+depthwise_independent(const DcnKernels *k, int taps)
 {
-  enum { TAPS = 9, CHANNELS = 150 };
-  float pixels[TAPS][CHANNELS], w[TAPS][CHANNELS], bias[CHANNELS], all[CHANNELS], part[CHANNELS];
-  const float *a[TAPS], *b[TAPS];
-  fill(pixels[0], (size_t)TAPS * CHANNELS, VALUES_UNIFORM);
-  fill(w[0], (size_t)TAPS * CHANNELS, VALUES_UNIFORM);
+  enum { MOST = 25, CHANNELS = 150, PIXELS = 11 };
+  static float pixels[MOST][PIXELS][CHANNELS], w[MOST][CHANNELS], bias[CHANNELS];
+  static float all[PIXELS][CHANNELS], part[PIXELS][CHANNELS];
+  const float *a[MOST], *b[MOST];
+  fill(pixels[0][0], (size_t)MOST * PIXELS * CHANNELS, VALUES_UNIFORM);
+  fill(w[0], (size_t)MOST * CHANNELS, VALUES_UNIFORM);
   fill(bias, CHANNELS, VALUES_UNIFORM);
-  for (int t = 0; t < TAPS; t++)
-    a[t] = pixels[t];
-  k->depthwise(a, TAPS, w[0], CHANNELS, bias, all, CHANNELS);
-  for (int first = 0; first < CHANNELS; first += 7) {
-    for (int n = 1; first + n <= CHANNELS; n++) {
-      for (int t = 0; t < TAPS; t++)
-        b[t] = pixels[t] + first;
-      k->depthwise(b, TAPS, w[0] + first, CHANNELS, bias + first, part, n);
-      if (memcmp(part, all + first, n * sizeof(float)) != 0)
-        g_error("depthwise %s: channels %d to %d alone: another result", k->isa, first, first + n);
+  for (int t = 0; t < taps; t++)
+    a[t] = pixels[t][0];
+  k->depthwise(a, taps, CHANNELS, w[0], CHANNELS, bias, -1, 1, all[0], CHANNELS, PIXELS, CHANNELS);
+  for (int c = 0; c < CHANNELS; c += 7) {
+    for (int n = 1; c + n <= CHANNELS; n += 1 + n / 20) {
+      int p = g_test_rand_int_range(0, PIXELS), run = g_test_rand_int_range(1, PIXELS - p + 1);
+      for (int t = 0; t < taps; t++)
+        b[t] = &pixels[t][p][c];
+      k->depthwise(b, taps, CHANNELS, w[0] + c, CHANNELS, bias + c, -1, 1, part[0], CHANNELS, run,
+                   n);
+      for (int i = 0; i < run; i++)
+        if (memcmp(part[i], &all[p + i][c], n * sizeof(float)) != 0)
+          g_error("depthwise %s: channels %d to %d of %d pixels alone: another result", k->isa, c,
+                  c + n, run);
     }
+  }
+}
+
+/* NaN and infinities come out where the sum has them; a NaN passes the limits. */
+static void
+depthwise_special(const DcnKernels *k)
+{
+  static const float x[] = {NAN, INFINITY, -INFINITY, 1}, want[] = {NAN, 6, 0, 1};
+  for (int channels = 1; channels <= 40; channels++) {
+    float pixel[40], w[40], out[40];
+    const float *a[1] = {pixel};
+    for (int i = 0; i < channels; i++) {
+      pixel[i] = x[i % 4];
+      w[i] = 1;
+    }
+    k->depthwise(a, 1, 0, w, 0, NULL, 0, 6, out, 0, 1, channels);
+    for (int i = 0; i < channels; i++)
+      g_assert_true(isnan(want[i % 4]) ? isnan(out[i]) : out[i] == want[i % 4]);
   }
 }
 
 void
 check_depthwise(const DcnKernels *k)
 {
-  depthwise_independent(k);
   static const int taps[] = {1, 2, 9, 25};
+  depthwise_special(k);
+  for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
+    depthwise_independent(k, taps[t]);
   for (int channels = 1; channels <= LONGEST; channels++)
     for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
-      depthwise_case(k, taps[t], channels, channels % 3, t % 2);
+      depthwise_case(k, taps[t], channels, 1 + (channels + (int)t) % 10, channels % 3, t % 2);
 }
 
 static float
