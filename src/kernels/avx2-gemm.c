@@ -18,7 +18,10 @@ typedef __m256i Mask;
 #define load         _mm256_loadu_ps
 #define zero         _mm256_setzero_ps
 #define broadcast(p) _mm256_broadcast_ss(p)
-#define first        dcn_first_lanes
+#define splat        _mm256_set1_ps
+/* v second: it is what VMINPS and VMAXPS return for a NaN or equal zeros. */
+#define clamp(v, low, high) _mm256_max_ps(low, _mm256_min_ps(high, v))
+#define first               dcn_first_lanes
 
 /* As assembly, because compilers given the intrinsic rename sums between registers in the inner
  * loop and copy them back there. */
@@ -39,36 +42,36 @@ store_first(float *p, Mask m, Vector v)
 #include "kernels/gemm-template.h"
 
 // clang-format off
-DEFINE_IGEMM(6, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
+DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(6, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
-DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
+DEFINE_DGEMM(4, 2) DEFINE_DGEMM(3, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
     // clang-format on
 
-    void dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
-                                  const float *init, float *out, size_t ldo, int pixels,
-                                  int columns)
+    typedef __typeof__(igemm_6_2) Igemm;
+typedef __typeof__(dgemm_4_2) Dgemm;
+
+void
+dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
+                         const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                         int columns)
 {
-  if (pixels > 4)
-    RUN_IGEMM(6);
-  else if (pixels > 2)
-    RUN_IGEMM(4);
-  else if (pixels > 1)
-    RUN_IGEMM(2);
-  else if (pixels == 1)
-    RUN_IGEMM(1);
+  static Igemm *const tiles[2][MR + 1] = {
+      {NULL, igemm_1_1, igemm_2_1, igemm_4_1, igemm_4_1, igemm_6_1, igemm_6_1},
+      {NULL, igemm_1_2, igemm_2_2, igemm_3_2, igemm_4_2, igemm_5_2, igemm_6_2}};
+  if (pixels > 0)
+    tiles[columns > LANES][pixels](a, taps, channels, w, init, lo, hi, out, ldo, pixels, columns);
 }
 
 void
 dcn_f32_dgemm_4x16__avx2(const float *const *d, const uint64_t *mask, int taps, int words,
-                         int channels, const float *w, float *const *out, int pixels, int columns)
+                         int channels, const float *w, size_t next, float *const *out, int pixels,
+                         int columns)
 {
-  if (pixels > 2)
-    RUN_DGEMM(4);
-  else if (pixels > 1)
-    RUN_DGEMM(2);
-  else if (pixels == 1)
-    RUN_DGEMM(1);
+  static Dgemm *const tiles[2][DR + 1] = {{NULL, dgemm_1_1, dgemm_2_1, dgemm_4_1, dgemm_4_1},
+                                          {NULL, dgemm_1_2, dgemm_2_2, dgemm_3_2, dgemm_4_2}};
+  if (pixels > 0)
+    tiles[columns > LANES][pixels](d, mask, taps, words, channels, w, next, out, pixels, columns);
 }
 
 /* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */

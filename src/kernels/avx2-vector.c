@@ -131,37 +131,57 @@ dcn_f32_mul__avx2(const float *a, const float *b, float *y, int n)
 
 /* Eight channels at k; returns a bit for each that changed. */
 DCN_TEMPLATE unsigned
-diff(const gboolean whole, const float *y, float *ref, float *delta, int k, __m256 tolerance,
-     __m256i m)
+diff(const gboolean whole, const gboolean wants_delta, const DcnDiff *d, const float *x, float *ref,
+     float *delta, int k, __m256i m)
 {
   DCN_PREFETCH(ref + k, DCN_DIFF_AHEAD);
-  DCN_PREFETCH(delta + k, DCN_DIFF_AHEAD);
-  __m256 v = load(y + k, whole, m), old = load(ref + k, whole, m);
-  __m256 difference = _mm256_sub_ps(v, old);
+  if (wants_delta)
+    DCN_PREFETCH(delta + k, DCN_DIFF_AHEAD);
+  __m256 y = _mm256_min_ps(_mm256_set1_ps(d->hi), load(x + k, whole, m));
+  y = _mm256_max_ps(_mm256_set1_ps(d->lo), y);
+  __m256 old = load(ref + k, whole, m), difference = _mm256_sub_ps(y, old);
   __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.f), difference);
-  __m256 differs = _mm256_cmp_ps(magnitude, tolerance, _CMP_NLE_UQ);
+  __m256 differs = _mm256_cmp_ps(magnitude, _mm256_set1_ps(d->tolerance), _CMP_NLE_UQ);
   if (!whole)
     differs =
         _mm256_and_ps(differs, _mm256_castsi256_ps(m)); /* a negative tolerance is met by no lane */
-  store(delta + k, _mm256_and_ps(differs, difference), whole, m);
-  store(ref + k, _mm256_blendv_ps(old, v, differs), whole, m);
+  if (wants_delta)
+    store(delta + k, _mm256_and_ps(differs, difference), whole, m);
+  store(ref + k, _mm256_blendv_ps(old, y, differs), whole, m);
   return (unsigned)_mm256_movemask_ps(differs);
 }
 
-int
-dcn_f32_diff__avx2(const float *y, float *ref, float *delta, uint64_t *mask, int n, float tolerance)
+DCN_TEMPLATE int
+diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
 {
-  __m256 tol = _mm256_set1_ps(tolerance);
-  int changed = 0;
-  for (int base = 0; base < n; base += 64) {
-    int end = n - base < 64 ? n : base + 64, k = base;
-    uint64_t bits = 0;
-    for (; k + 8 <= end; k += 8)
-      bits |= (uint64_t)diff(TRUE, y, ref, delta, k, tol, _mm256_setzero_si256()) << (k - base);
-    if (k < end)
-      bits |= (uint64_t)diff(FALSE, y, ref, delta, k, tol, dcn_first_lanes(end - k)) << (k - base);
-    *mask++ = bits;
-    changed += __builtin_popcountll(bits);
+  uint64_t *mask = d->mask;
+  __m256i none = _mm256_setzero_si256();
+  int total = 0;
+  for (int i = 0; i < pixels; i++) {
+    const float *x = d->x + i * d->ldx;
+    float *ref = d->ref + i * d->ldr, *delta = wants_delta ? d->delta + i * d->ldd : NULL;
+    int changed = 0;
+    for (int base = 0; base < channels; base += 64) {
+      int end = channels - base < 64 ? channels : base + 64, k = base;
+      uint64_t bits = 0;
+      for (; k + 8 <= end; k += 8)
+        bits |= (uint64_t)diff(TRUE, wants_delta, d, x, ref, delta, k, none) << (k - base);
+      if (k < end)
+        bits |= (uint64_t)diff(FALSE, wants_delta, d, x, ref, delta, k, dcn_first_lanes(end - k))
+                << (k - base);
+      *mask++ = bits;
+      changed += __builtin_popcountll(bits);
+    }
+    if (changed)
+      d->changed[i] = 1;
+    total += changed;
   }
-  return changed;
+  return total;
+}
+
+int
+dcn_f32_diff__avx2(const DcnDiff *d, int pixels, int channels)
+{
+  return d->delta ? diff_pixels(TRUE, d, pixels, channels)
+                  : diff_pixels(FALSE, d, pixels, channels);
 }

@@ -8,6 +8,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .mr = 6,
     .nr = 16,
     .dr = 4,
+    .dn = 1,
     .igemm = dcn_f32_igemm_6x16__avx2,
     .dgemm = dcn_f32_dgemm_4x16__avx2,
     .gemv = dcn_f32_gemv_8r__avx2,

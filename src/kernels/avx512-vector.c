@@ -111,28 +111,57 @@ dcn_f32_mul__avx512(const float *a, const float *b, float *y, int n)
   }
 }
 
-int
-dcn_f32_diff__avx512(const float *y, float *ref, float *delta, uint64_t *mask, int n,
-                     float tolerance)
+/* 64 channels of one pixel at most. */
+DCN_TEMPLATE uint64_t
+diff(const gboolean wants_delta, const float *x, float *ref, float *delta, int n, __m512 low,
+     __m512 high, __m512 tolerance)
 {
-  __m512 tol = _mm512_set1_ps(tolerance);
-  int changed = 0;
-  for (int base = 0; base < n; base += 64) {
-    int end = n - base < 64 ? n : base + 64;
-    uint64_t bits = 0;
-    for (int k = base; k < end; k += 16) {
-      __mmask16 m = first(end - k);
-      DCN_PREFETCH(ref + k, DCN_DIFF_AHEAD);
+  uint64_t bits = 0;
+  for (int k = 0; k < n; k += 16) {
+    __mmask16 m = first(n - k);
+    DCN_PREFETCH(ref + k, DCN_DIFF_AHEAD);
+    if (wants_delta)
       DCN_PREFETCH(delta + k, DCN_DIFF_AHEAD);
-      __m512 v = _mm512_maskz_loadu_ps(m, y + k);
-      __m512 difference = _mm512_sub_ps(v, _mm512_maskz_loadu_ps(m, ref + k));
-      __mmask16 differs = _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tol, _CMP_NLE_UQ);
+    __m512 y = _mm512_max_ps(low, _mm512_min_ps(high, _mm512_maskz_loadu_ps(m, x + k)));
+    __m512 difference = _mm512_sub_ps(y, _mm512_maskz_loadu_ps(m, ref + k));
+    __mmask16 differs =
+        _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tolerance, _CMP_NLE_UQ);
+    if (wants_delta)
       _mm512_mask_storeu_ps(delta + k, m, _mm512_maskz_mov_ps(differs, difference));
-      _mm512_mask_storeu_ps(ref + k, differs, v);
-      bits |= (uint64_t)differs << (k - base);
-    }
-    *mask++ = bits;
-    changed += __builtin_popcountll(bits);
+    _mm512_mask_storeu_ps(ref + k, differs, y);
+    bits |= (uint64_t)differs << k;
   }
-  return changed;
+  return bits;
+}
+
+DCN_TEMPLATE int
+diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
+{
+  __m512 low = _mm512_set1_ps(d->lo), high = _mm512_set1_ps(d->hi);
+  __m512 tolerance = _mm512_set1_ps(d->tolerance);
+  const float *x = d->x;
+  float *ref = d->ref, *delta = d->delta;
+  uint64_t *mask = d->mask;
+  int total = 0;
+  for (int i = 0; i < pixels; i++, x += d->ldx, ref += d->ldr) {
+    int changed = 0;
+    for (int k = 0; k < channels; k += 64) {
+      *mask = diff(wants_delta, x + k, ref + k, wants_delta ? delta + k : NULL,
+                   channels - k < 64 ? channels - k : 64, low, high, tolerance);
+      changed += __builtin_popcountll(*mask++);
+    }
+    if (changed)
+      d->changed[i] = 1;
+    total += changed;
+    if (wants_delta)
+      delta += d->ldd;
+  }
+  return total;
+}
+
+int
+dcn_f32_diff__avx512(const DcnDiff *d, int pixels, int channels)
+{
+  return d->delta ? diff_pixels(TRUE, d, pixels, channels)
+                  : diff_pixels(FALSE, d, pixels, channels);
 }

@@ -32,22 +32,37 @@ dcn_mask_words(int c)
   return (c + 63) / 64;
 }
 
+/* What diff works on; ld*: floats from one pixel to the next. */
+typedef struct {
+  const float *x;
+  size_t ldx;
+  float lo, hi; /* limits as for bias_clamp */
+  float *ref;
+  size_t ldr;
+  float *delta; /* NULL: not wanted */
+  size_t ldd;
+  uint64_t *mask;   /* [pixels][dcn_mask_words(channels)], all written */
+  uint8_t *changed; /* [pixels]: set to 1 where any channel changed, else left alone */
+  float tolerance;
+} DcnDiff;
+
 typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
   int mr, nr;      /* igemm tile: mr pixels x nr output channels; weights are packed for nr */
-  int dr;          /* dgemm tile: dr pixels x nr output channels */
+  int dr, dn;      /* dgemm tile: dr pixels x dn * nr output channels; dn is 1 or 2 */
 
   /* Indirect GEMM, one tile.
-   * out[i][j] = init[j] + sum over t < taps, k < channels of a[t*mr + i][k] * w[t][k][j]
+   * out[i][j] = clamp(init[j] + sum over t < taps, k < channels of a[t*mr + i][k] * w[t][k][j])
    *
    * a        [taps * mr] pixel pointers, each to `channels` readable floats
    *          (all mr valid; repeat one for a tail)
    * w        [taps][channels][nr], aligned to DCN_ALIGN
    * init     [nr], or NULL for zero
+   * lo, hi   limits as for bias_clamp
    * out      pixel i's channels at out + i*ldo; written for i < pixels, j < columns only
    *          (pixels <= mr, columns <= nr) */
   void (*igemm)(const float *const *a, int taps, int channels, const float *w, const float *init,
-                float *out, size_t ldo, int pixels, int columns);
+                float lo, float hi, float *out, size_t ldo, int pixels, int columns);
 
   /* Delta GEMM, one tile: adds the products of changed channels only.
    * out[i][j] += sum over t < taps, set bits k of mask[t] of d[t*dr + i][k] * w[t][k][j]
@@ -55,11 +70,11 @@ typedef struct {
    * d        [taps * dr] pixel pointers to deltas; in channels that a pixel did not change its
    *          delta is 0 (all dr valid; repeat one for a tail)
    * mask     [taps][words], union over the tile's pixels; bits >= channels are 0
-   * w        as for igemm
+   * w        as for igemm; columns nr.. are at w + next in the same form
    * out      [dr] pointers to `columns` floats; read and written for i < pixels, j < columns only
-   *          (pixels <= dr, columns <= nr) */
+   *          (pixels <= dr, columns <= dn * nr) */
   void (*dgemm)(const float *const *d, const uint64_t *mask, int taps, int words, int channels,
-                const float *w, float *const *out, int pixels, int columns);
+                const float *w, size_t next, float *const *out, int pixels, int columns);
 
   /* Matrix times sparse vector, for fully connected layers.
    * y[j] += sum over i < count of x[i] * w[index[i]*ldw + j], j < columns
@@ -93,13 +108,12 @@ typedef struct {
   void (*add)(const float *a, const float *b, float *y, int n);
   void (*mul)(const float *a, const float *b, float *y, int n);
 
-  /* The closed loop's test: k < n has changed where !(|y[k] - ref[k]| <= tolerance).
-   * Where changed   delta[k] = y[k] - ref[k], then ref[k] = y[k], and bit k of mask is set
-   * elsewhere       delta[k] = 0, ref[k] stays, bit k is clear
-   *
-   * mask     dcn_mask_words(n) words, all written
-   * Returns the number of changed channels. */
-  int (*diff)(const float *y, float *ref, float *delta, uint64_t *mask, int n, float tolerance);
+  /* The closed loop's test, for a run of pixels that lie one after another.  With y = clamp(x), a
+   * channel has changed where !(|y - ref| <= tolerance).
+   * Where changed   delta = y - ref, then ref = y, and the channel's bit of mask is set
+   * elsewhere       delta = 0, ref stays, the bit is clear
+   * Returns the number of changed channels of all pixels. */
+  int (*diff)(const DcnDiff *d, int pixels, int channels);
 } DcnKernels;
 
 /* The best table for this CPU; the environment variable DCN_KERNELS=portable|avx2|avx512 asks for

@@ -5,7 +5,7 @@
  * rest is the portable form, whose vectors are NEON's here.  Passes the kernels' tests under
  * qemu-user; its speed was never measured.
  *
- * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums.  dgemm: 4 pixels x 8 channels. */
+ * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums.  dgemm: 4 pixels x 16 channels, 16 sums too. */
 #include "kernels/portable.h"
 #include "kernels/unroll.h"
 #include <arm_neon.h>
@@ -22,7 +22,10 @@ typedef int Mask; /* how many lanes */
 #define load         vld1q_f32
 #define zero()       vdupq_n_f32(0)
 #define broadcast    vld1q_dup_f32
-#define FMA(c, x, b) (c) = vfmaq_f32(c, x, b)
+#define splat        vdupq_n_f32
+/* These keep a NaN. */
+#define clamp(v, low, high) vmaxq_f32(low, vminq_f32(high, v))
+#define FMA(c, x, b)        (c) = vfmaq_f32(c, x, b)
 
 static inline Mask
 first(int n)
@@ -53,36 +56,41 @@ store_first(float *p, Mask n, Vector v)
 #include "kernels/gemm-template.h"
 
 // clang-format off
-DEFINE_IGEMM(8, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
+DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2) DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2)
+DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(8, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
-DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
-DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_DGEMM(4, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4) DEFINE_DGEMM(4, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
+DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
     // clang-format on
 
-    static void dcn_f32_igemm_8x8__neon(const float *const *a, int taps, int channels,
-                                        const float *w, const float *init, float *out, size_t ldo,
-                                        int pixels, int columns)
+    typedef __typeof__(igemm_8_2) Igemm;
+typedef __typeof__(dgemm_4_4) Dgemm;
+
+static void
+dcn_f32_igemm_8x8__neon(const float *const *a, int taps, int channels, const float *w,
+                        const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                        int columns)
 {
-  if (pixels > 4)
-    RUN_IGEMM(8);
-  else if (pixels > 2)
-    RUN_IGEMM(4);
-  else if (pixels > 1)
-    RUN_IGEMM(2);
-  else if (pixels == 1)
-    RUN_IGEMM(1);
+  static Igemm *const tiles[2][MR + 1] = {{NULL, igemm_1_1, igemm_2_1, igemm_4_1, igemm_4_1,
+                                           igemm_8_1, igemm_8_1, igemm_8_1, igemm_8_1},
+                                          {NULL, igemm_1_2, igemm_2_2, igemm_3_2, igemm_4_2,
+                                           igemm_5_2, igemm_6_2, igemm_7_2, igemm_8_2}};
+  if (pixels > 0)
+    tiles[columns > LANES][pixels](a, taps, channels, w, init, lo, hi, out, ldo, pixels, columns);
 }
 
 static void
-dcn_f32_dgemm_4x8__neon(const float *const *d, const uint64_t *mask, int taps, int words,
-                        int channels, const float *w, float *const *out, int pixels, int columns)
+dcn_f32_dgemm_4x16__neon(const float *const *d, const uint64_t *mask, int taps, int words,
+                         int channels, const float *w, size_t next, float *const *out, int pixels,
+                         int columns)
 {
-  if (pixels > 2)
-    RUN_DGEMM(4);
-  else if (pixels > 1)
-    RUN_DGEMM(2);
-  else if (pixels == 1)
-    RUN_DGEMM(1);
+  static Dgemm *const tiles[4][DR + 1] = {{NULL, dgemm_1_1, dgemm_2_1, dgemm_4_1, dgemm_4_1},
+                                          {NULL, dgemm_1_2, dgemm_2_2, dgemm_4_2, dgemm_4_2},
+                                          {NULL, dgemm_1_3, dgemm_2_3, dgemm_4_3, dgemm_4_3},
+                                          {NULL, dgemm_1_4, dgemm_2_4, dgemm_4_4, dgemm_4_4}};
+  if (pixels > 0 && columns > 0)
+    tiles[(columns - 1) / LANES][pixels](d, mask, taps, words, channels, w, next, out, pixels,
+                                         columns);
 }
 
 #define store        vst1q_f32
@@ -113,8 +121,9 @@ const DcnKernels dcn_kernels__neon = {
     .mr = MR,
     .nr = NR,
     .dr = DR,
+    .dn = 2,
     .igemm = dcn_f32_igemm_8x8__neon,
-    .dgemm = dcn_f32_dgemm_4x8__neon,
+    .dgemm = dcn_f32_dgemm_4x16__neon,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,

@@ -36,12 +36,20 @@ store(float *p, V4 v)
   *(V4 *)p = v;
 }
 
+static inline float
+clamp(float x, float lo, float hi)
+{
+  x = hi < x ? hi : x; /* in this form NaN stays, and of equal zeros it is x that stays */
+  return lo > x ? lo : x;
+}
+
 void
 dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const float *w,
-                            const float *init, float *out, size_t ldo, int pixels, int columns)
+                            const float *init, float lo, float hi, float *out, size_t ldo,
+                            int pixels, int columns)
 {
-  V4 lo = init ? load(init) : splat(0), hi = init ? load(init + 4) : splat(0);
-  V4 c00 = lo, c01 = hi, c10 = lo, c11 = hi, c20 = lo, c21 = hi, c30 = lo, c31 = hi;
+  V4 s0 = init ? load(init) : splat(0), s1 = init ? load(init + 4) : splat(0);
+  V4 c00 = s0, c01 = s1, c10 = s0, c11 = s1, c20 = s0, c21 = s1, c30 = s0, c31 = s1;
 
   for (int t = 0; t < taps; t++, a += MR) {
     const float *p0 = a[0], *p1 = a[1], *p2 = a[2], *p3 = a[3];
@@ -56,14 +64,17 @@ dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const
   }
 
   V4 tile[MR][NR / 4] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}};
-  for (int i = 0; i < pixels; i++)
-    memcpy(out + i * ldo, tile[i], (size_t)columns * sizeof(float));
+  for (int i = 0; i < pixels; i++) {
+    const float *sums = (const float *)tile[i];
+    for (int j = 0; j < columns; j++)
+      out[i * ldo + j] = clamp(sums[j], lo, hi);
+  }
 }
 
 void
 dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int taps, int words,
-                            int channels, const float *w, float *const *out, int pixels,
-                            int columns)
+                            int channels, const float *w, size_t next, float *const *out,
+                            int pixels, int columns)
 {
   V4 tile[MR][NR / 4] = {{{0}}};
   for (int i = 0; i < pixels; i++)
@@ -223,25 +234,40 @@ dcn_f32_mul__portable(const float *a, const float *b, float *y, int n)
     y[k] = a[k] * b[k];
 }
 
-int
-dcn_f32_diff__portable(const float *y, float *ref, float *delta, uint64_t *mask, int n,
-                       float tolerance)
+/* 64 channels of one pixel at most. */
+static uint64_t
+diff(const DcnDiff *d, const float *x, float *ref, float *delta, int n)
 {
-  int changed = 0;
-  for (int base = 0; base < n; base += 64) {
-    uint64_t bits = 0;
-    int end = n - base < 64 ? n - base : 64;
-    for (int k = 0; k < end; k++) {
-      float difference = y[base + k] - ref[base + k];
-      gboolean differs = !(__builtin_fabsf(difference) <= tolerance);
-      delta[base + k] = differs ? difference : 0;
-      ref[base + k] = differs ? y[base + k] : ref[base + k];
-      bits |= (uint64_t)differs << k;
-    }
-    *mask++ = bits;
-    changed += __builtin_popcountll(bits);
+  uint64_t bits = 0;
+  for (int k = 0; k < n; k++) {
+    float y = clamp(x[k], d->lo, d->hi), difference = y - ref[k];
+    gboolean differs = !(__builtin_fabsf(difference) <= d->tolerance);
+    if (delta)
+      delta[k] = differs ? difference : 0;
+    ref[k] = differs ? y : ref[k];
+    bits |= (uint64_t)differs << k;
   }
-  return changed;
+  return bits;
+}
+
+int
+dcn_f32_diff__portable(const DcnDiff *d, int pixels, int channels)
+{
+  uint64_t *mask = d->mask;
+  int total = 0;
+  for (int i = 0; i < pixels; i++) {
+    int changed = 0;
+    for (int k = 0; k < channels; k += 64) {
+      *mask =
+          diff(d, d->x + i * d->ldx + k, d->ref + i * d->ldr + k,
+               d->delta ? d->delta + i * d->ldd + k : NULL, channels - k < 64 ? channels - k : 64);
+      changed += __builtin_popcountll(*mask++);
+    }
+    if (changed)
+      d->changed[i] = 1;
+    total += changed;
+  }
+  return total;
 }
 
 extern const DcnKernels dcn_kernels__portable;
@@ -250,6 +276,7 @@ const DcnKernels dcn_kernels__portable = {
     .mr = MR,
     .nr = NR,
     .dr = MR,
+    .dn = 1,
     .igemm = dcn_f32_igemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
     .gemv = dcn_f32_gemv_4r__portable,

@@ -189,13 +189,14 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
       int n = MIN(mr, np - i);
       int first = dcn_job_pixel(job, begin + i), last = dcn_job_pixel(job, begin + i + n - 1);
       if (!loop->sums) {
-        k->igemm(a, plan->taps, plan->channels, w, bias, block_out + (size_t)i * pitch + column,
-                 (size_t)pitch, n, columns);
+        k->igemm(a, plan->taps, plan->channels, w, bias, -HUGE_VALF, HUGE_VALF,
+                 block_out + (size_t)i * pitch + column, (size_t)pitch, n, columns);
       } else if (last - first == n - 1) {
-        k->igemm(a, plan->taps, plan->channels, w, bias,
+        k->igemm(a, plan->taps, plan->channels, w, bias, -HUGE_VALF, HUGE_VALF,
                  loop->sums + (size_t)first * loop->stride + column, loop->stride, n, columns);
       } else {
-        k->igemm(a, plan->taps, plan->channels, w, bias, tile_out, (size_t)nr, n, columns);
+        k->igemm(a, plan->taps, plan->channels, w, bias, -HUGE_VALF, HUGE_VALF, tile_out,
+                 (size_t)nr, n, columns);
         for (int j = 0; j < n; j++)
           memcpy(loop->sums + (size_t)dcn_job_pixel(job, begin + i + j) * loop->stride + column,
                  tile_out + (size_t)j * nr, sizeof(float) * (size_t)columns);
@@ -210,9 +211,9 @@ block_dgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   const DcnJob *job = loop->job;
   const DcnConvPlan *plan = loop->plan;
   const DcnKernels *k = job->kernels;
-  int dr = k->dr, nr = k->nr, pitch = job->out->net->pitch;
-  for (int b = b0; b < b1; b++) {
-    int column = group * plan->mg + b * nr, columns = MIN(nr, plan->mg - b * nr);
+  int dr = k->dr, nr = k->nr, dn = k->dn, pitch = job->out->net->pitch;
+  for (int b = b0; b < b1; b += dn) {
+    int column = group * plan->mg + b * nr, columns = MIN(MIN(dn, b1 - b) * nr, plan->mg - b * nr);
     const float *w = plan->weights + ((size_t)group * plan->blocks + b) * plan->block_floats;
     for (int i = 0; i < np; i += dr) {
       int n = MIN(dr, np - i), tile = i / dr;
@@ -221,7 +222,7 @@ block_dgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
         out[j] = job->acc + (size_t)dcn_job_pixel(job, begin + i + MIN(j, n - 1)) * pitch + column;
       k->dgemm(worker->pointers + (size_t)tile * plan->taps * dr,
                worker->masks + (size_t)tile * plan->taps * plan->words, plan->taps, plan->words,
-               plan->channels, w, out, n, columns);
+               plan->channels, w, plan->block_floats, out, n, columns);
     }
   }
 }

@@ -9,6 +9,7 @@
  * is 0 In a full run none of the three is written: everything counts as changed. */
 #pragma once
 #include "net/net.h"
+#include <math.h>
 
 typedef struct _DcnNetOp DcnNetOp;
 typedef struct _DcnWorker DcnWorker;
@@ -182,17 +183,35 @@ dcn_ref(const DcnValueState *v, int pixel)
   return v->ref + (size_t)pixel * v->net->ref_pitch;
 }
 
-/* Propagates the parts of y ([c] floats) that differ from ref by more than the threshold.  Pixels
- * may be emitted by several threads, each pixel once. */
+/* Propagates what differs by more than the threshold, of `pixels` pixels one after another from
+ * `first`: x holds their values before clamping to [lo, hi].  Pixels may be emitted by several
+ * threads, each pixel once. */
+static inline void
+dcn_emit_run(const DcnJob *job, int first, int pixels, const float *x, size_t ldx, float lo,
+             float hi, DcnWorker *worker)
+{
+  DcnValueState *v = job->out;
+  const DcnDiff d = {
+      .x = x,
+      .ldx = ldx,
+      .lo = lo,
+      .hi = hi,
+      .ref = dcn_ref(v, first),
+      .ldr = (size_t)v->net->ref_pitch,
+      .delta = v->delta ? v->delta + (size_t)first * v->net->pitch : NULL,
+      .ldd = (size_t)v->net->pitch,
+      .mask = v->mask + (size_t)first * v->net->words,
+      .changed = v->changed + first,
+      .tolerance = v->threshold,
+  };
+  worker->values_changed += (uint64_t)job->kernels->diff(&d, pixels, v->net->c);
+}
+
+/* The same for one pixel of values y ([c] floats). */
 static inline void
 dcn_emit(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
 {
-  DcnValueState *v = job->out;
-  float *delta = v->delta ? v->delta + (size_t)pixel * v->net->pitch : worker->delta;
-  int n = job->kernels->diff(y, dcn_ref(v, pixel), delta, v->mask + (size_t)pixel * v->net->words,
-                             v->net->c, v->threshold);
-  v->changed[pixel] = n > 0;
-  worker->values_changed += (uint64_t)n;
+  dcn_emit_run(job, pixel, 1, y, 0, -HUGE_VALF, HUGE_VALF, worker);
 }
 
 /* The same for the `count` pixels from `pixel` on, with y at pixel i in y + i*ldy. */

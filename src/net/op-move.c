@@ -51,7 +51,7 @@ emit_slice(const DcnJob *job, const DcnValueState *in, int q, int p, int c0, Dcn
   DcnValueState *out = job->out;
   const uint64_t *slice = worker->masks;
   uint64_t *mask = out->mask + (size_t)p * out->net->words;
-  float *delta = out->delta ? out->delta + (size_t)p * out->net->pitch + (size_t)c0 : worker->delta;
+  float *delta = out->delta ? out->delta + (size_t)p * out->net->pitch + (size_t)c0 : NULL;
   int n = 0;
   if (is_view(in, out, c0)) { /* ref is in place already */
     slice = in->mask + (size_t)q * in->net->words;
@@ -60,8 +60,16 @@ emit_slice(const DcnJob *job, const DcnValueState *in, int q, int p, int c0, Dcn
     if (out->delta)
       memcpy(delta, in->delta + (size_t)q * in->net->pitch, sizeof(float) * (size_t)in->net->c);
   } else {
-    n = job->kernels->diff(dcn_ref(in, q), dcn_ref(out, p) + c0, delta, worker->masks, in->net->c,
-                           out->threshold);
+    uint8_t changed; /* the count says it */
+    const DcnDiff d = {.x = dcn_ref(in, q),
+                       .lo = -HUGE_VALF,
+                       .hi = HUGE_VALF,
+                       .ref = dcn_ref(out, p) + c0,
+                       .delta = delta,
+                       .mask = worker->masks,
+                       .changed = &changed,
+                       .tolerance = out->threshold};
+    n = job->kernels->diff(&d, 1, in->net->c);
   }
   int word = c0 >> 6, shift = c0 & 63;
   if (n > 0)

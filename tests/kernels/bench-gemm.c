@@ -108,7 +108,7 @@ run_igemm(void *context)
   for (int m = 0; m < c->layer->outputs; m += k->nr) {
     for (int p = 0; p < c->pixels; p += k->mr)
       k->igemm(c->tiles + (size_t)p * c->taps, c->taps, c->layer->channels, c->w + m * rows, NULL,
-               c->out + (size_t)p * c->layer->outputs + m, c->layer->outputs,
+               -INFINITY, INFINITY, c->out + (size_t)p * c->layer->outputs + m, c->layer->outputs,
                MIN(k->mr, c->pixels - p), MIN(k->nr, c->layer->outputs - m));
   }
 }
@@ -229,7 +229,7 @@ run_dgemm(void *context)
   const DcnKernels *k = c->k;
   size_t rows = (size_t)c->taps * c->layer->channels;
   int words = dcn_mask_words(c->layer->channels);
-  for (int m = 0; m < c->layer->outputs; m += k->nr) {
+  for (int m = 0; m < c->layer->outputs; m += k->dn * k->nr) {
     for (int tile = 0; tile < c->dcount; tile++) {
       if (!c->any[tile])
         continue;
@@ -238,7 +238,8 @@ run_dgemm(void *context)
         out[i] = c->douts[(size_t)tile * k->dr + i] + m;
       k->dgemm(c->dtiles + (size_t)tile * c->taps * k->dr,
                c->masks + (size_t)tile * c->taps * words, c->taps, words, c->layer->channels,
-               c->w + m * rows, out, c->dpixels[tile], MIN(k->nr, c->layer->outputs - m));
+               c->w + m * rows, rows * k->nr, out, c->dpixels[tile],
+               MIN(k->dn * k->nr, c->layer->outputs - m));
     }
   }
 }

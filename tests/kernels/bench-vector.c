@@ -21,6 +21,7 @@ typedef struct {
   float tolerance;
   float *a, *b, *y, *z;
   uint64_t mask[64];
+  uint8_t changed;
 } Vector;
 
 static const int lengths[] = {16, 64, 100, 256};
@@ -101,7 +102,15 @@ run_diff(void *context)
 {
   Vector *v = context;
   for (int p = 0; p + v->n <= v->count; p += v->n)
-    v->k->diff(v->a + p % FLOATS, v->z + p, v->y + p, v->mask, v->n, v->tolerance);
+    v->k->diff(&(DcnDiff){.x = v->a + p % FLOATS,
+                          .lo = -INFINITY,
+                          .hi = INFINITY,
+                          .ref = v->z + p,
+                          .delta = v->y + p,
+                          .mask = v->mask,
+                          .changed = &v->changed,
+                          .tolerance = v->tolerance},
+               1, v->n);
   float *a = v->a;
   v->a = v->b;
   v->b = a;

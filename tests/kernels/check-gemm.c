@@ -51,7 +51,11 @@ igemm_case(const DcnKernels *k, const Case *c)
   size_t ldo = c->columns + g_test_rand_int_range(0, 20);
   size_t out_count = (c->pixels - 1) * ldo + c->columns;
   float *out = guarded_new(out_count, 4, c->side);
-  k->igemm(a, c->taps, c->channels, w, with_init ? init : NULL, out, ldo, c->pixels, c->columns);
+  /* Limits that cut some sums off, or none. */
+  gboolean limited = g_test_rand_bit();
+  float lo = limited ? -1 : -INFINITY, hi = limited ? 2 : INFINITY;
+  k->igemm(a, c->taps, c->channels, w, with_init ? init : NULL, lo, hi, out, ldo, c->pixels,
+           c->columns);
 
   for (int i = 0; i < c->pixels; i++) {
     for (int j = 0; j < c->columns; j++) {
@@ -64,7 +68,7 @@ igemm_case(const DcnKernels *k, const Case *c)
           magnitude += fabs(product);
         }
       }
-      expect(out[i * ldo + j], sum, (int)rows, magnitude, c->values, what, i, j);
+      expect(out[i * ldo + j], CLAMP(sum, lo, hi), (int)rows, magnitude, c->values, what, i, j);
     }
     for (size_t j = i * ldo + c->columns; j < MIN((i + 1) * ldo, out_count); j++)
       if (to_bits(out[j]) != 0xffffffff)
@@ -97,7 +101,7 @@ igemm_independent(const DcnKernels *k)
   float first[32], out[DCN_MR_MAX * 32];
   for (int i = 0; i < TAPS * k->mr; i++)
     a[i] = pixel;
-  k->igemm(a, TAPS, CHANNELS, w, NULL, out, k->nr, k->mr, k->nr);
+  k->igemm(a, TAPS, CHANNELS, w, NULL, -INFINITY, INFINITY, out, k->nr, k->mr, k->nr);
   memcpy(first, out, k->nr * sizeof(float));
   for (int pixels = 1; pixels <= k->mr; pixels++) {
     for (int place = 0; place < pixels; place++) {
@@ -105,7 +109,7 @@ igemm_independent(const DcnKernels *k)
         for (int i = 0; i < k->mr; i++)
           a[t * k->mr + i] = i == place ? pixel : other;
       for (int columns = 1; columns <= k->nr; columns++) {
-        k->igemm(a, TAPS, CHANNELS, w, NULL, out, k->nr, pixels, columns);
+        k->igemm(a, TAPS, CHANNELS, w, NULL, -INFINITY, INFINITY, out, k->nr, pixels, columns);
         if (memcmp(out + place * k->nr, first, columns * sizeof(float)) != 0)
           g_error("igemm %s: place %d of %d, %d columns: another result", k->isa, place, pixels,
                   columns);
@@ -178,15 +182,19 @@ dgemm_case(const DcnKernels *k, const Case *c)
       if (bits[n / 64] >> n % 64 & 1)
         d[i][n] = g_test_rand_bit() ? random_value(c->values) : 0;
   }
-  float *w = guarded_new(rows * k->nr, DCN_ALIGN, c->side);
-  fill(w, rows * k->nr, c->values);
-  float *out[DCN_DR_MAX] = {NULL}, before[DCN_DR_MAX][32];
+  /* The second block of columns stands anywhere behind the first. */
+  size_t block = rows * k->nr, next = block + 16 * (size_t)g_test_rand_int_range(0, 3);
+  int blocks = (c->columns + k->nr - 1) / k->nr;
+  float *w = guarded_new(next * (blocks - 1) + block, DCN_ALIGN, c->side);
+  for (int i = 0; i < blocks; i++)
+    fill(w + next * i, block, c->values);
+  float *out[DCN_DR_MAX] = {NULL}, before[DCN_DR_MAX][64];
   for (int i = 0; i < c->pixels; i++) {
     out[i] = guarded_new(c->columns, 4, c->side);
     fill(out[i], c->columns, c->values);
     memcpy(before[i], out[i], c->columns * sizeof(float));
   }
-  k->dgemm((const float *const *)d, mask, c->taps, words, c->channels, w, out, c->pixels,
+  k->dgemm((const float *const *)d, mask, c->taps, words, c->channels, w, next, out, c->pixels,
            c->columns);
 
   for (int i = 0; i < c->pixels; i++) {
@@ -197,8 +205,9 @@ dgemm_case(const DcnKernels *k, const Case *c)
         for (int n = 0; n < c->channels; n++) {
           if (!(mask[t * words + n / 64] >> n % 64 & 1))
             continue;
+          size_t row = (size_t)t * c->channels + n;
           double product =
-              (double)d[t * k->dr + i][n] * w[((size_t)t * c->channels + n) * k->nr + j];
+              (double)d[t * k->dr + i][n] * w[next * (j / k->nr) + row * k->nr + j % k->nr];
           sum += product;
           magnitude += fabs(product);
           terms++;
@@ -221,12 +230,13 @@ check_dgemm(const DcnKernels *k)
 {
   static const int taps[] = {1, 3, 9}, channels[] = {1, 3, 16, 63, 64, 65, 128, 200};
   g_assert_cmpint(k->dr, <=, DCN_DR_MAX);
-  int n = 0;
+  g_assert_cmpint(k->dn, <=, 2);
+  int n = 0, widest = k->dn * k->nr;
   for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
     for (guint c = 0; c < G_N_ELEMENTS(channels); c++)
       for (int pixels = 1; pixels <= k->dr; pixels++, n++)
-        dgemm_case(k, &(Case){taps[t], channels[c], pixels, 1 + (n * 5) % k->nr, n % 3, n % 2});
-  for (int columns = 1; columns <= k->nr; columns++)
+        dgemm_case(k, &(Case){taps[t], channels[c], pixels, 1 + (n * 5) % widest, n % 3, n % 2});
+  for (int columns = 1; columns <= widest; columns++)
     for (int pixels = 1; pixels <= k->dr; pixels++, n++)
       dgemm_case(k, &(Case){2, 70, pixels, columns, n % 3, n % 2});
 }
