@@ -123,13 +123,6 @@ dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, cons
   }
 }
 
-static inline float
-clamp(float x, float lo, float hi)
-{
-  x = hi < x ? hi : x; /* in this form NaN stays, and of equal zeros it is x that stays */
-  return lo > x ? lo : x;
-}
-
 static inline V4
 clamp4(V4 x, V4 lo, V4 hi)
 {
