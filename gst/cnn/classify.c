@@ -34,7 +34,7 @@ struct _GstDeltaCnnClassifier
   gchar **numbers;              /* [n_classes] index as text, where no labels */
   guint n_classes;
   Activation activation;
-  gdouble tolerance;
+  gdouble tolerance;            /* as set; -1: the .modelinfo's */
 
   DcnTensorSpec spec;
   DcnFrameToTensor *convert;    /* NULL before set_frame */
@@ -303,8 +303,6 @@ gst_delta_cnn_classifier_new (const gchar * model, const gchar * labels,
   c->order = g_new0 (guint, c->n_classes);
   c->results = g_new0 (GstDeltaCnnResult, c->n_classes);
   c->needs_full = TRUE;
-  c->tolerance = -1.0;
-  gst_delta_cnn_classifier_set_tolerance (c, 0.0);
   return c;
 }
 
@@ -407,30 +405,51 @@ gst_delta_cnn_classifier_needs_full (GstDeltaCnnClassifier * c)
   return c->needs_full;
 }
 
-void
-gst_delta_cnn_classifier_set_tolerance (GstDeltaCnnClassifier * c,
-    gdouble tolerance)
+gboolean
+gst_delta_cnn_classifier_is_calibrated (GstDeltaCnnClassifier * c)
+{
+  return g_hash_table_size (c->info->tolerances) > 0;
+}
+
+/* The .modelinfo's tolerances in place, or out of the way of a general one. */
+static void
+set_calibrated (GstDeltaCnnClassifier * c, gboolean calibrated)
 {
   GHashTableIter iter;
   gpointer name, value;
 
-  if (tolerance == c->tolerance)
-    return;
-  dcn_state_set_tolerance (c->state, tolerance);
-  /* The calibrated tolerances serve who wants tolerance at all: 0 is exact. */
-  if (c->info->tolerances) {
-    g_hash_table_iter_init (&iter, c->info->tolerances);
-    while (g_hash_table_iter_next (&iter, &name, &value)) {
-      if (!dcn_state_set_value_tolerance (c->state, name,
-              tolerance > 0.0 ? *(const double *) value : 0.0))
-        GST_WARNING ("%s: the .modelinfo has a tolerance for \"%s\", which the "
-            "model does not have", gst_delta_cnn_classifier_get_model (c),
-            (const gchar *) name);
-    }
+  g_hash_table_iter_init (&iter, c->info->tolerances);
+  while (g_hash_table_iter_next (&iter, &name, &value)) {
+    gdouble tolerance = calibrated ? *(const double *) value : -1.0;
+
+    if (!g_str_equal (name, DCN_MODELINFO_OTHERS)
+        && !dcn_state_set_value_tolerance (c->state, name, tolerance)
+        && calibrated)
+      GST_WARNING ("%s: the .modelinfo has a tolerance for \"%s\", which the "
+          "model does not have", gst_delta_cnn_classifier_get_model (c),
+          (const gchar *) name);
   }
-  if (tolerance < c->tolerance)
-    gst_delta_cnn_classifier_reset (c);
+}
+
+void
+gst_delta_cnn_classifier_set_tolerance (GstDeltaCnnClassifier * c,
+    gdouble tolerance)
+{
+  const double *others =
+      g_hash_table_lookup (c->info->tolerances, DCN_MODELINFO_OTHERS);
+  gdouble before = c->tolerance;
+
+  if (tolerance < 0.0)
+    tolerance = -1.0;
+  if (tolerance == before)
+    return;
+  set_calibrated (c, tolerance < 0.0);
+  dcn_state_set_tolerance (c->state, tolerance >= 0.0 ? tolerance :
+      others ? *others : 0.0);
   c->tolerance = tolerance;
+  /* From exact to any, nothing was let pass. */
+  if (before != 0.0 && (tolerance < before || before < 0.0))
+    gst_delta_cnn_classifier_reset (c);
 }
 
 void

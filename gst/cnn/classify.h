@@ -51,8 +51,13 @@ gboolean gst_delta_cnn_classifier_set_frame (GstDeltaCnnClassifier * c,
 /* The next run computes everything. */
 void gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c);
 
-/* 0: exact.  A smaller one than before makes the next run a full one, because
- * what was let pass until now is still in the caches. */
+/* TRUE where the model's .modelinfo has tolerances. */
+gboolean gst_delta_cnn_classifier_is_calibrated (GstDeltaCnnClassifier * c);
+
+/* 0: exact; more: for all values; less: each value's own, from the .modelinfo (0
+ * where that has none).  Another one than before makes the next run a full one where
+ * it may be smaller for a value, because what was let pass until now is still in the
+ * caches. */
 void gst_delta_cnn_classifier_set_tolerance (GstDeltaCnnClassifier * c,
     gdouble tolerance);
 

@@ -112,6 +112,7 @@ struct _GstDeltaCnn
   gint ask_downstream;          /* atomic: it is to be asked (again) */
   gboolean warned_mismatch;
   gboolean warned_buffer;
+  gboolean warned_tolerance;
 };
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
@@ -215,11 +216,13 @@ gst_delta_cnn_start (GstBaseTransform * trans)
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
   GstDeltaCnnClassifier *classifier;
   gchar *model, *labels;
+  gboolean calibrated;
   GError *error = NULL;
 
   GST_OBJECT_LOCK (self);
   model = g_strdup (self->model_file);
   labels = g_strdup (self->labels_file);
+  calibrated = self->settings.tolerance < 0.0;
   GST_OBJECT_UNLOCK (self);
 
   if (!model) {
@@ -230,16 +233,24 @@ gst_delta_cnn_start (GstBaseTransform * trans)
     return FALSE;
   }
   classifier = gst_delta_cnn_classifier_new (model, labels, &error);
-  g_free (model);
-  g_free (labels);
   if (!classifier) {
     post_load_error (self, error);
     g_clear_error (&error);
-    return FALSE;
+  } else if (calibrated && !gst_delta_cnn_classifier_is_calibrated (classifier)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("tolerance=-1 uses calibrated tolerances, but the .modelinfo of %s has "
+            "none: run deltacnn-calibrate on it, or set a tolerance of 0 or more.",
+            model), (NULL));
+    g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
   }
+  g_free (model);
+  g_free (labels);
+  if (!classifier)
+    return FALSE;
 
   self->have_frame_info = FALSE;
   self->warned_mismatch = self->warned_buffer = FALSE;
+  self->warned_tolerance = FALSE;
   GST_OBJECT_LOCK (self);
   self->classifier = classifier;
   g_free (self->stats.model);
@@ -420,6 +431,22 @@ add_stats (GstDeltaCnn * self, const GstDeltaCnnDecision * decision,
 }
 
 static void
+gst_delta_cnn_set_tolerance (GstDeltaCnn * self, gdouble tolerance)
+{
+  if (tolerance < 0.0
+      && !gst_delta_cnn_classifier_is_calibrated (self->classifier)) {
+    /* Set while running, or start() would have failed. */
+    tolerance = 0.0;
+    if (!self->warned_tolerance)
+      GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+          ("The model has no calibrated tolerances; everything that differs is "
+              "computed, as with tolerance=0."), (NULL));
+    self->warned_tolerance = TRUE;
+  }
+  gst_delta_cnn_classifier_set_tolerance (self->classifier, tolerance);
+}
+
+static void
 classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
     const GstDeltaCnnVisible * visible, const Settings * settings)
 {
@@ -433,8 +460,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   const GstDeltaCnnOutcome *outcome = &step.outcome;
   const gchar *in_the_way = NULL;
 
-  gst_delta_cnn_classifier_set_tolerance (self->classifier,
-      settings->tolerance);
+  gst_delta_cnn_set_tolerance (self, settings->tolerance);
 
   gst_delta_cnn_step_input (buffer, samples, &input);
   if (input.picture && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
@@ -695,8 +721,9 @@ install_properties (GObjectClass * object_class)
   g_object_class_install_property (object_class, PROP_TOLERANCE,
       g_param_spec_double ("tolerance", "Tolerance",
           "Differences of a layer's values up to this, relative to their rms, "
-          "are not propagated; 0 is numerically exact", 0.0, G_MAXFLOAT,
-          DEFAULT_TOLERANCE, live));
+          "are not propagated; 0 is numerically exact; -1 takes each value's own "
+          "from the .modelinfo, where deltacnn-calibrate puts them", -1.0,
+          G_MAXFLOAT, DEFAULT_TOLERANCE, live));
   g_object_class_install_property (object_class, PROP_SOURCE,
       g_param_spec_enum ("source", "Source",
           "Where the element learns what changed", GST_TYPE_DELTA_CNN_SOURCE,

@@ -40,8 +40,8 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
           "Class names, one per line (default: what the .modelinfo says)",
         "FILE"},
     {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
-          "Differences up to T times a layer's rms are not propagated (0: exact)",
-        "T"},
+        "Differences up to T times a layer's rms are not propagated (0: exact; "
+          "-1: as calibrated)", "T"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output,
           "Folder for the annotated video and the contact sheet (default: out)",
         "DIR"},
@@ -84,9 +84,9 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
         "--clip FILE and --model FILE are needed (see --help)");
     return FALSE;
   }
-  if (!(o->tolerance >= 0 && o->tolerance <= 1e6)) {
+  if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--tolerance must be 0 or more");
+        "--tolerance must be 0 or more, or -1 for calibrated ones");
     return FALSE;
   }
   if (o->source && g_strcmp0 (o->source, "auto")

@@ -6,10 +6,7 @@
 #include <string.h>
 
 #define SECTION_GENERAL "modelinfo"
-#define SECTION_OURS    "deltacnn"
-
-/* A key file is text that a person wrote; anything larger is some other file under that name. */
-#define MAX_FILE_BYTES (1 << 20)
+#define SECTION_OURS    DCN_MODELINFO_SECTION
 
 static gboolean
 parse_number(const char *text, double *out)
@@ -87,14 +84,25 @@ parse_word(GKeyFile *keys, const char *file, const char *key, const char *const 
   return *out >= 0;
 }
 
-/* tolerance=NAME,VALUE;..  Names may hold commas, so the last one of an entry separates. */
+/* tolerance=NAME,VALUE;..  Names may hold commas, so the last one of an entry separates, and
+ * semicolons, which key files escape in lists. */
 static gboolean
-parse_tolerances(DcnModelInfo *info, const char *file, const char *text, GError **error)
+parse_tolerances(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
 {
-  char **entries = g_strsplit(text, ";", -1);
+  GError *reason = NULL;
   gboolean ok = TRUE;
 
-  for (int i = 0; ok && entries[i]; i++) {
+  if (!g_key_file_has_key(keys, SECTION_OURS, "tolerance", NULL))
+    return TRUE;
+  char **entries = g_key_file_get_string_list(keys, SECTION_OURS, "tolerance", NULL, &reason);
+  if (reason) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s: [%s] tolerance is not a list: %s", file,
+                SECTION_OURS, reason->message);
+    g_clear_error(&reason);
+    g_strfreev(entries);
+    return FALSE;
+  }
+  for (int i = 0; ok && entries && entries[i]; i++) {
     char *entry = g_strstrip(entries[i]);
     if (*entry == '\0')
       continue;
@@ -163,11 +171,7 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
     }
     g_free(text);
   }
-  text = ok ? g_key_file_get_string(keys, SECTION_OURS, "tolerance", NULL) : NULL;
-  if (text)
-    ok = parse_tolerances(info, file, text, error);
-  g_free(text);
-  return ok;
+  return ok && parse_tolerances(info, keys, file, error);
 }
 
 /* The section that describes the input: the one of its name, else the only one with dir=input
@@ -239,9 +243,8 @@ out:
   return ok;
 }
 
-/* MODEL.onnx.modelinfo, else MODEL.modelinfo; NULL where neither exists. */
-static char *
-find_file(const char *model_path)
+char *
+dcn_modelinfo_find(const char *model_path)
 {
   char *file = g_strconcat(model_path, ".modelinfo", NULL);
   if (!g_file_test(file, G_FILE_TEST_EXISTS) && g_str_has_suffix(model_path, ".onnx")) {
@@ -254,39 +257,52 @@ find_file(const char *model_path)
   return file;
 }
 
-DcnModelInfo *
-dcn_modelinfo_load(const char *model_path, const char *input_name, int n_channels, GError **error)
+static DcnModelInfo *
+defaults(void)
 {
   DcnModelInfo *info = g_new0(DcnModelInfo, 1);
   info->resize = DCN_RESIZE_STRETCH;
   info->crop_fraction = 1;
   info->activation = -1;
   info->tolerances = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  return info;
+}
 
-  char *file = find_file(model_path);
+DcnModelInfo *
+dcn_modelinfo_parse(const char *file, const char *text, size_t size, const char *input_name,
+                    int n_channels, GError **error)
+{
+  DcnModelInfo *info = defaults();
+  if (!parse_file(info, file, text, size, input_name, n_channels, error))
+    g_clear_pointer(&info, dcn_modelinfo_free);
+  return info;
+}
+
+DcnModelInfo *
+dcn_modelinfo_load(const char *model_path, const char *input_name, int n_channels, GError **error)
+{
+  DcnModelInfo *info = NULL;
+  char *file = dcn_modelinfo_find(model_path);
   if (!file)
-    return info;
+    return defaults();
 
   GError *reason = NULL;
   char *text = NULL;
   size_t size = 0;
-  gboolean ok = FALSE;
   if (!g_file_test(file, G_FILE_TEST_IS_REGULAR)) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "%s is not a file", file);
   } else if (!g_file_get_contents(file, &text, &size, &reason)) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model's description: %s",
                 reason->message);
     g_clear_error(&reason);
-  } else if (size > MAX_FILE_BYTES) {
+  } else if (size > DCN_MODELINFO_MAX_BYTES) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
                 "%s is not a key file: it has %" G_GSIZE_FORMAT " bytes", file, size);
   } else {
-    ok = parse_file(info, file, text, size, input_name, n_channels, error);
+    info = dcn_modelinfo_parse(file, text, size, input_name, n_channels, error);
   }
   g_free(text);
   g_free(file);
-  if (!ok)
-    g_clear_pointer(&info, dcn_modelinfo_free);
   return info;
 }
 

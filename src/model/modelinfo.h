@@ -3,10 +3,21 @@
  *
  * The format that GStreamer 1.28 introduced (a [modelinfo] section with version, then a section per
  * tensor: dir, type, dims, ranges = min,max per channel separated by semicolons, which map 0..255),
- * and our section: [deltacnn] color=rgb | bgr | gray resize=crop | stretch crop-fraction=0.875
- *   labels=FILE                 (relative to the .modelinfo)
- *   activation=none | softmax | sigmoid   (what the confidences need; default: softmax unless the
- * model ends in one) tolerance=NAME,VALUE;...    (calibrated, per value) Every key is optional. */
+ * and our section:
+ *
+ *   [deltacnn]
+ *   color=rgb | bgr | gray
+ *   resize=crop | stretch
+ *   crop-fraction=0.875
+ *   labels=FILE                 relative to the .modelinfo
+ *   activation=none | softmax | sigmoid
+ *                               what the confidences need; default: softmax unless the model ends
+ *                               in one
+ *   tolerance=NAME,VALUE;...    calibrated, per value of the network; the name * stands for all
+ *                               that are not named (without it those have 0); a semicolon in a
+ *                               name is written \;
+ *
+ * Every key is optional. */
 #pragma once
 #include "frame/tensor.h"
 
@@ -21,8 +32,14 @@ typedef struct {
   char *labels_file;      /* absolute or relative to the current folder, resolved; owned; NULL where
                              absent */
   int activation;         /* -1 not given, 0 none, 1 softmax, 2 sigmoid */
-  GHashTable *tolerances; /* value name -> double*, owned */
+  GHashTable *tolerances; /* value name -> double*, owned; empty where the key is absent */
 } DcnModelInfo;
+
+#define DCN_MODELINFO_SECTION "deltacnn"
+/* In tolerances: the name of all that are not named. */
+#define DCN_MODELINFO_OTHERS "*"
+/* A key file is text that a person wrote; anything larger is some other file under that name. */
+#define DCN_MODELINFO_MAX_BYTES (1 << 20)
 
 /* Reads MODEL.modelinfo (the model path with ".modelinfo" appended, or with ".onnx" replaced by
  * it).  A missing file gives the defaults; an empty or malformed one is DCN_ERROR_INVALID with the
@@ -31,6 +48,32 @@ typedef struct {
 DcnModelInfo *dcn_modelinfo_load(const char *model_path, const char *input_name, int n_channels,
                                  GError **error);
 void dcn_modelinfo_free(DcnModelInfo *info);
+
+/* The same from memory; `file` is the name in error messages. */
+DcnModelInfo *dcn_modelinfo_parse(const char *file, const char *text, size_t size,
+                                  const char *input_name, int n_channels, GError **error);
+
+/* The file that dcn_modelinfo_load() would read; NULL where there is none.  Free with g_free(). */
+char *dcn_modelinfo_find(const char *model_path);
+
+/* One entry of tolerance=. */
+typedef struct {
+  const char *name; /* not owned */
+  double tolerance; /* >= 0, three digits of it are written */
+} DcnTolerance;
+
+/* FALSE for names that a key file cannot hold: not UTF-8, empty, with white space at an end or
+ * control characters, or the one for all others. */
+gboolean dcn_modelinfo_can_name(const char *name);
+
+/* Writes `to`: what stands in `from` (may be the same file, or NULL for nothing) with tolerance= set
+ * to the n entries, byte for byte as it was otherwise.  Above the key stands `note` as comments,
+ * one per line of it, in place of those of the last time.  The file is complete at every moment:
+ * it is written under another name and moved.  FALSE with DCN_ERROR_IO, or DCN_ERROR_INVALID where
+ * `from` is not a key file; `to` is then as it was. */
+gboolean dcn_modelinfo_write_tolerances(const char *from, const char *to,
+                                        const DcnTolerance *tolerances, int n, const char *note,
+                                        GError **error);
 
 /* Reads labels, one per line (UTF-8, CRLF accepted, trailing empty lines dropped). NULL-terminated;
  * free with g_strfreev().  Fewer than n_expected lines is DCN_ERROR_INVALID and says both counts.

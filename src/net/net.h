@@ -44,7 +44,7 @@ void dcn_state_reset(DcnState *state); /* the next run is a full one */
 size_t dcn_state_cache_bytes(const DcnState *state);
 
 /* tolerance >= 0, relative to the rms of each value (measured on full passes); 0: exact.
- * Per-value ones (names as in the program) override it.  What only data movement made
+ * Per-value ones (names as in the program) override it; a negative one stops doing so.  What only data movement made
  * (concatenation, reshape) has tolerance 0 unless given, network outputs always.  A concatenation whose inputs
  * are made in place is tested with its inputs: a tolerance given for it has no effect, one for an input has. */
 void dcn_state_set_tolerance(DcnState *state, double tolerance);

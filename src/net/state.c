@@ -191,7 +191,8 @@ dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double to
   const DcnProgram *program = state->net->program;
   for (int i = 0; i < program->n_values; i++)
     if (state->net->values[i].produced && g_strcmp0(program->values[i].name, value_name) == 0) {
-      state->values[i].tolerance = tolerance > 0 ? tolerance : 0;
+      state->values[i].tolerance = tolerance >= 0 ? tolerance : -1;
+      state->costly_inputs = 0;
       return TRUE;
     }
   return FALSE;

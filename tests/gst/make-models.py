@@ -122,6 +122,11 @@ def main(folder):
     write('crop.onnx.modelinfo', info + '[deltacnn]\nresize=crop\ncrop-fraction=0.9\nlabels=labels.txt\n')
     write('bgr.onnx', tiny)
     write('bgr.onnx.modelinfo', info + '[deltacnn]\ncolor=bgr\n')
+    # Calibrated to let nothing pass: at the input, and behind it.
+    write('calibrated.onnx', tiny)
+    write('calibrated.onnx.modelinfo', info + '[deltacnn]\ntolerance=image,1000\n')
+    write('others.onnx', tiny)
+    write('others.onnx.modelinfo', info + '[deltacnn]\ntolerance=image,0;*,1000;lost,1\n')
     write('gray.onnx', classifier(1, 24, 40, 5, seed=2))
     write('wide.onnx', classifier(3, 20, 64, 4, seed=3))
     for end in ('Softmax', 'LogSoftmax', 'Sigmoid'):

@@ -130,6 +130,81 @@ test_reuse (void)
   gst_harness_teardown (h);
 }
 
+/* What is done for a frame in which one block changed. */
+static gdouble
+work (const gchar * model, gdouble tolerance)
+{
+  GstHarness *h = harness (model, "tolerance", tolerance, NULL);
+  GstBuffer *out;
+  gdouble multiplies;
+
+  gst_buffer_unref (push (h, frame (0, -1)));
+  out = push (h, frame (1, 19));
+  multiplies = gst_buffer_get_delta_cnn_meta (out)->multiplies;
+  gst_buffer_unref (out);
+  gst_harness_teardown (h);
+  return multiplies;
+}
+
+/* -1 takes the .modelinfo's tolerances, for values that it names and for others; any
+ * other is for all, and they do not count. */
+static void
+test_calibrated (void)
+{
+  gdouble exact = work ("tiny.onnx", 0.0), others;
+
+  g_assert_cmpfloat (exact, >, 0.0);
+  g_assert_cmpfloat (work ("calibrated.onnx", 0.0), ==, exact);
+  g_assert_cmpfloat (work ("calibrated.onnx", 1e-6), >, 0.5 * exact);
+  g_assert_cmpfloat (work ("calibrated.onnx", -1.0), ==, 0.0);
+  g_assert_cmpfloat (work ("others.onnx", 0.0), ==, exact);
+  others = work ("others.onnx", -1.0);
+  g_assert_cmpfloat (others, >, 0.0);
+  g_assert_cmpfloat (others, <, 0.8 * exact);
+}
+
+/* Between calibrated and exact while frames flow: what was let pass is made up for.
+ * -1 without calibration is a warning then, and exact. */
+static void
+test_calibrated_while_running (void)
+{
+  GstHarness *h = harness ("calibrated.onnx", "tolerance", -1.0, NULL);
+  GstHarness *bare = harness ("tiny.onnx", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstBuffer *out;
+  GstMessage *message;
+  guint i;
+
+  gst_buffer_unref (push (h, frame (0, -1)));
+  out = push (h, frame (1, 19));
+  g_assert_cmpint (gst_buffer_get_delta_cnn_meta (out)->reuse, ==,
+      GST_DELTA_CNN_REUSE_REUSED);
+  gst_buffer_unref (out);
+  g_object_set (h->element, "tolerance", 0.0, NULL);
+  out = push (h, frame (2, 19));
+  g_assert_cmpint (gst_buffer_get_delta_cnn_meta (out)->reuse, ==,
+      GST_DELTA_CNN_REUSE_FULL);
+  gst_buffer_unref (out);
+  gst_harness_teardown (h);
+
+  gst_element_set_bus (bare->element, bus);
+  gst_buffer_unref (push (bare, frame (0, -1)));
+  g_object_set (bare->element, "tolerance", -1.0, NULL);
+  for (i = 1; i < 3; i++) {
+    out = push (bare, frame (i, 18 + i));
+    g_assert_cmpint (gst_buffer_get_delta_cnn_meta (out)->reuse, ==,
+        GST_DELTA_CNN_REUSE_PARTIAL);
+    gst_buffer_unref (out);
+  }
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  g_assert_nonnull (message);
+  gst_message_unref (message);
+  g_assert_null (gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING));
+  gst_element_set_bus (bare->element, NULL);
+  gst_object_unref (bus);
+  gst_harness_teardown (bare);
+}
+
 /* Pixels, times, flags and foreign metas pass as they are. */
 static void
 test_untouched (void)
@@ -578,6 +653,9 @@ main (int argc, char **argv)
   test_init (&argc, &argv);
   g_test_add_func ("/element/results", test_results);
   g_test_add_func ("/element/reuse", test_reuse);
+  g_test_add_func ("/element/calibrated", test_calibrated);
+  g_test_add_func ("/element/calibrated-while-running",
+      test_calibrated_while_running);
   g_test_add_func ("/element/untouched", test_untouched);
   g_test_add_func ("/element/shared-buffer", test_shared_buffer);
   g_test_add_func ("/element/readonly-memory", test_readonly_memory);

@@ -11,6 +11,7 @@ typedef enum
 {
   RESOURCE_NOT_FOUND,
   RESOURCE_READ,
+  RESOURCE_SETTINGS,
   STREAM
 } Kind;
 
@@ -21,6 +22,7 @@ typedef struct
   const gchar *labels;
   Kind kind;
   const gchar *says[3];         /* what the sentence must contain, any case */
+  gdouble tolerance;
 } Case;
 
 static const Case cases[] = {
@@ -54,6 +56,8 @@ static const Case cases[] = {
       {"short-labels.txt", "2", "6"}},
   {"binary-labels", "tiny.onnx", "binary-labels.txt", STREAM,
       {"binary-labels.txt"}},
+  {"not-calibrated", "tiny.onnx", NULL, RESOURCE_SETTINGS,
+      {"tiny.onnx", "tolerance=-1", "deltacnn-calibrate"}, -1.0},
 };
 
 static void
@@ -83,6 +87,7 @@ test_case (gconstpointer data)
   gst_element_set_bus (element, bus);
   if (c->model)
     g_object_set (element, "model-file", test_file (c->model), NULL);
+  g_object_set (element, "tolerance", c->tolerance, NULL);
   if (c->labels)
     g_object_set (element, "labels-file", test_file (c->labels), NULL);
   g_assert_cmpint (gst_element_set_state (element, GST_STATE_PAUSED), ==,
@@ -99,6 +104,9 @@ test_case (gconstpointer data)
     case RESOURCE_READ:
       g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ);
       break;
+    case RESOURCE_SETTINGS:
+      g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
+      break;
     case STREAM:
       g_assert_cmpuint (error->domain, ==, GST_STREAM_ERROR);
       break;
@@ -113,7 +121,7 @@ test_case (gconstpointer data)
   /* The same element works once it is given something good. */
   gst_element_set_state (element, GST_STATE_NULL);
   g_object_set (element, "model-file", test_file ("tiny.onnx"), "labels-file",
-      NULL, NULL);
+      NULL, "tolerance", 0.0, NULL);
   g_assert_cmpint (gst_element_set_state (element, GST_STATE_PAUSED), ==,
       GST_STATE_CHANGE_SUCCESS);
   gst_element_set_state (element, GST_STATE_NULL);

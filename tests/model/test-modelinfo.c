@@ -4,6 +4,7 @@
 #include "util/error.h"
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
   char *folder, *model;
@@ -106,6 +107,119 @@ test_full(Fixture *f, gconstpointer data)
   dcn_modelinfo_free(info);
 }
 
+/* Everything but the key stays as it was, to the byte. */
+static void
+test_write(Fixture *f, gconstpointer data)
+{
+  static const struct {
+    const char *before, *after;
+  } cases[] = {
+      {NULL, "[modelinfo]\nversion=1.0\n\n[deltacnn]\n# deltacnn-calibrate: one\n"
+             "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n"},
+      {"# mine\n[input]\nranges = -1,1 ; -1,1;0,1\n",
+       "# mine\n[input]\nranges = -1,1 ; -1,1;0,1\n\n[deltacnn]\n# deltacnn-calibrate: one\n"
+       "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n"},
+      {"[deltacnn]\n# a comment\n  color = bgr\n# of mine\n\n\n[x]\ntolerance=5",
+       "[deltacnn]\n# a comment\n  color = bgr\n# of mine\n# deltacnn-calibrate: one\n"
+       "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n\n\n[x]\ntolerance=5"},
+      {"[deltacnn]\r\nlabels=l.txt\r\n# deltacnn-calibrate: old\r\n tolerance = old,1\r\n"
+       "color=gray\r\ntolerance=older,1\r\n",
+       "[deltacnn]\r\nlabels=l.txt\r\n# deltacnn-calibrate: one\r\n# deltacnn-calibrate: two\r\n"
+       "tolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\r\ncolor=gray\r\n"},
+      {"[deltacnn]", "[deltacnn]\n# deltacnn-calibrate: one\n# deltacnn-calibrate: two\n"
+                     "tolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n"},
+  };
+  const DcnTolerance tolerances[] = {{"relu 1", 0.0123}, {"a;b,c", 0}, {"*", 2.5}};
+  char *file = g_build_filename(f->folder, "net.onnx.modelinfo", NULL);
+  for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GError *error = NULL;
+    char *after = NULL;
+    if (cases[i].before)
+      g_free(write_file(f, "net.onnx.modelinfo", cases[i].before));
+    g_assert_true(dcn_modelinfo_write_tolerances(cases[i].before ? file : NULL, file, tolerances, 3,
+                                                 "one\ntwo", &error));
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(file, &after, NULL, NULL));
+    g_assert_cmpstr(after, ==, cases[i].after);
+    g_free(after);
+    DcnModelInfo *info = dcn_modelinfo_load(f->model, "input", 3, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(g_hash_table_size(info->tolerances), ==, 3);
+    for (size_t j = 0; j < 3; j++)
+      g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, tolerances[j].name), ==,
+                        tolerances[j].tolerance);
+    dcn_modelinfo_free(info);
+  }
+  /* Once more: nothing piles up. */
+  char *once = NULL, *twice = NULL;
+  g_assert_true(g_file_get_contents(file, &once, NULL, NULL));
+  g_assert_true(dcn_modelinfo_write_tolerances(file, file, tolerances, 3, "one\ntwo", NULL));
+  g_assert_true(g_file_get_contents(file, &twice, NULL, NULL));
+  g_assert_cmpstr(once, ==, twice);
+  g_free(once);
+  g_free(twice);
+  g_free(file);
+}
+
+/* The file behind a link changes, the link stays; permissions stay. */
+static void
+test_write_link(Fixture *f, gconstpointer data)
+{
+  const DcnTolerance tolerance = {"x", 1};
+  char *file = write_file(f, "real.modelinfo", "[deltacnn]\ncolor=bgr\n");
+  char *link = g_build_filename(f->folder, "net.onnx.modelinfo", NULL);
+  char *target = NULL, *text = NULL;
+  GStatBuf info;
+  g_assert_cmpint(g_chmod(file, 0640), ==, 0);
+  g_assert_cmpint(symlink("real.modelinfo", link), ==, 0);
+  g_assert_true(dcn_modelinfo_write_tolerances(link, link, &tolerance, 1, NULL, NULL));
+  target = g_file_read_link(link, NULL);
+  g_assert_cmpstr(target, ==, "real.modelinfo");
+  g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+  g_assert_cmpstr(text, ==, "[deltacnn]\ncolor=bgr\ntolerance=x,1;\n");
+  g_assert_cmpint(g_stat(file, &info), ==, 0);
+  g_assert_cmpint(info.st_mode & 0777, ==, 0640);
+  g_free(target);
+  g_free(text);
+  g_free(file);
+  g_free(link);
+}
+
+static void
+test_write_errors(Fixture *f, gconstpointer data)
+{
+  const DcnTolerance tolerance = {"x", 1}, bad = {"new\nline ", 1};
+  GError *error = NULL;
+  char *text = NULL;
+  char *file = write_file(f, "net.onnx.modelinfo", "color=bgr\n");
+  char *lost = g_build_filename(f->folder, "nowhere", "file", NULL);
+
+  /* Not a key file: it stays. */
+  g_assert_false(dcn_modelinfo_write_tolerances(file, file, &tolerance, 1, "", &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_INVALID);
+  g_clear_error(&error);
+  g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+  g_assert_cmpstr(text, ==, "color=bgr\n");
+  g_free(text);
+  g_assert_false(dcn_modelinfo_write_tolerances(NULL, lost, &tolerance, 1, "", &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
+  g_assert_nonnull(strstr(error->message, "nowhere"));
+  g_clear_error(&error);
+  g_assert_false(dcn_modelinfo_write_tolerances(lost, file, &tolerance, 1, "", &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
+  g_clear_error(&error);
+
+  g_assert_true(dcn_modelinfo_can_name("model/relu;x,1"));
+  g_assert_false(dcn_modelinfo_can_name(bad.name));
+  g_assert_false(dcn_modelinfo_can_name("*"));
+  g_assert_false(dcn_modelinfo_can_name(""));
+  g_assert_false(dcn_modelinfo_can_name(NULL));
+  g_assert_false(dcn_modelinfo_can_name(" x"));
+  g_assert_false(dcn_modelinfo_can_name("x\xff"));
+  g_free(file);
+  g_free(lost);
+}
+
 static void
 test_variants(Fixture *f, gconstpointer data)
 {
@@ -168,6 +282,7 @@ test_errors(Fixture *f, gconstpointer data)
       {"[deltacnn]\ncrop-fraction=1.5\n", "crop-fraction: \"1.5\""},
       {"[deltacnn]\ncrop-fraction=half\n", "crop-fraction: \"half\""},
       {"[deltacnn]\nlabels=\n", "labels names no file"},
+      {"[deltacnn]\ntolerance=a\\q,1\n", "tolerance is not a list"},
       {"[deltacnn]\ntolerance=relu1\n", "\"relu1\" is not NAME,VALUE"},
       {"[deltacnn]\ntolerance=relu1,-1\n", "\"relu1,-1\" is not NAME,VALUE"},
       {"[deltacnn]\ntolerance=,1\n", "\",1\" is not NAME,VALUE"},
@@ -242,6 +357,9 @@ main(int argc, char **argv)
   ADD("full", test_full);
   ADD("variants", test_variants);
   ADD("errors", test_errors);
+  ADD("write", test_write);
+  ADD("write/link", test_write_link);
+  ADD("write/errors", test_write_errors);
   ADD("labels", test_labels);
   return g_test_run();
 }
