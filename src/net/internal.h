@@ -214,14 +214,6 @@ dcn_emit(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
   dcn_emit_run(job, pixel, 1, y, 0, -HUGE_VALF, HUGE_VALF, worker);
 }
 
-/* The same for the `count` pixels from `pixel` on, with y at pixel i in y + i*ldy. */
-static inline void
-dcn_emit_run(const DcnJob *job, int pixel, int count, const float *y, size_t ldy, DcnWorker *worker)
-{
-  for (int i = 0; i < count; i++)
-    dcn_emit(job, pixel + i, y + (size_t)i * ldy, worker);
-}
-
 /* How many of the job's pixels from number i on, before number end, are neighbours in a row of w
  * pixels; at least 1. */
 static inline int

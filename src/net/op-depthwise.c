@@ -189,7 +189,7 @@ pixels(void *context, int begin, int end, int number)
       n = MIN(n, loop->plan->run_pixels);
       compute(loop, &cursor, n, worker->floats, pitch, worker);
     }
-    dcn_emit_run(job, p, n, worker->floats, pitch, worker);
+    dcn_emit_run(job, p, n, worker->floats, pitch, -HUGE_VALF, HUGE_VALF, worker);
   }
 }
 
