@@ -6,8 +6,11 @@
  *   changed[p]   1 where any channel of pixel p was propagated
  *   mask[p]      [words] one bit per channel that was propagated; all zero where changed[p] is 0
  *   delta[p]     [pitch] new minus old, 0 in channels not propagated; meaningless where changed[p]
- * is 0 In a full run none of the three is written: everything counts as changed. */
+ *                is 0
+ *   bits         changed[] by rows of the image, as bits
+ * In a full run none of them is written: everything counts as changed. */
 #pragma once
+#include "net/bits.h"
 #include "net/net.h"
 #include <math.h>
 
@@ -26,6 +29,7 @@ typedef struct {
   int view_of;       /* a concatenation whose ref this value's ref is a part of, or -1 */
   int view_channel;  /* where it begins there */
   int words;         /* mask words per pixel */
+  int row_words;     /* words of a row of pixels as bits */
   size_t floats;     /* pixels * pitch */
   gboolean produced; /* the input, or written by an op */
   gboolean output;   /* of the network: tolerance always 0 */
@@ -45,6 +49,7 @@ typedef struct {
   int inner_begin,
       inner_end; /* output columns whose windows lie between the left and right border */
   int step;      /* input columns per output column */
+  int first_column, dilation; /* output column x reads first_column + x * step + kx * dilation */
 } DcnWindow;
 
 /* What a worker needs at most, summed up over all ops by their prepare(). */
@@ -55,6 +60,7 @@ typedef struct {
   size_t channels; /* widest pixel of any value, rounded up */
   size_t taps;     /* widest zero page, floats */
   size_t list;     /* most pixels of a value */
+  size_t row_words; /* of the widest row of pixels as bits */
   size_t inputs;   /* most inputs of a fully connected layer */
 } DcnNeeds;
 
@@ -100,7 +106,8 @@ typedef struct {
   float *ref;              /* owned */
   float *delta;            /* in the arena, or NULL */
   uint64_t *mask;          /* owned */
-  uint8_t *changed;        /* owned */
+  uint8_t *changed;        /* owned; 7 bytes more than pixels, for dcn_bits_pack() */
+  uint64_t *bits;          /* [n * h][row_words], owned */
   int *row_changed;        /* [n * h] changed pixels of each row, owned */
   int n_changed;           /* pixels; 0 before the op has run */
   uint64_t values_changed; /* channels of pixels */
@@ -133,7 +140,7 @@ struct _DcnState {
   float *arena;
   float *zero;      /* zero page: needs.taps floats */
   int32_t *list;    /* output pixels of the op at work */
-  uint8_t *columns; /* one row of flags, for dcn_window_reach */
+  uint64_t *row_bits; /* two rows, for dcn_window_reach */
   uint32_t *fc_index;
   float *fc_x;
   DcnWorker **workers;
@@ -253,7 +260,8 @@ dcn_cursor_move(DcnCursor *cursor, const DcnWindow *window, int pixel)
 
 /* value.c */
 void dcn_value_clear_marks(DcnValueState *v);
-void dcn_value_finish(DcnValueState *v); /* counts what was emitted */
+/* After a partial run: counts what was emitted, and makes bits of it. */
+void dcn_value_finish(DcnValueState *v);
 void dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const float *ref,
                           float *out);
 size_t dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, size_t logical);
@@ -263,8 +271,10 @@ gboolean dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetV
                          int kw, int stride_h, int stride_w, int pad_top, int pad_left, int dil_h,
                          int dil_w);
 void dcn_window_clear(DcnWindow *window);
-/* Lists the output pixels whose window holds a changed input pixel, in raster order. */
-int dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint8_t *columns,
+/* Lists the output pixels whose window holds a changed input pixel, in raster order.
+ * scratch: two rows of bits, as many words each as the wider of input and output needs;
+ * list: as many entries as there are output pixels, and DCN_BITS_LIST_SLACK more. */
+int dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch,
                      int32_t *list);
 
 /* pixels.c: loops over output pixels. */

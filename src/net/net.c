@@ -35,6 +35,7 @@ plan_value(const DcnValue *value, DcnNetValue *nv, GError **error)
   }
   nv->pitch = nv->c <= 4 ? nv->c : dcn_channel_pitch(nv->c);
   nv->words = dcn_mask_words(nv->c);
+  nv->row_words = dcn_bits_words(nv->w);
   nv->ref_pitch = nv->pitch;
   nv->view_of = -1;
   size_t pixels;
@@ -265,6 +266,7 @@ plan_net(DcnNet *net, GError **error)
       return FALSE;
     needs->channels = MAX(needs->channels, (size_t)nv->pitch);
     needs->list = MAX(needs->list, (size_t)nv->pixels);
+    needs->row_words = MAX(needs->row_words, (size_t)nv->row_words);
   }
   net->values[program->input].produced = TRUE;
   for (int i = 0; i < program->n_ops; i++) {

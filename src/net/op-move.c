@@ -133,7 +133,7 @@ concat_run(DcnJob *job)
   } else {
     /* Marks first, the list from them, so that a pixel that several inputs change is listed once.
      */
-    uint8_t *marks = job->out->changed;
+    uint64_t *marks = job->out->bits;
     for (int i = 0; i < op->n_inputs; i++) {
       const DcnOrigin *o = &op->u.concat.origins[i];
       const DcnValueState *in = dcn_job_input(job, i);
@@ -143,17 +143,17 @@ concat_run(DcnJob *job)
         if (in->row_changed[row] == 0)
           continue;
         int n = row / in->net->h + o->n, y = row % in->net->h + o->y;
-        const uint8_t *from = in->changed + (size_t)row * in->net->w;
-        uint8_t *to = marks + ((size_t)n * out->h + y) * out->w + o->x;
-        for (int x = 0; x < in->net->w; x++)
-          to[x] |= from[x];
+        const uint64_t *from = in->bits + (size_t)row * in->net->row_words;
+        uint64_t *to = marks + ((size_t)n * out->h + y) * out->row_words;
+        for (int j = 0; j < out->row_words; j++)
+          to[j] |= dcn_bits_at(from, in->net->row_words, j * 64 - o->x);
       }
     }
     int32_t *list = job->state->list;
     int count = 0;
-    for (int p = 0; p < out->pixels; p++)
-      if (marks[p])
-        list[count++] = p;
+    for (int row = 0; row < out->n * out->h; row++)
+      count = dcn_bits_list(marks + (size_t)row * out->row_words, out->row_words,
+                            (int32_t)(row * out->w), list, count);
     job->list = list;
     job->count = count;
   }

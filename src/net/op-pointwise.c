@@ -122,9 +122,21 @@ binary_run(DcnJob *job)
     const DcnValueState *a = job->in, *b = dcn_job_input(job, 1);
     int32_t *list = job->state->list;
     int count = 0;
-    for (int p = 0; p < out->pixels; p++)
-      if (a->changed[p] || b->changed[pixel_of_b(plan, out, p)])
-        list[count++] = p;
+    if (b->net->pixels == out->pixels) {
+      int words = out->row_words;
+      uint64_t *row_bits = job->state->row_bits;
+      for (int row = 0; row < out->n * out->h; row++) {
+        if (a->row_changed[row] + b->row_changed[row] == 0)
+          continue;
+        for (int i = 0; i < words; i++)
+          row_bits[i] = a->bits[(size_t)row * words + i] | b->bits[(size_t)row * words + i];
+        count = dcn_bits_list(row_bits, words, (int32_t)(row * out->w), list, count);
+      }
+    } else {
+      for (int p = 0; p < out->pixels; p++)
+        if (a->changed[p] || b->changed[pixel_of_b(plan, out, p)])
+          list[count++] = p;
+    }
     job->list = list;
     job->count = count;
   }

@@ -66,10 +66,8 @@ dcn_list_changed(DcnJob *job, const DcnValueState *v)
   for (int row = 0; row < v->net->n * v->net->h; row++) {
     if (v->row_changed[row] == 0)
       continue;
-    int base = row * v->net->w;
-    for (int x = 0; x < v->net->w; x++)
-      if (v->changed[base + x])
-        list[count++] = base + x;
+    count = dcn_bits_list(v->bits + (size_t)row * v->net->row_words, v->net->row_words,
+                          (int32_t)(row * v->net->w), list, count);
   }
   job->list = list;
   job->count = count;
@@ -83,5 +81,5 @@ dcn_list_window(DcnJob *job, const DcnWindow *window)
     return;
   }
   job->list = job->state->list;
-  job->count = dcn_window_reach(window, job->in, job->state->columns, job->state->list);
+  job->count = dcn_window_reach(window, job->in, job->state->row_bits, job->state->list);
 }

@@ -83,8 +83,8 @@ dcn_state_new(DcnNet *net, GError **error)
   state->input = take(&budget, (size_t)input->pixels * dcn_channel_pitch(input->c), sizeof(float));
   state->arena = take(&budget, net->arena_floats, sizeof(float));
   state->zero = take(&budget, needs->taps, sizeof(float));
-  state->list = take(&budget, needs->list, sizeof *state->list);
-  state->columns = take(&budget, needs->list, 1);
+  state->list = take(&budget, needs->list + DCN_BITS_LIST_SLACK, sizeof *state->list);
+  state->row_bits = take(&budget, 2 * needs->row_words, sizeof *state->row_bits);
   state->fc_index = take(&budget, needs->inputs + 1, sizeof *state->fc_index);
   state->fc_x = take(&budget, needs->inputs + 1, sizeof(float));
   for (int i = 0; i < program->n_values && !budget.failed; i++) {
@@ -96,7 +96,8 @@ dcn_state_new(DcnNet *net, GError **error)
     if (nv->view_of < 0)
       v->ref = take(&budget, nv->floats, sizeof(float));
     v->mask = take(&budget, (size_t)nv->pixels * nv->words, sizeof *v->mask);
-    v->changed = take(&budget, (size_t)nv->pixels, 1);
+    v->changed = take(&budget, (size_t)nv->pixels + 7, 1);
+    v->bits = take(&budget, (size_t)nv->n * nv->h * nv->row_words, sizeof *v->bits);
     v->row_changed = take(&budget, (size_t)nv->n * nv->h, sizeof *v->row_changed);
     if (nv->wants_delta && !budget.failed)
       v->delta = state->arena + nv->delta_offset;
@@ -136,6 +137,7 @@ dcn_state_free(DcnState *state)
       dcn_aligned_free(v->ref);
     dcn_aligned_free(v->mask);
     dcn_aligned_free(v->changed);
+    dcn_aligned_free(v->bits);
     dcn_aligned_free(v->row_changed);
   }
   for (int i = 0; i < state->net->program->n_ops; i++) {
@@ -148,7 +150,7 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->arena);
   dcn_aligned_free(state->zero);
   dcn_aligned_free(state->list);
-  dcn_aligned_free(state->columns);
+  dcn_aligned_free(state->row_bits);
   dcn_aligned_free(state->fc_index);
   dcn_aligned_free(state->fc_x);
   g_free(state->values);

@@ -3,6 +3,7 @@
 #include "net/internal.h"
 #include <string.h>
 
+/* Only what was set is cleared, in units of 64 pixels. */
 void
 dcn_value_clear_marks(DcnValueState *v)
 {
@@ -12,9 +13,15 @@ dcn_value_clear_marks(DcnValueState *v)
   for (int row = 0; row < nv->n * nv->h; row++) {
     if (v->row_changed[row] == 0)
       continue;
-    size_t first = (size_t)row * nv->w;
-    memset(v->changed + first, 0, (size_t)nv->w);
-    memset(v->mask + first * nv->words, 0, (size_t)nv->w * nv->words * sizeof *v->mask);
+    uint64_t *bits = v->bits + (size_t)row * nv->row_words;
+    for (int i = 0; i < nv->row_words; i++) {
+      if (bits[i] == 0)
+        continue;
+      size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
+      memset(v->changed + first, 0, n);
+      memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
+      bits[i] = 0;
+    }
     v->row_changed[row] = 0;
   }
   v->n_changed = 0;
@@ -27,10 +34,8 @@ dcn_value_finish(DcnValueState *v)
   const DcnNetValue *nv = v->net;
   int total = 0;
   for (int row = 0; row < nv->n * nv->h; row++) {
-    const uint8_t *p = v->changed + (size_t)row * nv->w;
-    int n = 0;
-    for (int x = 0; x < nv->w; x++)
-      n += p[x];
+    int n = dcn_bits_pack(v->changed + (size_t)row * nv->w, nv->w,
+                          v->bits + (size_t)row * nv->row_words);
     v->row_changed[row] = n;
     total += n;
   }

@@ -46,6 +46,8 @@ dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetValue *out
   window->inner_begin = begin;
   window->inner_end = end;
   window->step = stride_w;
+  window->first_column = -pad_left;
+  window->dilation = dil_w;
   return TRUE;
 }
 
@@ -56,48 +58,83 @@ dcn_window_clear(DcnWindow *window)
   dcn_aligned_free(window->ix);
 }
 
-int
-dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint8_t *columns, int32_t *list)
+/* Columns of the input rows under an output row in which something changed, by rows of bits; NULL:
+ * none.  They are in the value's own bits where it is one row, else in scratch. */
+static const uint64_t *
+changed_columns(const DcnWindow *window, const DcnValueState *in, int image, int oy,
+                uint64_t *scratch)
 {
-  int count = 0, images = in->net->n, w = window->in_w;
-  gboolean point =
-      window->kw == 1 && window->out_w == w && window->ix[0] == 0 && (w == 1 || window->ix[1] == 1);
-  for (int n = 0; n < images; n++)
-    for (int oy = 0; oy < window->out_h; oy++) {
-      const int *iy = window->iy + (size_t)oy * window->kh;
-      const uint8_t *flags =
-          NULL; /* columns of the input rows under this output row that changed */
-      for (int ky = 0; ky < window->kh; ky++) {
-        if (iy[ky] < 0 || in->row_changed[n * window->in_h + iy[ky]] == 0)
-          continue;
-        const uint8_t *row = in->changed + ((size_t)n * window->in_h + iy[ky]) * w;
-        if (!flags) {
-          flags = row;
-        } else {
-          if (flags != columns)
-            memcpy(columns, flags, (size_t)w);
-          for (int x = 0; x < w; x++)
-            columns[x] |= row[x];
-          flags = columns;
-        }
-      }
-      if (!flags)
-        continue;
-      int32_t base = (int32_t)((n * window->out_h + oy) * window->out_w);
-      if (point) {
-        for (int ox = 0; ox < w; ox++)
-          if (flags[ox])
-            list[count++] = base + ox;
-        continue;
-      }
-      for (int ox = 0; ox < window->out_w; ox++) {
-        const int *ix = window->ix + (size_t)ox * window->kw;
-        for (int kx = 0; kx < window->kw; kx++)
-          if (ix[kx] >= 0 && flags[ix[kx]]) {
-            list[count++] = base + ox;
-            break;
-          }
-      }
+  const int *iy = window->iy + (size_t)oy * window->kh;
+  const uint64_t *columns = NULL;
+  int words = in->net->row_words;
+  for (int ky = 0; ky < window->kh; ky++) {
+    int row = image * window->in_h + iy[ky];
+    if (iy[ky] < 0 || in->row_changed[row] == 0)
+      continue;
+    const uint64_t *bits = in->bits + (size_t)row * words;
+    if (!columns) {
+      columns = bits;
+      continue;
     }
+    for (int i = 0; i < words; i++)
+      scratch[i] = columns[i] | bits[i];
+    columns = scratch;
+  }
+  return columns;
+}
+
+/* Bit i is set where input column at + i begins a window of kw columns that holds a set bit. */
+static inline uint64_t
+windows_at(const DcnWindow *window, const uint64_t *columns, int words, int64_t at)
+{
+  uint64_t any = 0;
+  for (int kx = 0; kx < window->kw; kx++)
+    any |= dcn_bits_at(columns, words, at + (int64_t)kx * window->dilation);
+  return any;
+}
+
+/* Output columns whose windows hold a changed column, as a row of bits. */
+static void
+reached_columns(const DcnWindow *window, const uint64_t *columns, int words, uint64_t *reached)
+{
+  int64_t at = window->first_column;
+  int out_words = dcn_bits_words(window->out_w);
+  if (window->step <= 2) {
+    for (int i = 0; i < out_words; i++, at += 64 * window->step)
+      reached[i] = window->step == 1
+                       ? windows_at(window, columns, words, at)
+                       : dcn_bits_even(windows_at(window, columns, words, at)) |
+                             dcn_bits_even(windows_at(window, columns, words, at + 64)) << 32;
+    reached[out_words - 1] &= dcn_bits_last(window->out_w);
+    return;
+  }
+  memset(reached, 0, sizeof *reached * (size_t)out_words);
+  for (int ox = 0; ox < window->out_w; ox++) {
+    const int *ix = window->ix + (size_t)ox * window->kw;
+    for (int kx = 0; kx < window->kw; kx++)
+      if (ix[kx] >= 0 && (columns[ix[kx] >> 6] >> (ix[kx] & 63) & 1)) {
+        reached[ox >> 6] |= UINT64_C(1) << (ox & 63);
+        break;
+      }
+  }
+}
+
+int
+dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch, int32_t *list)
+{
+  int count = 0, words = in->net->row_words, out_words = dcn_bits_words(window->out_w);
+  uint64_t *reached = scratch + MAX(words, out_words);
+  gboolean point = window->kw == 1 && window->step == 1 && window->first_column == 0 &&
+                   window->out_w == window->in_w;
+  for (int row = 0; row < in->net->n * window->out_h; row++) {
+    const uint64_t *columns =
+        changed_columns(window, in, row / window->out_h, row % window->out_h, scratch);
+    if (!columns)
+      continue;
+    if (!point)
+      reached_columns(window, columns, words, reached);
+    count = dcn_bits_list(point ? columns : reached, out_words, (int32_t)(row * window->out_w),
+                          list, count);
+  }
   return count;
 }

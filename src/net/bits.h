@@ -1,0 +1,98 @@
+/* deltacnn: rows of marks as bits: bit x & 63 of word x >> 6 stands for column x; bits beyond the
+ * row's width are 0.  What looks for changes looks at 64 pixels at once.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <glib.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline int
+dcn_bits_words(int w)
+{
+  return (w + 63) / 64;
+}
+
+/* The bits of the last word of a row. */
+static inline uint64_t
+dcn_bits_last(int w)
+{
+  return ~UINT64_C(0) >> (-w & 63);
+}
+
+/* Bit i is byte i of eight bytes that are 0 or 1: the product's byte 7 adds bit 8i of v, for each i,
+ * shifted to bit 56 + i, and no two of its terms meet. */
+static inline uint64_t
+dcn_bits_of_bytes(const uint8_t *bytes)
+{
+  uint64_t v;
+  memcpy(&v, bytes, 8);
+  return GUINT64_FROM_LE(v) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* A row of w bytes that are 0 or 1 as bits.  Reads up to 7 bytes beyond the row.  Returns how many
+ * are 1. */
+static inline int
+dcn_bits_pack(const uint8_t *bytes, int w, uint64_t *bits)
+{
+  int count = 0;
+  for (int x = 0; x < w; x += 64) {
+    int n = MIN(64, w - x);
+    uint64_t word = 0;
+    for (int i = 0; i < n; i += 8)
+      word |= dcn_bits_of_bytes(bytes + x + i) << i;
+    word &= dcn_bits_last(n);
+    bits[x >> 6] = word;
+    count += __builtin_popcountll(word);
+  }
+  return count;
+}
+
+/* The 64 bits from bit `at` on, which may begin before the row or end after it. */
+static inline uint64_t
+dcn_bits_at(const uint64_t *bits, int words, int64_t at)
+{
+  int64_t i = at >> 6; /* rounds down: of a negative number this shift is arithmetic here */
+  int shift = (int)(at & 63);
+  uint64_t low = i >= 0 && i < words ? bits[i] : 0;
+  if (shift == 0)
+    return low;
+  uint64_t high = i + 1 >= 0 && i + 1 < words ? bits[i + 1] : 0;
+  return low >> shift | high << (64 - shift);
+}
+
+/* Every second bit, from bit 0 on, moved together into the lower half. */
+static inline uint64_t
+dcn_bits_even(uint64_t v)
+{
+  v &= UINT64_C(0x5555555555555555);
+  v = (v | v >> 1) & UINT64_C(0x3333333333333333);
+  v = (v | v >> 2) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+  v = (v | v >> 4) & UINT64_C(0x00ff00ff00ff00ff);
+  v = (v | v >> 8) & UINT64_C(0x0000ffff0000ffff);
+  return (v | v >> 16) & UINT64_C(0x00000000ffffffff);
+}
+
+#define DCN_BITS_LIST_SLACK 4
+
+/* Appends base + x for every column x that is set; returns the new count.  Writes up to
+ * DCN_BITS_LIST_SLACK - 1 entries more than that, whose contents mean nothing. */
+static inline int
+dcn_bits_list(const uint64_t *bits, int words, int32_t base, int32_t *list, int count)
+{
+  for (int i = 0; i < words; i++, base += 64)
+    for (uint64_t v = bits[i]; v;) {
+      int first = __builtin_ctzll(v);
+      uint64_t rest = ~(v >> first);
+      int run = rest ? __builtin_ctzll(rest) : 64;
+      int32_t p = base + first;
+      for (int j = 0; j < run; j += 4, p += 4) {
+        list[count + j] = p;
+        list[count + j + 1] = p + 1;
+        list[count + j + 2] = p + 2;
+        list[count + j + 3] = p + 3;
+      }
+      count += run;
+      v = first + run < 64 ? v >> (first + run) << (first + run) : 0;
+    }
+  return count;
+}
