@@ -39,13 +39,18 @@ store_first(float *p, Mask m, Vector v)
   _mm256_maskstore_ps(p, m, v);
 }
 
+#define PLUS _mm256_add_ps
+
 #include "kernels/gemm-template.h"
+#include "kernels/tgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(6, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(3, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
+DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
     // clang-format on
 
     typedef __typeof__(igemm_6_2) Igemm;
@@ -72,6 +77,20 @@ dcn_f32_dgemm_4x16__avx2(const float *const *d, const uint64_t *mask, int taps, 
                                           {NULL, dgemm_1_2, dgemm_2_2, dgemm_3_2, dgemm_4_2}};
   if (pixels > 0)
     tiles[columns > LANES][pixels](d, mask, taps, words, channels, w, next, out, pixels, columns);
+}
+
+void
+dcn_f32_tgemm_6x16__avx2(const float *const *d, const DcnTap *taps, int count, int channels,
+                         const float *w, float *const *out, int pixels, int columns)
+{
+  if (pixels > 4)
+    RUN_TGEMM(6);
+  else if (pixels > 2)
+    RUN_TGEMM(4);
+  else if (pixels > 1)
+    RUN_TGEMM(2);
+  else if (pixels == 1)
+    RUN_TGEMM(1);
 }
 
 /* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */

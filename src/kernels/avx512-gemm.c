@@ -47,7 +47,10 @@ store_first(float *p, Mask m, Vector v)
   _mm512_mask_storeu_ps(p, m, v);
 }
 
+#define PLUS _mm512_add_ps
+
 #include "kernels/gemm-template.h"
+#include "kernels/tgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(12, 2) DEFINE_IGEMM(11, 2) DEFINE_IGEMM(10, 2) DEFINE_IGEMM(9, 2) DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2)
@@ -57,6 +60,8 @@ DEFINE_DGEMM(4, 4) DEFINE_DGEMM(3, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4)
 DEFINE_DGEMM(4, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(3, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
+DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(3, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
     // clang-format on
 
     typedef __typeof__(igemm_12_2) Igemm;
@@ -88,6 +93,22 @@ dcn_f32_dgemm_4x64__avx512(const float *const *d, const uint64_t *mask, int taps
   if (pixels > 0 && columns > 0)
     tiles[(columns - 1) / LANES][pixels](d, mask, taps, words, channels, w, next, out, pixels,
                                          columns);
+}
+
+void
+dcn_f32_tgemm_6x32__avx512(const float *const *d, const DcnTap *taps, int count, int channels,
+                           const float *w, float *const *out, int pixels, int columns)
+{
+  if (pixels > 4)
+    RUN_TGEMM(6);
+  else if (pixels > 3)
+    RUN_TGEMM(4);
+  else if (pixels > 2)
+    RUN_TGEMM(3);
+  else if (pixels > 1)
+    RUN_TGEMM(2);
+  else if (pixels == 1)
+    RUN_TGEMM(1);
 }
 
 /* y += x * rows of w, `rows` of them at a time. */

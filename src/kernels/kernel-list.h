@@ -15,6 +15,7 @@
 #define DCN_KERNEL_LIST(K)                                                                         \
   K(igemm)                                                                                         \
   K(dgemm)                                                                                         \
+  K(tgemm)                                                                                         \
   K(gemv)                                                                                          \
   K(depthwise)                                                                                     \
   K(max_pool)                                                                                      \

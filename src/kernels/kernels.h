@@ -19,6 +19,7 @@
 
 #define DCN_MR_MAX 16 /* largest igemm tile, pixels */
 #define DCN_DR_MAX 8  /* largest dgemm tile, pixels */
+#define DCN_TR_MAX 8  /* largest tgemm tile, pixels */
 
 static inline int
 dcn_channel_pitch(int c)
@@ -46,10 +47,17 @@ typedef struct {
   float tolerance;
 } DcnDiff;
 
+/* One input pixel in the window of a convolution. */
+typedef struct {
+  int32_t pixel;  /* where its channels begin, floats from the window's pointer */
+  int32_t weight; /* where their rows of weights begin, floats */
+} DcnTap;
+
 typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
   int mr, nr;      /* igemm tile: mr pixels x nr output channels; weights are packed for nr */
   int dr, dn;      /* dgemm tile: dr pixels x dn * nr output channels; dn is 1 or 2 */
+  int tr;          /* tgemm tile: tr pixels x nr output channels */
 
   /* Indirect GEMM, one tile.
    * out[i][j] = clamp(init[j] + sum over t < taps, k < channels of a[t*mr + i][k] * w[t][k][j])
@@ -75,6 +83,20 @@ typedef struct {
    *          (pixels <= dr, columns <= dn * nr) */
   void (*dgemm)(const float *const *d, const uint64_t *mask, int taps, int words, int channels,
                 const float *w, size_t next, float *const *out, int pixels, int columns);
+
+  /* Delta GEMM over a list of taps, one tile, for layers of few input channels.
+   * out[i][j] += sum over e < count, k < channels of
+   *              d[i][taps[e].pixel + k] * w[taps[e].weight + k*nr + j]
+   *
+   * d        [tr] pointers to deltas, 0 in pixels that did not change (all tr valid; repeat one for
+   *          a tail)
+   * taps     [count], in any order
+   * channels 1..4
+   * w        as for igemm; taps[].weight is a multiple of nr
+   * out      [tr] pointers to `columns` floats; read and written for i < pixels, j < columns only
+   *          (pixels <= tr, columns <= nr) */
+  void (*tgemm)(const float *const *d, const DcnTap *taps, int count, int channels, const float *w,
+                float *const *out, int pixels, int columns);
 
   /* Matrix times sparse vector, for fully connected layers.
    * y[j] += sum over i < count of x[i] * w[index[i]*ldw + j], j < columns

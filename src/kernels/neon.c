@@ -53,7 +53,10 @@ store_first(float *p, Mask n, Vector v)
   memcpy(p, lanes, (size_t)n * sizeof(float));
 }
 
+#define PLUS vaddq_f32
+
 #include "kernels/gemm-template.h"
+#include "kernels/tgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2) DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2)
@@ -61,6 +64,8 @@ DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(8, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
 DEFINE_DGEMM(4, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4) DEFINE_DGEMM(4, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_TGEMM(8, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
+DEFINE_TGEMM(8, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
     // clang-format on
 
     typedef __typeof__(igemm_8_2) Igemm;
@@ -93,6 +98,20 @@ dcn_f32_dgemm_4x16__neon(const float *const *d, const uint64_t *mask, int taps, 
                                          columns);
 }
 
+static void
+dcn_f32_tgemm_8x8__neon(const float *const *d, const DcnTap *taps, int count, int channels,
+                        const float *w, float *const *out, int pixels, int columns)
+{
+  if (pixels > 4)
+    RUN_TGEMM(8);
+  else if (pixels > 2)
+    RUN_TGEMM(4);
+  else if (pixels > 1)
+    RUN_TGEMM(2);
+  else if (pixels == 1)
+    RUN_TGEMM(1);
+}
+
 #define store        vst1q_f32
 #define fma(c, x, b) vfmaq_f32(c, x, b)
 
@@ -122,8 +141,10 @@ const DcnKernels dcn_kernels__neon = {
     .nr = NR,
     .dr = DR,
     .dn = 2,
+    .tr = 8,
     .igemm = dcn_f32_igemm_8x8__neon,
     .dgemm = dcn_f32_dgemm_4x16__neon,
+    .tgemm = dcn_f32_tgemm_8x8__neon,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,

@@ -104,6 +104,32 @@ dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int tap
 }
 
 void
+dcn_f32_tgemm_4x8__portable(const float *const *d, const DcnTap *taps, int count, int channels,
+                            const float *w, float *const *out, int pixels, int columns)
+{
+  V4 tile[MR][NR / 4] = {{{0}}};
+  for (int i = 0; i < pixels; i++)
+    memcpy(tile[i], out[i], (size_t)columns * sizeof(float));
+  V4 c00 = tile[0][0], c01 = tile[0][1], c10 = tile[1][0], c11 = tile[1][1];
+  V4 c20 = tile[2][0], c21 = tile[2][1], c30 = tile[3][0], c31 = tile[3][1];
+  for (int e = 0; e < count; e++) {
+    for (int k = 0; k < channels; k++) {
+      const float *wk = w + taps[e].weight + k * NR;
+      ptrdiff_t at = taps[e].pixel + k;
+      V4 w0 = load(wk), w1 = load(wk + 4);
+      V4 x0 = splat(d[0][at]), x1 = splat(d[1][at]), x2 = splat(d[2][at]), x3 = splat(d[3][at]);
+      c00 += x0 * w0, c01 += x0 * w1;
+      c10 += x1 * w0, c11 += x1 * w1;
+      c20 += x2 * w0, c21 += x2 * w1;
+      c30 += x3 * w0, c31 += x3 * w1;
+    }
+  }
+  V4 sums[MR][NR / 4] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}};
+  for (int i = 0; i < pixels; i++)
+    memcpy(out[i], sums[i], (size_t)columns * sizeof(float));
+}
+
+void
 dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, const float *w,
                           size_t ldw, float *y, int columns)
 {
@@ -270,8 +296,10 @@ const DcnKernels dcn_kernels__portable = {
     .nr = NR,
     .dr = MR,
     .dn = 1,
+    .tr = MR,
     .igemm = dcn_f32_igemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
+    .tgemm = dcn_f32_tgemm_4x8__portable,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_8c__portable,
     .max_pool = dcn_f32_max_pool_4c__portable,

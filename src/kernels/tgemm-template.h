@@ -1,0 +1,133 @@
+/* deltacnn: the matrix kernel over lists of taps, for any instruction set with vectors and FMA.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Included after gemm-template.h, whose vectors and constants it uses.  A tile of pixels x 2 vectors
+ * of output channels stays in registers.  A tap is one input pixel of a window: a handful of
+ * channels, so the loop over them is unrolled for the usual 3, and what a tap costs besides is two
+ * loads.
+ *
+ * DEFINE_TGEMM(pixels, vectors) or, for few pixels, DEFINE_TGEMM_SPLIT(pixels, vectors) defines
+ * tgemm_PIXELS_VECTORS; RUN_TGEMM(pixels) calls them. */
+#pragma once
+#include "kernels/gemm-template.h"
+
+#define TAP_STEP_2(i)                                                                              \
+  {                                                                                                \
+    Vector x = broadcast(p##i + k);                                                                \
+    FMA(c##i##_0, x, b0);                                                                          \
+    FMA(c##i##_1, x, b1);                                                                          \
+  }
+#define TAP_STEP_1(i)                                                                              \
+  {                                                                                                \
+    Vector x = broadcast(p##i + k);                                                                \
+    FMA(c##i##_0, x, b0);                                                                          \
+  }
+#define TAP_FETCH_2(i)                                                                             \
+  const float *p##i = d[i];                                                                        \
+  Vector c##i##_0 = i < pixels ? load_first(out[i], m0) : zero();                                  \
+  Vector c##i##_1 = i < pixels ? load_first(out[i] + LANES, m1) : zero();
+#define TAP_FETCH_1(i)                                                                             \
+  const float *p##i = d[i];                                                                        \
+  Vector c##i##_0 = i < pixels ? load_first(out[i], m0) : zero();
+#define TAP_STORE_2(i)                                                                             \
+  if (i < pixels) {                                                                                \
+    store_first(out[i], m0, c##i##_0);                                                             \
+    store_first(out[i] + LANES, m1, c##i##_1);                                                     \
+  }
+#define TAP_STORE_1(i)                                                                             \
+  if (i < pixels)                                                                                  \
+    store_first(out[i], m0, c##i##_0);
+
+#define TAP_CHANNEL(height, nv)                                                                    \
+  {                                                                                                \
+    Vector b0 = load_aligned(wk);                                                                  \
+    Vector b1 = nv > 1 ? load_aligned(wk + LANES) : b0;                                            \
+    (void)b1;                                                                                      \
+    EACH##height(TAP_STEP_##nv) wk += NR;                                                          \
+    k++;                                                                                           \
+  }
+
+#define DEFINE_TGEMM(height, nv)                                                                   \
+  static void tgemm_##height##_##nv(const float *const *d, const DcnTap *taps, int count,          \
+                                    int channels, const float *w, float *const *out, int pixels,   \
+                                    int columns)                                                   \
+  {                                                                                                \
+    Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
+    (void)m1;                                                                                      \
+    EACH##height(TAP_FETCH_##nv) for (const DcnTap *tap = taps, *end = taps + count; tap < end;    \
+                                      tap++)                                                       \
+    {                                                                                              \
+      const float *wk = w + tap->weight;                                                           \
+      ptrdiff_t k = tap->pixel;                                                                    \
+      if (channels == 3) {                                                                         \
+        TAP_CHANNEL(height, nv)                                                                    \
+        TAP_CHANNEL(height, nv)                                                                    \
+        TAP_CHANNEL(height, nv)                                                                    \
+      } else {                                                                                     \
+        for (int n = 0; n < channels; n++)                                                         \
+          TAP_CHANNEL(height, nv)                                                                  \
+      }                                                                                            \
+    }                                                                                              \
+    EACH##height(TAP_STORE_##nv)                                                                   \
+  }
+
+/* Few pixels have too few sums to keep the multipliers busy, so the channels of a tap get sums of
+ * their own: c, e, f for channels 0, 1 and 2; 3 joins 0. */
+#define TAP_SPLIT_STEP_2(i, sum)                                                                   \
+  {                                                                                                \
+    Vector x = broadcast(p##i + k);                                                                \
+    FMA(sum##i##_0, x, b0);                                                                        \
+    FMA(sum##i##_1, x, b1);                                                                        \
+  }
+#define TAP_SPLIT_STEP_1(i, sum)                                                                   \
+  {                                                                                                \
+    Vector x = broadcast(p##i + k);                                                                \
+    FMA(sum##i##_0, x, b0);                                                                        \
+  }
+#define TAP_SPLIT_C_2(i)    TAP_SPLIT_STEP_2(i, c)
+#define TAP_SPLIT_E_2(i)    TAP_SPLIT_STEP_2(i, e)
+#define TAP_SPLIT_F_2(i)    TAP_SPLIT_STEP_2(i, f)
+#define TAP_SPLIT_C_1(i)    TAP_SPLIT_STEP_1(i, c)
+#define TAP_SPLIT_E_1(i)    TAP_SPLIT_STEP_1(i, e)
+#define TAP_SPLIT_F_1(i)    TAP_SPLIT_STEP_1(i, f)
+#define TAP_SPLIT_ZERO_2(i) Vector e##i##_0 = zero(), e##i##_1 = zero(), f##i##_0 = zero(), f##i##_1 = zero();
+#define TAP_SPLIT_ZERO_1(i) Vector e##i##_0 = zero(), f##i##_0 = zero();
+#define TAP_SPLIT_SUM_2(i)                                                                         \
+  c##i##_0 = PLUS(c##i##_0, PLUS(e##i##_0, f##i##_0));                                             \
+  c##i##_1 = PLUS(c##i##_1, PLUS(e##i##_1, f##i##_1));
+#define TAP_SPLIT_SUM_1(i) c##i##_0 = PLUS(c##i##_0, PLUS(e##i##_0, f##i##_0));
+#define TAP_SPLIT_CHANNEL(height, nv, step)                                                        \
+  {                                                                                                \
+    Vector b0 = load_aligned(wk);                                                                  \
+    Vector b1 = nv > 1 ? load_aligned(wk + LANES) : b0;                                            \
+    (void)b1;                                                                                      \
+    EACH##height(step##_##nv) wk += NR;                                                            \
+    k++;                                                                                           \
+  }
+
+#define DEFINE_TGEMM_SPLIT(height, nv)                                                             \
+  static void tgemm_##height##_##nv(const float *const *d, const DcnTap *taps, int count,          \
+                                    int channels, const float *w, float *const *out, int pixels,   \
+                                    int columns)                                                   \
+  {                                                                                                \
+    Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
+    (void)m1;                                                                                      \
+    EACH##height(TAP_FETCH_##nv) EACH##height(TAP_SPLIT_ZERO_##nv)                                 \
+        for (const DcnTap *tap = taps, *end = taps + count; tap < end; tap++)                      \
+    {                                                                                              \
+      const float *wk = w + tap->weight;                                                           \
+      ptrdiff_t k = tap->pixel;                                                                    \
+      TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_C)                                                   \
+      if (channels > 1)                                                                            \
+        TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_E)                                                 \
+      if (channels > 2)                                                                            \
+        TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_F)                                                 \
+      if (channels > 3)                                                                            \
+        TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_C)                                                 \
+    }                                                                                              \
+    EACH##height(TAP_SPLIT_SUM_##nv) EACH##height(TAP_STORE_##nv)                                  \
+  }
+
+#define RUN_TGEMM(height)                                                                          \
+  (columns > LANES ? tgemm_##height##_2(d, taps, count, channels, w, out, pixels, columns)         \
+                   : tgemm_##height##_1(d, taps, count, channels, w, out, pixels, columns))

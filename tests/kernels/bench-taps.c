@@ -1,0 +1,103 @@
+/* deltacnn benchmark: the matrix kernel over lists of taps.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The first layer of AlexNet: 64 kernels 3x11x11, stride 4.  Tiles of 1 to tr neighbouring output
+ * pixels whose windows share a list of changed taps, from one to all of them, against igemm, whose
+ * tap is a row of the window.  The deltas lie in one image, as in the engine. */
+#include "bench.h"
+#include "util/memory.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { KERNEL = 11, CHANNELS = 3, STRIDE = 4, OUTPUTS = 64, SIZE = 55, WIDTH = 227 };
+
+typedef struct {
+  const DcnKernels *k;
+  float *in, *w, *out;
+  const float **rows; /* [tiles][KERNEL][mr], for igemm */
+  DcnTap *taps;
+  int count; /* of taps */
+  int pixels;
+} First;
+
+static const float *
+window(const First *f, int pixel)
+{
+  return f->in + (size_t)(pixel / SIZE * WIDTH + pixel % SIZE) * STRIDE * CHANNELS;
+}
+
+static void
+run_tgemm(void *context)
+{
+  const First *f = context;
+  const DcnKernels *k = f->k;
+  size_t block = (size_t)KERNEL * KERNEL * CHANNELS * k->nr;
+  for (int m = 0; m < OUTPUTS; m += k->nr)
+    for (int p = 0; p < SIZE * SIZE; p += f->pixels) {
+      const float *d[DCN_TR_MAX];
+      float *out[DCN_TR_MAX];
+      int n = MIN(f->pixels, SIZE * SIZE - p);
+      for (int i = 0; i < k->tr; i++) {
+        int pixel = p + MIN(i, n - 1);
+        d[i] = window(f, pixel);
+        out[i] = f->out + (size_t)pixel * OUTPUTS + m;
+      }
+      k->tgemm(d, f->taps, f->count, CHANNELS, f->w + m / k->nr * block, out, n,
+               MIN(k->nr, OUTPUTS - m));
+    }
+}
+
+static void
+run_igemm(void *context)
+{
+  const First *f = context;
+  const DcnKernels *k = f->k;
+  size_t block = (size_t)KERNEL * KERNEL * CHANNELS * k->nr;
+  for (int m = 0; m < OUTPUTS; m += k->nr)
+    for (int p = 0; p < SIZE * SIZE; p += k->mr)
+      k->igemm(f->rows + (size_t)p * KERNEL, KERNEL, KERNEL * CHANNELS, f->w + m / k->nr * block,
+               NULL, -INFINITY, INFINITY, f->out + (size_t)p * OUTPUTS + m, OUTPUTS,
+               MIN(k->mr, SIZE * SIZE - p), MIN(k->nr, OUTPUTS - m));
+}
+
+void
+bench_tgemm(Bench *bench)
+{
+  static const double shares[] = {1, 0.3, 0.1, 0.02};
+  const DcnKernels *k = bench->k;
+  First f = {.k = k};
+  int tiles = (SIZE * SIZE + k->mr - 1) / k->mr;
+  f.in = bench_floats((size_t)WIDTH * WIDTH * CHANNELS);
+  f.w = bench_floats((size_t)KERNEL * KERNEL * CHANNELS * (OUTPUTS + k->nr));
+  f.out = bench_floats((size_t)SIZE * SIZE * OUTPUTS);
+  f.rows = g_new(const float *, (gsize)tiles *KERNEL * k->mr);
+  f.taps = g_new(DcnTap, KERNEL * KERNEL);
+  for (int tile = 0; tile < tiles; tile++)
+    for (int t = 0; t < KERNEL; t++)
+      for (int i = 0; i < k->mr; i++)
+        f.rows[((size_t)tile * KERNEL + t) * k->mr + i] =
+            window(&f, MIN(tile * k->mr + i, SIZE * SIZE - 1)) + t * WIDTH * CHANNELS;
+  double dense = 2.0 * SIZE * SIZE * OUTPUTS * KERNEL * KERNEL * CHANNELS;
+  for (f.pixels = 1; f.pixels <= k->tr; f.pixels++)
+    for (guint s = 0; s < G_N_ELEMENTS(shares); s++) {
+      srand(1);
+      f.count = 0;
+      for (int t = 0; t < KERNEL * KERNEL; t++)
+        if (rand() / (RAND_MAX + 1.0) < shares[s])
+          f.taps[f.count++] =
+              (DcnTap){(t / KERNEL * WIDTH + t % KERNEL) * CHANNELS, t * CHANNELS * k->nr};
+      double seconds[2], done = dense * f.count / (KERNEL * KERNEL);
+      bench_median(bench, 2, (BenchFunc[]){run_tgemm, run_igemm}, &f, seconds);
+      char name[40];
+      snprintf(name, sizeof name, "11x11 of 3, %d pixels", f.pixels);
+      BENCH_REPORT(bench, "tgemm", name, {"taps", f.count}, {"ms", seconds[0] * 1e3},
+                   {"gflops", done / seconds[0] / 1e9}, {"dense_gflops", dense / seconds[1] / 1e9},
+                   {"times_dense", seconds[1] / seconds[0]});
+    }
+  dcn_aligned_free(f.in);
+  dcn_aligned_free(f.w);
+  dcn_aligned_free(f.out);
+  g_free(f.rows);
+  g_free(f.taps);
+}
