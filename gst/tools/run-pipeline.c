@@ -1,15 +1,13 @@
 /* GStreamer deltacnn
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The pipeline of deltacnn-run.  It is built as the streams of the file show
- * up: only the first video stream is used.
+ * The pipeline of deltacnn-run behind the decoder.
  */
 #include "run-pipeline.h"
-#include "plugin.h"
+#include "clip-pipeline.h"
 #include "gstdeltacnnmeta.h"
 
 #include <gio/gio.h>
-#include <glib-unix.h>
 #include <gst/app/gstappsink.h>
 
 #define SHEET_CELL_WIDTH 240
@@ -18,76 +16,16 @@ typedef struct
 {
   const RunSettings *settings;
   RunResult *result;
-  GMainLoop *loop;
-  GstElement *pipeline, *extract, *cnn;
-  GMutex lock;
-  /* protected by lock */
-  gboolean linked;              /* a video stream was taken */
+  ClipPipeline *pipeline;
   gboolean ending;
   GstClockTime first_pts;
-  gint64 start;                 /* monotonic time of the first data */
-  gint64 end;
-  GError *error;
-  gchar *other_streams;         /* what was found but not used */
 } Run;
-
-gboolean
-run_pipeline_setup (void)
-{
-  return deltacnn_elements_register (NULL);
-}
 
 void
 run_result_free (RunResult * result)
 {
   g_array_unref (result->frames);
   g_free (result);
-}
-
-/* Takes error over; the first one counts. */
-static void
-run_fail (Run * run, GError * error)
-{
-  g_mutex_lock (&run->lock);
-  if (run->error)
-    g_error_free (error);
-  else
-    run->error = error;
-  g_mutex_unlock (&run->lock);
-  /* not g_main_loop_quit(): the loop may not run yet */
-  gst_element_post_message (run->pipeline,
-      gst_message_new_application (GST_OBJECT (run->pipeline),
-          gst_structure_new_empty ("failed")));
-}
-
-static void
-send_eos (GstElement * pipeline, gpointer user_data)
-{
-  gst_element_send_event (pipeline, gst_event_new_eos ());
-}
-
-static GstElement *
-make (Run * run, const gchar * factory)
-{
-  GstElement *element = gst_element_factory_make (factory, NULL);
-
-  if (!element) {
-    run_fail (run, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-            "the GStreamer element '%s' is missing "
-            "(pipelines/install-deps.sh installs what is needed)", factory));
-    return NULL;
-  }
-  gst_bin_add (GST_BIN (run->pipeline), element);
-  return element;
-}
-
-static GstPadProbeReturn
-on_first_data (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
-{
-  Run *run = user_data;
-
-  run->start = g_get_monotonic_time ();
-  return GST_PAD_PROBE_REMOVE;
 }
 
 /* After deltacnn: the frame's results, in display order. */
@@ -136,7 +74,7 @@ on_result (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
   if (last) {
     run->ending = TRUE;
     /* to all that is behind; the source is stopped with the pipeline */
-    gst_element_call_async (run->pipeline, send_eos, NULL, NULL);
+    clip_pipeline_end (run->pipeline);
   }
   return GST_PAD_PROBE_OK;
 }
@@ -186,39 +124,6 @@ on_sheet_sample (GstAppSink * sink, gpointer user_data)
   return GST_FLOW_OK;
 }
 
-static gboolean
-have_factory (const gchar * name)
-{
-  GstElementFactory *factory = gst_element_factory_find (name);
-
-  if (!factory)
-    return FALSE;
-  gst_object_unref (factory);
-  return TRUE;
-}
-
-/* A bin from a description, linked after `before`.  FALSE after run_fail(). */
-static GstElement *
-add_bin (Run * run, GstElement * before, const gchar * description)
-{
-  GError *error = NULL;
-  GstElement *bin = gst_parse_bin_from_description (description, TRUE, &error);
-
-  if (error) {
-    run_fail (run, error);
-    if (bin)
-      gst_object_unref (gst_object_ref_sink (bin));
-    return NULL;
-  }
-  gst_bin_add (GST_BIN (run->pipeline), bin);
-  if (!gst_element_link (before, bin)) {
-    run_fail (run, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-            "cannot link to '%s'", description));
-    return NULL;
-  }
-  return bin;
-}
-
 /* The annotated video.  Matroska takes any frame rate; sizes are made even
  * because 4:2:0 encoders ask for it. */
 static gboolean
@@ -237,10 +142,11 @@ add_video_branch (Run * run, GstElement * tee)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (encoders) && !encoder; i += 2)
-    if (have_factory (encoders[i]))
+    if (clip_pipeline_have_factory (encoders[i]))
       encoder = encoders[i + 1];
   if (!encoder) {
-    run_fail (run, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+    clip_pipeline_fail (run->pipeline, g_error_new (G_IO_ERROR,
+            G_IO_ERROR_FAILED,
             "no video encoder is installed for the annotated video "
             "(pipelines/install-deps.sh installs one; --no-video does without)"));
     return FALSE;
@@ -248,7 +154,7 @@ add_video_branch (Run * run, GstElement * tee)
   description = g_strdup_printf ("queue ! videoconvert ! videoscale "
       "! video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2] "
       "! %s ! matroskamux ! filesink name=file async=false", encoder);
-  bin = add_bin (run, tee, description);
+  bin = clip_pipeline_add_bin (run->pipeline, tee, description);
   g_free (description);
   if (!bin)
     return FALSE;
@@ -272,7 +178,7 @@ add_sheet_branch (Run * run, GstElement * tee)
       g_strdup_printf ("queue ! identity name=pick ! videoconvert ! videoscale "
       "! video/x-raw,format=BGRx,width=%d,pixel-aspect-ratio=1/1 "
       "! appsink name=sheet sync=false async=false", SHEET_CELL_WIDTH);
-  bin = add_bin (run, tee, description);
+  bin = clip_pipeline_add_bin (run->pipeline, tee, description);
   g_free (description);
   if (!bin)
     return FALSE;
@@ -288,21 +194,21 @@ add_sheet_branch (Run * run, GstElement * tee)
   return gst_element_sync_state_with_parent (bin);
 }
 
-/* Everything behind the decoder, from its last element to its first, so that
- * each is ready when data reaches it.  Returns the first one. */
+/* Everything behind the decoder. */
 static GstElement *
-add_classifier (Run * run)
+add_classifier (ClipPipeline * pipeline, gpointer user_data)
 {
+  Run *run = user_data;
   const RunSettings *settings = run->settings;
   GstElement *convert, *cnn, *overlay, *tee, *sink;
   GstPad *pad;
 
   /* converts only what deltacnn does not take (10 bits, packed YUV) */
-  convert = make (run, "videoconvert");
-  cnn = make (run, "deltacnn");
+  convert = clip_pipeline_make (run->pipeline, "videoconvert");
+  cnn = clip_pipeline_make (run->pipeline, "deltacnn");
   if (!convert || !cnn)
     return NULL;
-  run->cnn = cnn;
+  clip_pipeline_set_speaker (run->pipeline, cnn);
   g_object_set (cnn, "model-file", settings->model, "tolerance",
       settings->tolerance, "threads", settings->threads, NULL);
   if (settings->labels)
@@ -318,8 +224,8 @@ add_classifier (Run * run)
   gst_object_unref (pad);
 
   if (settings->video || settings->sheet) {
-    overlay = make (run, "deltaoverlay");
-    tee = make (run, "tee");
+    overlay = clip_pipeline_make (run->pipeline, "deltaoverlay");
+    tee = clip_pipeline_make (run->pipeline, "tee");
     if (!overlay || !tee || !gst_element_link_many (cnn, overlay, tee, NULL))
       return NULL;
     if (settings->show_blocks)
@@ -332,7 +238,7 @@ add_classifier (Run * run)
     gst_element_sync_state_with_parent (tee);
     gst_element_sync_state_with_parent (overlay);
   } else {
-    sink = make (run, "fakesink");
+    sink = clip_pipeline_make (run->pipeline, "fakesink");
     if (!sink || !gst_element_link (cnn, sink))
       return NULL;
     g_object_set (sink, "sync", FALSE, "async", FALSE, NULL);
@@ -345,226 +251,36 @@ add_classifier (Run * run)
   return convert;
 }
 
-static void
-on_decoded_pad (GstElement * decoder, GstPad * pad, gpointer user_data)
-{
-  GstElement *next = user_data;
-  GstPad *sink = gst_element_get_static_pad (next, "sink");
-
-  if (!gst_pad_is_linked (sink))
-    gst_pad_link (pad, sink);
-  gst_object_unref (sink);
-}
-
-static void
-on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
-{
-  Run *run = user_data;
-  GstCaps *caps = gst_pad_get_current_caps (pad);
-  const GstStructure *s;
-  const gchar *name;
-  GstElement *first = NULL, *decoder, *next;
-  GstPad *sink;
-  GstCaps *mpeg;
-  gboolean taken, readable;
-
-  if (!caps)
-    caps = gst_pad_query_caps (pad, NULL);
-  if (gst_caps_is_empty (caps) || gst_caps_is_any (caps)) {
-    gst_caps_unref (caps);
-    return;
-  }
-  s = gst_caps_get_structure (caps, 0);
-  name = gst_structure_get_name (s);
-  g_mutex_lock (&run->lock);
-  taken = run->linked;
-  if (!taken && g_str_has_prefix (name, "video/")) {
-    run->linked = TRUE;
-  } else {
-    gchar *old = run->other_streams;
-
-    run->other_streams = old ? g_strdup_printf ("%s, %s", old, name) :
-        g_strdup (name);
-    g_free (old);
-    taken = TRUE;
-  }
-  g_mutex_unlock (&run->lock);
-  if (taken) {
-    gst_caps_unref (caps);
-    return;
-  }
-
-  /* the parser may not have fixed its caps yet: 1 or 2 */
-  mpeg = gst_caps_from_string ("video/mpeg, mpegversion=(int)[1,2], "
-      "systemstream=(boolean)false");
-  readable = gst_caps_can_intersect (caps, mpeg);
-  gst_caps_unref (mpeg);
-  if (!(next = add_classifier (run)))
-    goto failed;
-  if (readable) {
-    first = make (run, "deltaextract");
-    decoder = make (run, have_factory ("avdec_mpeg2video") ?
-        "avdec_mpeg2video" : "mpeg2dec");
-    if (!first || !decoder
-        || !gst_element_link_many (first, decoder, next, NULL))
-      goto failed;
-    run->extract = first;
-    run->result->coded = TRUE;
-    gst_element_sync_state_with_parent (decoder);
-  } else {
-    first = make (run, "decodebin");
-    if (!first)
-      goto failed;
-    g_signal_connect (first, "pad-added", G_CALLBACK (on_decoded_pad), next);
-  }
-  gst_element_sync_state_with_parent (first);
-  sink = gst_element_get_static_pad (first, "sink");
-  gst_pad_add_probe (sink, GST_PAD_PROBE_TYPE_BUFFER, on_first_data, run, NULL);
-  if (gst_pad_link (pad, sink) != GST_PAD_LINK_OK)
-    run_fail (run, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-            "no decoder takes the video stream (%s)", name));
-  gst_object_unref (sink);
-  gst_caps_unref (caps);
-  return;
-
-failed:
-  gst_caps_unref (caps);
-  /* the element's own message is ahead of this one on the bus, and counts */
-  gst_element_post_message (run->pipeline,
-      gst_message_new_error (GST_OBJECT (run->pipeline),
-          g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-              "the pipeline could not be built"), NULL));
-}
-
-static void
-on_no_more_pads (GstElement * parsebin, gpointer user_data)
-{
-  Run *run = user_data;
-
-  if (!run->linked)
-    run_fail (run, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-            "%s has no video stream%s%s%s", run->settings->clip,
-            run->other_streams ? " (only " : "",
-            run->other_streams ? run->other_streams : "",
-            run->other_streams ? ")" : ""));
-}
-
-static gboolean
-on_message (GstBus * bus, GstMessage * message, gpointer user_data)
-{
-  Run *run = user_data;
-  GError *error = NULL;
-  gchar *debug = NULL;
-
-  switch (GST_MESSAGE_TYPE (message)) {
-    case GST_MESSAGE_EOS:
-      g_main_loop_quit (run->loop);
-      break;
-    case GST_MESSAGE_ERROR:
-      gst_message_parse_error (message, &error, &debug);
-      GST_INFO ("%s", debug);
-      g_free (debug);
-      /* the classifier's own messages name the model */
-      if (GST_MESSAGE_SRC (message) != GST_OBJECT (run->cnn)) {
-        gchar *text = g_strdup_printf ("%s: %s", run->settings->clip,
-            error->message);
-
-        g_free (error->message);
-        error->message = text;
-      }
-      run_fail (run, error);
-      break;
-    case GST_MESSAGE_WARNING:
-      gst_message_parse_warning (message, &error, NULL);
-      g_printerr ("warning: %s: %s\n", GST_MESSAGE_SRC_NAME (message),
-          error->message);
-      g_error_free (error);
-      break;
-    case GST_MESSAGE_APPLICATION:
-      g_main_loop_quit (run->loop);
-      break;
-    default:
-      break;
-  }
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-on_interrupt (gpointer user_data)
-{
-  Run *run = user_data;
-
-  if (run->result->interrupted) {
-    g_main_loop_quit (run->loop);
-    return G_SOURCE_CONTINUE;
-  }
-  run->result->interrupted = TRUE;
-  gst_element_send_event (run->pipeline, gst_event_new_eos ());
-  return G_SOURCE_CONTINUE;
-}
-
 RunResult *
 run_pipeline (const RunSettings * settings, GError ** error)
 {
   Run run = { 0 };
   RunResult *result;
-  GstElement *source, *parse;
-  GstStructure *stats = NULL;
-  guint64 spent = 0;
-  GstBus *bus;
-  guint interrupt;
 
-  if (!g_file_test (settings->clip, G_FILE_TEST_IS_REGULAR)) {
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-        "there is no file %s", settings->clip);
+  run.pipeline = clip_pipeline_new (settings->clip, add_classifier, &run,
+      error);
+  if (!run.pipeline)
     return NULL;
-  }
   run.settings = settings;
   run.first_pts = GST_CLOCK_TIME_NONE;
   run.result = result = g_new0 (RunResult, 1);
   result->frames = g_array_new (FALSE, TRUE, sizeof (RunFrame));
-  g_mutex_init (&run.lock);
-  run.loop = g_main_loop_new (NULL, FALSE);
-  run.pipeline = gst_pipeline_new (NULL);
-  source = make (&run, "filesrc");
-  parse = make (&run, "parsebin");
-  bus = gst_pipeline_get_bus (GST_PIPELINE (run.pipeline));
-  gst_bus_add_watch (bus, on_message, &run);
-  interrupt = g_unix_signal_add (SIGINT, on_interrupt, &run);
-  if (source && parse) {
-    g_object_set (source, "location", settings->clip, NULL);
-    gst_element_link (source, parse);
-    g_signal_connect (parse, "pad-added", G_CALLBACK (on_stream_pad), &run);
-    g_signal_connect (parse, "no-more-pads", G_CALLBACK (on_no_more_pads),
-        &run);
-    gst_element_set_state (run.pipeline, GST_STATE_PLAYING);
-    g_main_loop_run (run.loop);
-    run.end = g_get_monotonic_time ();
-  }
-  if (run.extract) {
-    g_object_get (run.extract, "stats", &stats, NULL);
-    if (stats) {
-      gst_structure_get_uint64 (stats, "time-spent", &spent);
-      gst_structure_free (stats);
-    }
-  }
-  gst_element_set_state (run.pipeline, GST_STATE_NULL);
-  g_source_remove (interrupt);
-  gst_bus_remove_watch (bus);
-  gst_object_unref (bus);
-  gst_object_unref (run.pipeline);
-  g_main_loop_unref (run.loop);
-  g_mutex_clear (&run.lock);
-  g_free (run.other_streams);
-  result->seconds = (run.end - run.start) / 1e6;
-  result->extract_seconds = spent / 1e9;
-  if (!run.error && result->frames->len == 0)
-    run.error = g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+  if (!clip_pipeline_run (run.pipeline, error))
+    goto failed;
+  result->seconds = clip_pipeline_seconds (run.pipeline);
+  result->extract_seconds = clip_pipeline_extract_seconds (run.pipeline);
+  result->coded = clip_pipeline_is_coded (run.pipeline);
+  result->interrupted = clip_pipeline_interrupted (run.pipeline);
+  if (result->frames->len == 0) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
         "%s: no frame could be decoded", settings->clip);
-  if (run.error) {
-    g_propagate_error (error, run.error);
-    run_result_free (result);
-    return NULL;
+    goto failed;
   }
+  clip_pipeline_free (run.pipeline);
   return result;
+
+failed:
+  clip_pipeline_free (run.pipeline);
+  run_result_free (result);
+  return NULL;
 }

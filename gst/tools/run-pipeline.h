@@ -51,10 +51,7 @@ typedef struct
   gboolean interrupted;         /* by SIGINT */
 } RunResult;
 
-/* To be called once, after gst_init. */
-gboolean run_pipeline_setup (void);
-
-/* NULL and a sentence a user can act on in error when the clip or the model
+/* After clip_pipeline_setup().  NULL and a sentence a user can act on in error when the clip or the model
  * cannot be used. */
 RunResult *run_pipeline (const RunSettings * settings, GError ** error);
 void run_result_free (RunResult * result);

@@ -11,6 +11,7 @@
  * drawing, in delta and in dense mode, to compare speed and labels.
  */
 #include "run-pipeline.h"
+#include "clip-pipeline.h"
 #include "contact-sheet.h"
 
 #include <glib-unix.h>
@@ -305,7 +306,7 @@ main (int argc, char **argv)
     g_printerr ("deltacnn-run: %s\n", error->message);
     g_clear_error (&error);
     status = 2;
-  } else if (!run_pipeline_setup () || !run (&o, &error)) {
+  } else if (!clip_pipeline_setup () || !run (&o, &error)) {
     g_printerr ("deltacnn-run: %s\n",
         error ? error->message : "the elements are missing from this build");
     g_clear_error (&error);

@@ -1,0 +1,292 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * deltacnn-bench: how long a model takes for the frames of a clip.
+ *
+ * Frames are decoded beforehand, through the real pipeline; what is timed is what
+ * the element deltacnn does with each, without GStreamer.
+ */
+#include "bench-report.h"
+#include "clip-pipeline.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MADE_FRAMES 60
+#define FRAMES_MAX 1000000
+#define RUNS_MAX 1000
+#define NO_SPARSITY G_MAXDOUBLE
+
+typedef struct
+{
+  gchar *model, *clip, *mode, *source, *kernels, *json, *size;
+  gdouble sparsity, tolerance;
+  gint threads, frames, runs;
+  gboolean layers, alone;
+  gint width, height;           /* of size */
+} Options;
+
+static gboolean
+bad (GError ** error, const gchar * format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_propagate_error (error, g_error_new_valist (G_OPTION_ERROR,
+          G_OPTION_ERROR_BAD_VALUE, format, args));
+  va_end (args);
+  return FALSE;
+}
+
+static void
+say_nothing (const gchar * domain, GLogLevelFlags level, const gchar * text,
+    gpointer user_data)
+{
+}
+
+static gboolean
+check_kernels (const gchar * isa, GError ** error)
+{
+  const DcnKernels *const *all;
+  GString *names;
+  gboolean found;
+  guint handler;
+
+  /* before anybody asks for them; the engine's own message names the variable */
+  g_setenv ("DCN_KERNELS", isa, TRUE);
+  handler = g_log_set_handler (NULL, G_LOG_LEVEL_MESSAGE, say_nothing, NULL);
+  found = dcn_kernels_by_isa (isa) != NULL;
+  g_log_remove_handler (NULL, handler);
+  if (found)
+    return TRUE;
+  names = g_string_new (NULL);
+  for (all = dcn_kernels_all (); *all; all++)
+    g_string_append_printf (names, " %s", (*all)->isa);
+  bad (error, "there are no %s kernels in this build or CPU, but:%s", isa,
+      names->str);
+  g_string_free (names, TRUE);
+  return FALSE;
+}
+
+static gboolean
+check_options (Options * o, GError ** error)
+{
+  gchar end;
+
+  if (!o->model)
+    return bad (error, "--model FILE is needed (see --help)");
+  if (!o->clip && o->sparsity == NO_SPARSITY)
+    return bad (error, "what shall it run on? --clip FILE or --sparsity S");
+  if (o->clip && o->sparsity != NO_SPARSITY)
+    return bad (error, "--clip and --sparsity exclude each other");
+  if (!o->clip && !(o->sparsity >= 0 && o->sparsity <= 1))
+    return bad (error, "--sparsity is the share of blocks that do not change, "
+        "from 0 to 1");
+  if (!(o->tolerance >= 0 && o->tolerance <= 1e6))
+    return bad (error, "--tolerance must be 0 or more");
+  if (o->mode && g_strcmp0 (o->mode, "delta") && g_strcmp0 (o->mode, "dense"))
+    return bad (error, "--mode must be delta or dense");
+  if (o->source && g_strcmp0 (o->source, "auto")
+      && g_strcmp0 (o->source, "codec") && g_strcmp0 (o->source, "pixel"))
+    return bad (error, "--source must be auto, codec or pixel");
+  if (o->threads < 0)
+    return bad (error, "--threads must be 0 (all cores) or more");
+  if (o->frames < 0 || o->frames == 1 || o->frames > FRAMES_MAX)
+    return bad (error, "--frames must be 0 (all) or from 2 to %d", FRAMES_MAX);
+  if (o->runs < 1 || o->runs > RUNS_MAX)
+    return bad (error, "--runs must be from 1 to %d", RUNS_MAX);
+  o->width = 640;
+  o->height = 480;
+  if (o->size && (sscanf (o->size, "%dx%d%c", &o->width, &o->height,
+              &end) != 2 || o->width < 16 || o->width > 16384
+          || o->height < 16 || o->height > 16384))
+    return bad (error, "--size must be WIDTHxHEIGHT, each from 16 to 16384");
+  if (o->size && o->clip)
+    return bad (error, "--size is for made frames (--sparsity)");
+  return !o->kernels || check_kernels (o->kernels, error);
+}
+
+static gboolean
+parse_options (Options * o, int *argc, char ***argv, GError ** error)
+{
+  GOptionEntry entries[] = {
+    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
+          "ONNX model; MODEL.modelinfo beside it says how frames are prepared",
+        "FILE"},
+    {"clip", 'c', 0, G_OPTION_ARG_FILENAME, &o->clip,
+        "Video file, decoded beforehand", "FILE"},
+    {"sparsity", 0, 0, G_OPTION_ARG_DOUBLE, &o->sparsity,
+        "Instead of a clip: made frames of which this share of the 16x16 "
+          "blocks, 0 to 1, does not change", "S"},
+    {"size", 0, 0, G_OPTION_ARG_STRING, &o->size,
+        "Size of made frames (default: 640x480)", "WxH"},
+    {"mode", 0, 0, G_OPTION_ARG_STRING, &o->mode,
+        "delta or dense (default: delta, and dense beside it)", "MODE"},
+    {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
+          "Differences up to T times a layer's rms are not propagated (0: exact)",
+        "T"},
+    {"source", 's', 0, G_OPTION_ARG_STRING, &o->source,
+          "What tells the changes: auto, codec or pixel (default: auto)",
+        "SOURCE"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads,
+        "Threads to compute with (0, the default: all cores)", "N"},
+    {"frames", 'n', 0, G_OPTION_ARG_INT, &o->frames,
+          "Stop after N frames (0, the default: the whole clip; 60 made ones)",
+        "N"},
+    {"runs", 0, 0, G_OPTION_ARG_INT, &o->runs,
+        "Pass over the frames N times, each from a fresh start, and take each "
+          "frame's median", "N"},
+    {"alone", 0, 0, G_OPTION_ARG_NONE, &o->alone,
+        "No dense run beside it, which also clears the CPU's caches", NULL},
+    {"kernels", 0, 0, G_OPTION_ARG_STRING, &o->kernels,
+        "Kernels of this instruction set: portable, avx2, avx512, neon", "ISA"},
+    {"layers", 'l', 0, G_OPTION_ARG_NONE, &o->layers,
+        "A row for each layer, and sums by type of layer", NULL},
+    {"json", 'j', 0, G_OPTION_ARG_FILENAME, &o->json,
+          "Write the figures to FILE as JSON (-: to standard output, no table)",
+        "FILE"},
+    {NULL}
+  };
+  GOptionContext *context =
+      g_option_context_new ("- time a model on the frames of a clip");
+  gboolean ok;
+
+  o->sparsity = NO_SPARSITY;
+  o->runs = 1;
+  g_option_context_set_summary (context,
+      "Times what deltacnn does with each frame: finding what changed, frame to "
+      "tensor,\nnetwork; and the same in dense mode, frame by frame in turn.");
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_add_group (context, gst_init_get_option_group ());
+  ok = g_option_context_parse (context, argc, argv, error);
+  g_option_context_free (context);
+  if (!ok)
+    return FALSE;
+  if (*argc > 1)
+    return bad (error, "what is '%s'? (see --help)", (*argv)[1]);
+  return check_options (o, error);
+}
+
+/* On a terminal, a few times a second. */
+static void
+show_progress (const gchar * what, guint done, guint all)
+{
+  static gint64 last;
+  gint64 now = g_get_monotonic_time ();
+
+  if (!isatty (STDERR_FILENO) || (now - last < 200000 && done != all))
+    return;
+  last = now;
+  if (all)
+    g_printerr ("\r\033[K%s %u of %u", what, done, all);
+  else
+    g_printerr ("\r\033[K%s %u", what, done);
+}
+
+static void
+end_progress (void)
+{
+  if (isatty (STDERR_FILENO))
+    g_printerr ("\r\033[K");
+}
+
+static void
+on_decoded (guint n_frames, gpointer user_data)
+{
+  show_progress ("decoding: frame", n_frames, 0);
+}
+
+static void
+on_measured (guint done, guint all, gpointer user_data)
+{
+  show_progress ("measuring: frame", done, all);
+}
+
+static BenchFrames *
+load_frames (const Options * o, GError ** error)
+{
+  ClipFrames *clip;
+
+  if (!o->clip)
+    return bench_frames_new_made (o->width, o->height, o->sparsity,
+        o->frames > 0 ? o->frames : MADE_FRAMES);
+  clip = clip_frames_load (o->clip, o->frames, on_decoded, NULL, error);
+  end_progress ();
+  if (!clip)
+    return NULL;
+  if (clip->interrupted) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "interrupted");
+    clip_frames_free (clip);
+    return NULL;
+  }
+  if (clip->memory_full)
+    g_printerr ("deltacnn-bench: the first %u frames fill a quarter of the "
+        "memory; those are measured\n", clip->samples->len);
+  return bench_frames_new_clip (clip);
+}
+
+static gboolean
+run (const Options * o, GError ** error)
+{
+  BenchSettings settings = { 0 };
+  BenchAbout about = { &settings, o->clip, o->sparsity, o->layers };
+  GstDeltaCnnClassifier *probe;
+  BenchFrames *frames;
+  BenchResult *result;
+  gboolean ok;
+
+  settings.model = o->model;
+  settings.mode = g_strcmp0 (o->mode, "dense") ? DCN_MODE_DELTA
+      : DCN_MODE_DENSE;
+  settings.source = !g_strcmp0 (o->source, "codec") ?
+      GST_DELTA_CNN_SOURCE_CODEC : !g_strcmp0 (o->source, "pixel") ?
+      GST_DELTA_CNN_SOURCE_PIXEL : GST_DELTA_CNN_SOURCE_AUTO;
+  settings.tolerance = o->tolerance;
+  settings.threads = o->threads;
+  settings.runs = o->runs;
+  settings.alone = o->alone;
+  settings.progress = on_measured;
+
+  /* a model that does not do is better known before a long clip is decoded */
+  if (!(probe = gst_delta_cnn_classifier_new (o->model, NULL, error)))
+    return FALSE;
+  frames = load_frames (o, error);
+  result = frames ? bench_measure (&settings, frames, error) : NULL;
+  end_progress ();
+  gst_delta_cnn_classifier_free (probe);
+  bench_frames_free (frames);
+  if (!result)
+    return FALSE;
+  if (g_strcmp0 (o->json, "-"))
+    bench_report_print (&about, result);
+  ok = !o->json || bench_report_write (&about, result, o->json, error);
+  bench_result_free (result);
+  return ok;
+}
+
+int
+main (int argc, char **argv)
+{
+  Options o = { 0 };
+  GError *error = NULL;
+  int status = EXIT_SUCCESS;
+
+  setlocale (LC_ALL, "");
+  if (!parse_options (&o, &argc, &argv, &error) || !clip_pipeline_setup ()
+      || !run (&o, &error)) {
+    g_printerr ("deltacnn-bench: %s\n",
+        error ? error->message : "the elements are missing from this build");
+    g_clear_error (&error);
+    status = EXIT_FAILURE;
+  }
+  g_free (o.model);
+  g_free (o.clip);
+  g_free (o.mode);
+  g_free (o.source);
+  g_free (o.kernels);
+  g_free (o.json);
+  g_free (o.size);
+  return status;
+}

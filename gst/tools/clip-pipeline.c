@@ -1,0 +1,379 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "clip-pipeline.h"
+#include "plugin.h"
+
+#include <gio/gio.h>
+#include <glib-unix.h>
+
+struct _ClipPipeline
+{
+  gchar *clip;
+  ClipPipelineAdd add;
+  gpointer user_data;
+  GMainLoop *loop;
+  GstElement *pipeline, *extract, *speaker;
+  gboolean coded, interrupted;
+  guint64 extract_ns;
+  GMutex lock;
+  /* protected by lock */
+  gboolean linked;              /* a video stream was taken */
+  gint64 start;                 /* monotonic time of the first data */
+  gint64 end;
+  GError *error;
+  gchar *other_streams;         /* what was found but not used */
+};
+
+gboolean
+clip_pipeline_setup (void)
+{
+  return deltacnn_elements_register (NULL);
+}
+
+void
+clip_pipeline_fail (ClipPipeline * self, GError * error)
+{
+  g_mutex_lock (&self->lock);
+  if (self->error)
+    g_error_free (error);
+  else
+    self->error = error;
+  g_mutex_unlock (&self->lock);
+  /* not g_main_loop_quit(): the loop may not run yet */
+  gst_element_post_message (self->pipeline,
+      gst_message_new_application (GST_OBJECT (self->pipeline),
+          gst_structure_new_empty ("failed")));
+}
+
+static void
+send_eos (GstElement * pipeline, gpointer user_data)
+{
+  gst_element_send_event (pipeline, gst_event_new_eos ());
+}
+
+void
+clip_pipeline_end (ClipPipeline * self)
+{
+  gst_element_call_async (self->pipeline, send_eos, NULL, NULL);
+}
+
+GstElement *
+clip_pipeline_make (ClipPipeline * self, const gchar * factory)
+{
+  GstElement *element = gst_element_factory_make (factory, NULL);
+
+  if (!element) {
+    clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+            "the GStreamer element '%s' is missing "
+            "(pipelines/install-deps.sh installs what is needed)", factory));
+    return NULL;
+  }
+  gst_bin_add (GST_BIN (self->pipeline), element);
+  return element;
+}
+
+static GstPadProbeReturn
+on_first_data (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+
+  self->start = g_get_monotonic_time ();
+  return GST_PAD_PROBE_REMOVE;
+}
+
+gboolean
+clip_pipeline_have_factory (const gchar * name)
+{
+  GstElementFactory *factory = gst_element_factory_find (name);
+
+  if (!factory)
+    return FALSE;
+  gst_object_unref (factory);
+  return TRUE;
+}
+
+GstElement *
+clip_pipeline_add_bin (ClipPipeline * self, GstElement * before,
+    const gchar * description)
+{
+  GError *error = NULL;
+  GstElement *bin = gst_parse_bin_from_description (description, TRUE, &error);
+
+  if (error) {
+    clip_pipeline_fail (self, error);
+    if (bin)
+      gst_object_unref (gst_object_ref_sink (bin));
+    return NULL;
+  }
+  gst_bin_add (GST_BIN (self->pipeline), bin);
+  if (!gst_element_link (before, bin)) {
+    clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+            "cannot link to '%s'", description));
+    return NULL;
+  }
+  return bin;
+}
+
+static void
+on_decoded_pad (GstElement * decoder, GstPad * pad, gpointer user_data)
+{
+  GstElement *next = user_data;
+  GstPad *sink = gst_element_get_static_pad (next, "sink");
+
+  if (!gst_pad_is_linked (sink))
+    gst_pad_link (pad, sink);
+  gst_object_unref (sink);
+}
+
+static void
+on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  const GstStructure *s;
+  const gchar *name;
+  GstElement *first = NULL, *decoder, *next;
+  GstPad *sink;
+  GstCaps *mpeg;
+  gboolean taken, readable;
+
+  if (!caps)
+    caps = gst_pad_query_caps (pad, NULL);
+  if (gst_caps_is_empty (caps) || gst_caps_is_any (caps)) {
+    gst_caps_unref (caps);
+    return;
+  }
+  s = gst_caps_get_structure (caps, 0);
+  name = gst_structure_get_name (s);
+  g_mutex_lock (&self->lock);
+  taken = self->linked;
+  if (!taken && g_str_has_prefix (name, "video/")) {
+    self->linked = TRUE;
+  } else {
+    gchar *old = self->other_streams;
+
+    self->other_streams = old ? g_strdup_printf ("%s, %s", old, name) :
+        g_strdup (name);
+    g_free (old);
+    taken = TRUE;
+  }
+  g_mutex_unlock (&self->lock);
+  if (taken) {
+    gst_caps_unref (caps);
+    return;
+  }
+
+  /* the parser may not have fixed its caps yet: 1 or 2 */
+  mpeg = gst_caps_from_string ("video/mpeg, mpegversion=(int)[1,2], "
+      "systemstream=(boolean)false");
+  readable = gst_caps_can_intersect (caps, mpeg);
+  gst_caps_unref (mpeg);
+  if (!(next = self->add (self, self->user_data)))
+    goto failed;
+  if (readable) {
+    first = clip_pipeline_make (self, "deltaextract");
+    decoder =
+        clip_pipeline_make (self,
+        clip_pipeline_have_factory ("avdec_mpeg2video") ? "avdec_mpeg2video" :
+        "mpeg2dec");
+    if (!first || !decoder
+        || !gst_element_link_many (first, decoder, next, NULL))
+      goto failed;
+    self->extract = first;
+    self->coded = TRUE;
+    gst_element_sync_state_with_parent (decoder);
+  } else {
+    first = clip_pipeline_make (self, "decodebin");
+    if (!first)
+      goto failed;
+    g_signal_connect (first, "pad-added", G_CALLBACK (on_decoded_pad), next);
+  }
+  gst_element_sync_state_with_parent (first);
+  sink = gst_element_get_static_pad (first, "sink");
+  gst_pad_add_probe (sink, GST_PAD_PROBE_TYPE_BUFFER, on_first_data, self,
+      NULL);
+  if (gst_pad_link (pad, sink) != GST_PAD_LINK_OK)
+    clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+            "no decoder takes the video stream (%s)", name));
+  gst_object_unref (sink);
+  gst_caps_unref (caps);
+  return;
+
+failed:
+  gst_caps_unref (caps);
+  /* the element's own message is ahead of this one on the bus, and counts */
+  gst_element_post_message (self->pipeline,
+      gst_message_new_error (GST_OBJECT (self->pipeline),
+          g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+              "the pipeline could not be built"), NULL));
+}
+
+static void
+on_no_more_pads (GstElement * parsebin, gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+
+  if (!self->linked)
+    clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+            "%s has no video stream%s%s%s", self->clip,
+            self->other_streams ? " (only " : "",
+            self->other_streams ? self->other_streams : "",
+            self->other_streams ? ")" : ""));
+}
+
+static gboolean
+on_message (GstBus * bus, GstMessage * message, gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+  GError *error = NULL;
+  gchar *debug = NULL;
+
+  switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_EOS:
+      g_main_loop_quit (self->loop);
+      break;
+    case GST_MESSAGE_ERROR:
+      gst_message_parse_error (message, &error, &debug);
+      GST_INFO ("%s", debug);
+      g_free (debug);
+      /* its own messages name what is wrong */
+      if (GST_MESSAGE_SRC (message) != GST_OBJECT (self->speaker)) {
+        gchar *text = g_strdup_printf ("%s: %s", self->clip,
+            error->message);
+
+        g_free (error->message);
+        error->message = text;
+      }
+      clip_pipeline_fail (self, error);
+      break;
+    case GST_MESSAGE_WARNING:
+      gst_message_parse_warning (message, &error, NULL);
+      g_printerr ("warning: %s: %s\n", GST_MESSAGE_SRC_NAME (message),
+          error->message);
+      g_error_free (error);
+      break;
+    case GST_MESSAGE_APPLICATION:
+      g_main_loop_quit (self->loop);
+      break;
+    default:
+      break;
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_interrupt (gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+
+  if (self->interrupted) {
+    g_main_loop_quit (self->loop);
+    return G_SOURCE_CONTINUE;
+  }
+  self->interrupted = TRUE;
+  gst_element_send_event (self->pipeline, gst_event_new_eos ());
+  return G_SOURCE_CONTINUE;
+}
+
+ClipPipeline *
+clip_pipeline_new (const gchar * clip, ClipPipelineAdd add,
+    gpointer user_data, GError ** error)
+{
+  ClipPipeline *self;
+
+  if (!g_file_test (clip, G_FILE_TEST_IS_REGULAR)) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+        "there is no file %s", clip);
+    return NULL;
+  }
+  self = g_new0 (ClipPipeline, 1);
+  self->clip = g_strdup (clip);
+  self->add = add;
+  self->user_data = user_data;
+  g_mutex_init (&self->lock);
+  self->loop = g_main_loop_new (NULL, FALSE);
+  self->pipeline = gst_pipeline_new (NULL);
+  return self;
+}
+
+void
+clip_pipeline_free (ClipPipeline * self)
+{
+  if (!self)
+    return;
+  gst_object_unref (self->pipeline);
+  g_main_loop_unref (self->loop);
+  g_mutex_clear (&self->lock);
+  g_clear_error (&self->error);
+  g_free (self->other_streams);
+  g_free (self->clip);
+  g_free (self);
+}
+
+gboolean
+clip_pipeline_run (ClipPipeline * self, GError ** error)
+{
+  GstElement *source = clip_pipeline_make (self, "filesrc");
+  GstElement *parse = clip_pipeline_make (self, "parsebin");
+  GstBus *bus = gst_pipeline_get_bus (GST_PIPELINE (self->pipeline));
+  guint interrupt = g_unix_signal_add (SIGINT, on_interrupt, self);
+  GstStructure *stats = NULL;
+
+  gst_bus_add_watch (bus, on_message, self);
+  if (source && parse) {
+    g_object_set (source, "location", self->clip, NULL);
+    gst_element_link (source, parse);
+    g_signal_connect (parse, "pad-added", G_CALLBACK (on_stream_pad), self);
+    g_signal_connect (parse, "no-more-pads", G_CALLBACK (on_no_more_pads),
+        self);
+    gst_element_set_state (self->pipeline, GST_STATE_PLAYING);
+    g_main_loop_run (self->loop);
+    self->end = g_get_monotonic_time ();
+  }
+  if (self->extract) {
+    g_object_get (self->extract, "stats", &stats, NULL);
+    if (stats) {
+      gst_structure_get_uint64 (stats, "time-spent", &self->extract_ns);
+      gst_structure_free (stats);
+    }
+  }
+  gst_element_set_state (self->pipeline, GST_STATE_NULL);
+  g_source_remove (interrupt);
+  gst_bus_remove_watch (bus);
+  gst_object_unref (bus);
+  if (!self->error)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&self->error));
+  return FALSE;
+}
+
+gboolean
+clip_pipeline_is_coded (ClipPipeline * self)
+{
+  return self->coded;
+}
+
+gboolean
+clip_pipeline_interrupted (ClipPipeline * self)
+{
+  return self->interrupted;
+}
+
+gdouble
+clip_pipeline_seconds (ClipPipeline * self)
+{
+  return (self->end - self->start) / 1e6;
+}
+
+gdouble
+clip_pipeline_extract_seconds (ClipPipeline * self)
+{
+  return self->extract_ns / 1e9;
+}
+
+void
+clip_pipeline_set_speaker (ClipPipeline * self, GstElement * element)
+{
+  self->speaker = element;
+}
