@@ -18,7 +18,7 @@
 #include <time.h>
 
 static char *input_path, *output_path, *isa;
-static gboolean dense, profile;
+static gboolean dense, partial, profile;
 static double tolerance;
 static int threads = 1, runs = 1;
 
@@ -26,6 +26,8 @@ static const GOptionEntry entries[] = {
     {"input", 0, 0, G_OPTION_ARG_FILENAME, &input_path, "frames", "FILE"},
     {"output", 0, 0, G_OPTION_ARG_FILENAME, &output_path, "first outputs", "FILE"},
     {"dense", 0, 0, G_OPTION_ARG_NONE, &dense, "recompute every frame whole", NULL},
+    {"partial", 0, 0, G_OPTION_ARG_NONE, &partial, "never recompute a frame whole but the first",
+     NULL},
     {"tolerance", 0, 0, G_OPTION_ARG_DOUBLE, &tolerance, "relative tolerance", "T"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N"},
     {"kernels", 0, 0, G_OPTION_ARG_STRING, &isa, "portable, avx2, avx512", "ISA"},
@@ -138,6 +140,7 @@ main(int argc, char **argv)
   FILE *output = output_path ? fopen(output_path, "wb") : NULL;
   float *logits = g_new(float, out_floats);
   dcn_state_set_tolerance(state, tolerance);
+  dcn_state_set_adaptive(state, !partial);
   double *ms = g_new(double, n_frames *(size_t)runs + 1), macs = 0, total = 0, cpu = 0;
   size_t n_ms = 0, full = 0;
   DcnOpStat *sums = g_new0(DcnOpStat, (size_t)program->n_ops + 1);
