@@ -185,3 +185,28 @@ dcn_f32_diff__avx2(const DcnDiff *d, int pixels, int channels)
   return d->delta ? diff_pixels(TRUE, d, pixels, channels)
                   : diff_pixels(FALSE, d, pixels, channels);
 }
+
+int
+dcn_f32_diff_image_1p__avx2(const DcnDiff *d, int pixels, int channels)
+{
+  __m128i m = _mm256_castsi256_si128(dcn_first_lanes(channels));
+  __m128 tolerance = _mm_set1_ps(d->tolerance), sign = _mm_set1_ps(-0.f);
+  const float *x = d->x;
+  float *ref = d->ref;
+  int total = 0;
+  for (int i = 0; i < pixels; i++, x += 4, ref += channels) {
+    __m128 y = _mm_maskload_ps(x, m), difference = _mm_sub_ps(y, _mm_maskload_ps(ref, m));
+    __m128 differs = _mm_cmp_ps(_mm_andnot_ps(sign, difference), tolerance, _CMP_NLE_UQ);
+    differs = _mm_and_ps(differs, _mm_castsi128_ps(m));
+    int bits = _mm_movemask_ps(differs);
+    if (!bits)
+      continue;
+    _mm_maskstore_ps(ref, _mm_castps_si128(differs), y);
+    if (d->delta)
+      _mm_maskstore_ps(d->delta + (size_t)i * channels, m, _mm_and_ps(differs, difference));
+    d->mask[i] = (uint64_t)bits;
+    d->changed[i] = 1;
+    total += __builtin_popcount((unsigned)bits);
+  }
+  return total;
+}

@@ -165,3 +165,42 @@ dcn_f32_diff__avx512(const DcnDiff *d, int pixels, int channels)
   return d->delta ? diff_pixels(TRUE, d, pixels, channels)
                   : diff_pixels(FALSE, d, pixels, channels);
 }
+
+/* Four pixels at a time: a vector of x is compared with their floats of ref, spread out. */
+int
+dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels)
+{
+  const unsigned used = 0x1111u * ((1u << channels) - 1);
+  __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  __m512i spread =
+      _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(lane, 2), _mm512_set1_epi32(channels)),
+                       _mm512_and_si512(lane, _mm512_set1_epi32(3)));
+  __m512 tolerance = _mm512_set1_ps(d->tolerance);
+  int total = 0;
+  for (int i = 0; i < pixels; i += 4) {
+    int n = pixels - i < 4 ? pixels - i : 4;
+    __mmask16 m = (__mmask16)(used & ((1u << 4 * n) - 1));
+    __mmask16 packed = (__mmask16)((1u << channels * n) - 1);
+    float *ref = d->ref + (size_t)i * channels;
+    __m512 x = _mm512_maskz_loadu_ps(m, d->x + (size_t)i * 4);
+    __m512 old = _mm512_permutexvar_ps(spread, _mm512_maskz_loadu_ps(packed, ref));
+    __m512 difference = _mm512_sub_ps(x, old);
+    __mmask16 differs =
+        _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tolerance, _CMP_NLE_UQ);
+    if (!differs)
+      continue;
+    _mm512_mask_storeu_ps(ref, (__mmask16)_pext_u32(differs, used),
+                          _mm512_maskz_compress_ps((__mmask16)used, x));
+    if (d->delta)
+      _mm512_mask_storeu_ps(
+          d->delta + (size_t)i * channels, packed,
+          _mm512_maskz_compress_ps((__mmask16)used, _mm512_maskz_mov_ps(differs, difference)));
+    for (int j = 0; j < n; j++) {
+      unsigned bits = (unsigned)differs >> 4 * j & 15;
+      d->mask[i + j] = bits;
+      d->changed[i + j] = bits != 0;
+    }
+    total += __builtin_popcount(differs);
+  }
+  return total;
+}

@@ -23,7 +23,8 @@
   K(bias_clamp)                                                                                    \
   K(add)                                                                                           \
   K(mul)                                                                                           \
-  K(diff)
+  K(diff)  \
+  K(diff_image)
 
 /* Best first; portable last.  Which of them are in the build is meson.build's choice. */
 #ifdef DCN_HAVE_AVX512

@@ -136,6 +136,14 @@ typedef struct {
    * elsewhere       delta = 0, ref stays, the bit is clear
    * Returns the number of changed channels of all pixels. */
   int (*diff)(const DcnDiff *d, int pixels, int channels);
+
+  /* The same for an image that is the network's input: pixels of up to 4 channels, in ref and delta
+   * without gaps, in x 4 floats each, of which those beyond `channels` mean nothing.  There are no
+   * limits; lo, hi and ld* are not looked at.  Made for few changes:
+   *
+   * mask, changed   0 on entry; they stay so for a pixel in which nothing changed
+   * delta           written at least for the pixels in which something changed */
+  int (*diff_image)(const DcnDiff *d, int pixels, int channels);
 } DcnKernels;
 
 /* The best table for this CPU; the environment variable DCN_KERNELS=portable|avx2|avx512 asks for

@@ -153,4 +153,5 @@ const DcnKernels dcn_kernels__neon = {
     .add = dcn_f32_add__portable,
     .mul = dcn_f32_mul__portable,
     .diff = dcn_f32_diff__portable,
+    .diff_image = dcn_f32_diff_image_1p__portable,
 };

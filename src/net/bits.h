@@ -29,6 +29,44 @@ dcn_bits_of_bytes(const uint8_t *bytes)
   return GUINT64_FROM_LE(v) * UINT64_C(0x0102040810204080) >> 56;
 }
 
+/* The same for up to 64 bytes, any value but 0 counting as 1. */
+static inline uint64_t
+dcn_bits_of_any_bytes(const uint8_t *bytes, int n)
+{
+  uint64_t word = 0;
+  for (int i = 0; i < n; i += 8) {
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t v = 0;
+    if (n - i >= 8)
+      memcpy(&v, bytes + i, 8);
+    else
+      memcpy(&v, bytes + i, (size_t)(n - i));
+    if (v == 0)
+      continue;
+    v = (((v & low) + low) | v) >> 7 & UINT64_C(0x0101010101010101);
+    word |= dcn_bits_of_bytes((const uint8_t *)&v) << i;
+  }
+  return word;
+}
+
+/* How many bits are set one after another from bit `first` on. */
+static inline int
+dcn_bits_run(uint64_t v, int first)
+{
+  uint64_t rest = ~(v >> first);
+  return rest ? __builtin_ctzll(rest) : 64;
+}
+
+/* How many bits are set; without the instruction, which the baseline of x86-64 lacks. */
+static inline int
+dcn_bits_count(uint64_t v)
+{
+  v -= v >> 1 & UINT64_C(0x5555555555555555);
+  v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
+  v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+  return (int)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* A row of w bytes that are 0 or 1 as bits.  Reads up to 7 bytes beyond the row.  Returns how many
  * are 1. */
 static inline int
@@ -42,7 +80,7 @@ dcn_bits_pack(const uint8_t *bytes, int w, uint64_t *bits)
       word |= dcn_bits_of_bytes(bytes + x + i) << i;
     word &= dcn_bits_last(n);
     bits[x >> 6] = word;
-    count += __builtin_popcountll(word);
+    count += dcn_bits_count(word);
   }
   return count;
 }
@@ -82,8 +120,7 @@ dcn_bits_list(const uint64_t *bits, int words, int32_t base, int32_t *list, int 
   for (int i = 0; i < words; i++, base += 64)
     for (uint64_t v = bits[i]; v;) {
       int first = __builtin_ctzll(v);
-      uint64_t rest = ~(v >> first);
-      int run = rest ? __builtin_ctzll(rest) : 64;
+      int run = dcn_bits_run(v, first);
       int32_t p = base + first;
       for (int j = 0; j < run; j += 4, p += 4) {
         list[count + j] = p;
@@ -92,7 +129,7 @@ dcn_bits_list(const uint64_t *bits, int words, int32_t base, int32_t *list, int 
         list[count + j + 3] = p + 3;
       }
       count += run;
-      v = first + run < 64 ? v >> (first + run) << (first + run) : 0;
+      v &= ~(dcn_bits_last(run) << first);
     }
   return count;
 }

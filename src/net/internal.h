@@ -266,6 +266,12 @@ void dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const fl
                           float *out);
 size_t dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, size_t logical);
 
+/* input.c */
+void dcn_input_take(DcnState *state); /* for a full run */
+/* Tests the input where touched (as in dcn_state_run()) against what was propagated.  The workers'
+ * counts must be 0. */
+void dcn_input_propagate(DcnState *state, const uint8_t *touched);
+
 /* window.c */
 gboolean dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetValue *out, int kh,
                          int kw, int stride_h, int stride_w, int pad_top, int pad_left, int dil_h,

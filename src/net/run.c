@@ -49,78 +49,12 @@ set_threshold(const DcnState *state, DcnValueState *v)
 }
 
 static void
-take_input(DcnState *state)
-{
-  DcnValueState *v = &state->values[state->net->program->input];
-  const DcnNetValue *nv = v->net;
-  int stride = dcn_channel_pitch(nv->c);
-  for (int p = 0; p < nv->pixels; p++)
-    memcpy(dcn_ref(v, p), state->input + (size_t)p * stride, sizeof(float) * (size_t)nv->c);
-}
-
-typedef struct {
-  const DcnJob *job;
-  const uint8_t *touched;
-} InputLoop;
-
-/* dcn_emit() for images: pixels of few channels, of which most did not change. */
-static inline void
-emit_image_pixel(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)
-{
-  DcnValueState *v = job->out;
-  float *ref = dcn_ref(v, pixel),
-        *delta = v->delta ? v->delta + (size_t)pixel * v->net->pitch : worker->delta;
-  uint64_t bits = 0;
-  for (int c = 0; c < v->net->c; c++)
-    bits |= (uint64_t) !(fabsf(y[c] - ref[c]) <= v->threshold) << c;
-  if (bits == 0)
-    return; /* marks are clear */
-  for (int c = 0; c < v->net->c; c++) {
-    gboolean differs = bits >> c & 1;
-    delta[c] = differs ? y[c] - ref[c] : 0;
-    ref[c] = differs ? y[c] : ref[c];
-  }
-  v->mask[pixel] = bits;
-  v->changed[pixel] = 1;
-  worker->values_changed += (uint64_t)__builtin_popcountll(bits);
-}
-
-static void
-test_input(void *context, int begin, int end, int number)
-{
-  const InputLoop *loop = context;
-  const DcnJob *job = loop->job;
-  int stride = dcn_channel_pitch(job->out->net->c);
-  for (int p = begin; p < end; p++)
-    if (loop->touched && !loop->touched[p])
-      continue;
-    else if (job->out->net->c <= 4)
-      emit_image_pixel(job, p, job->state->input + (size_t)p * stride, dcn_worker(job, number));
-    else
-      dcn_emit(job, p, job->state->input + (size_t)p * stride, dcn_worker(job, number));
-}
-
-static void
 reset_workers(DcnState *state)
 {
   for (int i = 0; i < state->n_workers; i++) {
     DcnWorker *w = state->workers[i];
     w->values_changed = w->macs = w->delta_macs = w->blocks_igemm = w->blocks_dgemm = 0;
   }
-}
-
-static void
-propagate_input(DcnState *state, const uint8_t *touched)
-{
-  DcnValueState *v = &state->values[state->net->program->input];
-  DcnJob job = {.state = state, .net = state->net, .kernels = state->net->kernels, .out = v};
-  InputLoop loop = {&job, touched};
-  reset_workers(state);
-  dcn_parallel_for(state->threads, v->net->pixels, dcn_grain((size_t)v->net->c * 4), test_input,
-                   &loop);
-  for (int i = 0; i < state->n_workers; i++)
-    v->values_changed += state->workers[i]->values_changed;
-  dcn_value_finish(v);
 }
 
 static gboolean
@@ -195,7 +129,7 @@ run_full(DcnState *state)
     dcn_value_clear_marks(&state->values[i]);
     state->values[i].rms = -1;
   }
-  take_input(state);
+  dcn_input_take(state);
   for (int i = 0; i < program->n_ops; i++)
     run_op(state, i, TRUE);
   state->valid = TRUE;
@@ -215,7 +149,8 @@ run_partial(DcnState *state, const uint8_t *touched)
     set_threshold(state, v);
     exact &= v->threshold == 0;
   }
-  propagate_input(state, touched);
+  reset_workers(state);
+  dcn_input_propagate(state, touched);
   const DcnValueState *input = &state->values[program->input];
   double inputs = (double)input->values_changed, ns = 0;
   double costly = state->costly_inputs;

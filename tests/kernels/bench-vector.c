@@ -21,6 +21,8 @@ typedef struct {
   float tolerance;
   float *a, *b, *y, *z;
   uint64_t mask[64];
+  uint64_t *masks; /* a word and a byte per pixel of an image */
+  uint8_t *marks;
   uint8_t changed;
 } Vector;
 
@@ -185,4 +187,37 @@ bench_diff(Bench *bench)
   bench_vector(bench, "diff", run_diff, FLOATS, INFINITY, " none");
   bench_vector(bench, "diff", run_diff, MANY, 0, " all, memory");
   bench_vector(bench, "diff", run_diff, MANY, INFINITY, " none, memory");
+}
+
+/* A hundredth of the pixels of an image changes each time. */
+static void
+run_diff_image(void *context)
+{
+  Vector *v = context;
+  int pixels = FLOATS / 4;
+  for (int p = 0; p < pixels; p += 100)
+    v->a[p * 4] = -v->a[p * 4];
+  v->k->diff_image(&(DcnDiff){.x = v->a, .ref = v->z, .mask = v->masks, .changed = v->marks},
+                   pixels, 3);
+}
+
+void
+bench_diff_image(Bench *bench)
+{
+  int pixels = FLOATS / 4;
+  Vector v = {.k = bench->k};
+  v.a = bench_floats(FLOATS);
+  v.z = bench_floats(FLOATS);
+  v.masks = g_new0(uint64_t, pixels);
+  v.marks = g_malloc0(pixels);
+  double seconds;
+  BenchFunc run = run_diff_image;
+  bench_median(bench, 1, &run, &v, &seconds);
+  BENCH_REPORT(bench, "diff_image", "1 % of the pixels, 3 channels",
+               {"ns_per_pixel", seconds / pixels * 1e9},
+               {"gvalues_per_s", 3.0 * pixels / seconds / 1e9});
+  dcn_aligned_free(v.a);
+  dcn_aligned_free(v.z);
+  g_free(v.masks);
+  g_free(v.marks);
 }

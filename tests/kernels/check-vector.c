@@ -394,3 +394,69 @@ check_diff(const DcnKernels *k)
       for (guint t = 0; t < G_N_ELEMENTS(tolerances); t++)
         diff_case(k, n, values, tolerances[t], (n + t) % 3 > 0, (n + t) % 2);
 }
+
+/* A row of pixels of which a share differs; what the kernel may leave alone holds 0 before. */
+static void
+diff_image_case(const DcnKernels *k, int channels, int pixels, Values values, float tolerance,
+                int percent, gboolean with_delta, GuardSide side)
+{
+  const char *what = "diff_image";
+  int n = pixels * channels, want_count = 0;
+  float *x = guarded_new((size_t)pixels * 4, 4, side), *ref = guarded_filled(n, values, side);
+  float *delta = guarded_new(n, 4, side);
+  uint64_t *mask = (uint64_t *)guarded_new((size_t)pixels * 2, 8, side);
+  uint8_t *changed = g_malloc0(pixels);
+  memset(mask, 0, (size_t)pixels * sizeof *mask);
+  for (int i = 0; i < n; i++) {
+    float *xi = x + i / channels * 4 + i % channels;
+    *xi = g_test_rand_int_range(0, 100) < percent ? random_value(values) : ref[i];
+    if (g_test_rand_int_range(0, 100) < percent) /* right at the tolerance */
+      *xi = g_test_rand_bit() ? ref[i] + tolerance : nextafterf(ref[i] + tolerance, INFINITY);
+  }
+  float *before = g_memdup2(ref, n * sizeof(float));
+  DcnDiff d = {.x = x,
+               .ref = ref,
+               .delta = with_delta ? delta : NULL,
+               .mask = mask,
+               .changed = changed,
+               .tolerance = tolerance};
+  int count = k->diff_image(&d, pixels, channels);
+  for (int p = 0; p < pixels; p++) {
+    uint64_t bits = 0;
+    for (int i = 0; i < channels; i++)
+      bits |= (uint64_t) !(fabsf(x[p * 4 + i] - before[p * channels + i]) <= tolerance) << i;
+    if (mask[p] != bits || changed[p] != (bits != 0))
+      g_error("diff_image %s: pixel %d of %d, %d channels, tolerance %g: %d, mask %d, not %d",
+              k->isa, p, pixels, channels, tolerance, changed[p], (int)mask[p], (int)bits);
+    for (int i = 0; i < channels; i++) {
+      gboolean differs = bits >> i & 1;
+      float old = before[p * channels + i], y = x[p * 4 + i], de = delta[p * channels + i];
+      g_assert_cmphex(to_bits(ref[p * channels + i]), ==, to_bits(differs ? y : old));
+      if (!with_delta)
+        g_assert_cmphex(to_bits(de), ==, 0xffffffff);
+      else if (bits)
+        g_assert_true(differs ? same(de, y - old) : to_bits(de) == 0);
+      want_count += differs;
+    }
+  }
+  g_assert_cmpint(count, ==, want_count);
+  g_free(before);
+  g_free(changed);
+  guarded_free(x, what);
+  guarded_free(ref, what);
+  guarded_free(delta, what);
+  guarded_free((float *)mask, what);
+}
+
+void
+check_diff_image(const DcnKernels *k)
+{
+  static const float tolerances[] = {0, 0.5f, 1e-40f, INFINITY};
+  static const int percents[] = {0, 3, 30, 100};
+  for (int channels = 1; channels <= 4; channels++)
+    for (int pixels = 1; pixels <= 37; pixels++)
+      for (Values values = VALUES_INTEGER; values <= VALUES_SPECIAL; values++)
+        for (guint t = 0; t < 4; t++)
+          diff_image_case(k, channels, pixels, values, tolerances[t], percents[(pixels + t) % 4],
+                          (pixels + t) % 3 > 0, (pixels + t) % 2);
+}
