@@ -115,14 +115,6 @@ dcn_f32_tgemm_8x8__neon(const float *const *d, const DcnTap *taps, int count, in
 #define store        vst1q_f32
 #define fma(c, x, b) vfmaq_f32(c, x, b)
 
-/* Not FMIN and FMAX: of zeros of either sign they choose by the sign. */
-static inline Vector
-clamp(Vector v, Vector lo, Vector hi)
-{
-  v = vbslq_f32(vcltq_f32(hi, v), hi, v);
-  return vbslq_f32(vcgtq_f32(lo, v), lo, v);
-}
-
 #include "kernels/depthwise-template.h"
 
 static void
