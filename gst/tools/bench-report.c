@@ -353,6 +353,7 @@ make_json (const BenchAbout * about, const BenchResult * r)
   add_summary (b, "ms", &r->side, n);
   add_stages (b, "stage_ms", &r->side, n, FALSE);
   add_stages (b, "stage_median_ms", &r->side, n, TRUE);
+  add_int (b, "macs_dense", r->macs_dense / (n - 1));
   add_double (b, "mac_fraction", fraction (r->macs, r->macs_dense));
   add_double (b, "value_fraction", fraction (r->values_changed, r->values));
   add_summary (b, "dense_ms", r->dense, n);

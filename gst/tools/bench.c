@@ -84,8 +84,9 @@ check_options (Options * o, GError ** error)
   if (!o->clip && !(o->sparsity >= 0 && o->sparsity <= 1))
     return bad (error, "--sparsity is the share of blocks that do not change, "
         "from 0 to 1");
-  if (!(o->tolerance >= 0 && o->tolerance <= 1e6))
-    return bad (error, "--tolerance must be 0 or more");
+  if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1)
+    return bad (error, "--tolerance must be 0 or more, or -1 for the "
+        "calibrated ones of the .modelinfo");
   if (o->mode && g_strcmp0 (o->mode, "delta") && g_strcmp0 (o->mode, "dense"))
     return bad (error, "--mode must be delta or dense");
   if (o->source && g_strcmp0 (o->source, "auto")
@@ -125,8 +126,8 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"mode", 0, 0, G_OPTION_ARG_STRING, &o->mode,
         "delta or dense (default: delta, and dense beside it)", "MODE"},
     {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
-          "Differences up to T times a layer's rms are not propagated (0: exact)",
-        "T"},
+          "Differences up to T times a layer's rms are not propagated (0: exact; "
+          "-1: the calibrated tolerances of the .modelinfo)", "T"},
     {"source", 's', 0, G_OPTION_ARG_STRING, &o->source,
           "What tells the changes: auto, codec or pixel (default: auto)",
         "SOURCE"},
@@ -252,6 +253,11 @@ run (const Options * o, GError ** error)
   /* a model that does not do is better known before a long clip is decoded */
   if (!(probe = gst_delta_cnn_classifier_new (o->model, NULL, error)))
     return FALSE;
+  if (o->tolerance < 0 && !gst_delta_cnn_classifier_is_calibrated (probe)) {
+    gst_delta_cnn_classifier_free (probe);
+    return bad (error, "there are no tolerances in %s.modelinfo "
+        "(deltacnn-calibrate writes them)", o->model);
+  }
   frames = load_frames (o, error);
   result = frames ? bench_measure (&settings, frames, error) : NULL;
   end_progress ();
