@@ -111,14 +111,16 @@ dcn_f32_mul__avx512(const float *a, const float *b, float *y, int n)
   }
 }
 
-/* 64 channels of one pixel at most. */
+/* nv vectors of one pixel, of the last one the lanes in m; returns a bit per changed channel. */
 DCN_TEMPLATE uint64_t
-diff(const gboolean wants_delta, const float *x, float *ref, float *delta, int n, __m512 low,
-     __m512 high, __m512 tolerance)
+diff(const int nv, const gboolean wants_delta, const float *x, float *ref, float *delta,
+     __mmask16 last, __m512 low, __m512 high, __m512 tolerance)
 {
   uint64_t bits = 0;
-  for (int k = 0; k < n; k += 16) {
-    __mmask16 m = first(n - k);
+  DCN_UNROLL
+  for (int j = 0; j < nv; j++) {
+    int k = 16 * j;
+    __mmask16 m = j == nv - 1 ? last : 0xffff;
     DCN_PREFETCH(ref + k, DCN_DIFF_AHEAD);
     if (wants_delta)
       DCN_PREFETCH(delta + k, DCN_DIFF_AHEAD);
@@ -134,36 +136,56 @@ diff(const gboolean wants_delta, const float *x, float *ref, float *delta, int n
   return bits;
 }
 
+/* `blocks` of 64 channels, then nv vectors.  Pixels of one or a few vectors are the common case, and
+ * which of them changed cannot be predicted: no branch depends on it. */
 DCN_TEMPLATE int
-diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
+diff_pixels(const int nv, const gboolean wants_delta, const DcnDiff *d, int pixels, int blocks,
+            __mmask16 last)
 {
   __m512 low = _mm512_set1_ps(d->lo), high = _mm512_set1_ps(d->hi);
   __m512 tolerance = _mm512_set1_ps(d->tolerance);
   const float *x = d->x;
   float *ref = d->ref, *delta = d->delta;
   uint64_t *mask = d->mask;
+  size_t ldx = d->ldx, ldr = d->ldr, ldd = d->ldd;
   int total = 0;
-  for (int i = 0; i < pixels; i++, x += d->ldx, ref += d->ldr) {
-    int changed = 0;
-    for (int k = 0; k < channels; k += 64) {
-      *mask = diff(wants_delta, x + k, ref + k, wants_delta ? delta + k : NULL,
-                   channels - k < 64 ? channels - k : 64, low, high, tolerance);
+  for (int i = 0; i < pixels; i++, x += ldx, ref += ldr) {
+    int changed = 0, k = 0;
+    for (int b = 0; b < blocks; b++, k += 64) {
+      *mask = diff(4, wants_delta, x + k, ref + k, wants_delta ? delta + k : NULL, 0xffff, low,
+                   high, tolerance);
       changed += __builtin_popcountll(*mask++);
     }
-    if (changed)
-      d->changed[i] = 1;
+    *mask = diff(nv, wants_delta, x + k, ref + k, wants_delta ? delta + k : NULL, last, low, high,
+                 tolerance);
+    changed += __builtin_popcountll(*mask++);
+    d->changed[i] |= changed > 0;
     total += changed;
     if (wants_delta)
-      delta += d->ldd;
+      delta += ldd;
   }
   return total;
+}
+
+DCN_TEMPLATE int
+diff_any(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
+{
+  int blocks = (channels - 1) / 64, rest = channels - blocks * 64, nv = (rest + 15) / 16;
+  __mmask16 last = first(rest - 16 * (nv - 1));
+  if (nv == 4)
+    return diff_pixels(4, wants_delta, d, pixels, blocks, last);
+  if (nv == 3)
+    return diff_pixels(3, wants_delta, d, pixels, blocks, last);
+  if (nv == 2)
+    return diff_pixels(2, wants_delta, d, pixels, blocks, last);
+  return blocks ? diff_pixels(1, wants_delta, d, pixels, blocks, last)
+                : diff_pixels(1, wants_delta, d, pixels, 0, last);
 }
 
 int
 dcn_f32_diff__avx512(const DcnDiff *d, int pixels, int channels)
 {
-  return d->delta ? diff_pixels(TRUE, d, pixels, channels)
-                  : diff_pixels(FALSE, d, pixels, channels);
+  return d->delta ? diff_any(TRUE, d, pixels, channels) : diff_any(FALSE, d, pixels, channels);
 }
 
 /* Four pixels at a time: a vector of x is compared with their floats of ref, spread out. */
