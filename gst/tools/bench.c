@@ -126,7 +126,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"mode", 0, 0, G_OPTION_ARG_STRING, &o->mode,
         "delta or dense (default: delta, and dense beside it)", "MODE"},
     {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
-          "Differences up to T times a layer's rms are not propagated (0: exact; "
+        "Differences up to T times a layer's rms are not propagated (0: exact; "
           "-1: the calibrated tolerances of the .modelinfo)", "T"},
     {"source", 's', 0, G_OPTION_ARG_STRING, &o->source,
           "What tells the changes: auto, codec or pixel (default: auto)",

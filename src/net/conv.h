@@ -13,6 +13,7 @@ typedef struct {
    * pixels: taps = kh, channels = kw*c, which spares short inner loops.  Windows across the left or
    * right border are copied. */
   gboolean rows;
+  gboolean point; /* 1x1, stride 1, no padding: output pixel i reads input pixel i */
   int taps, channels;
   int blocks;          /* of nr output channels, per group */
   int words;           /* mask words of a group */
@@ -27,3 +28,26 @@ typedef struct {
 } DcnConvPlan;
 
 void dcn_conv_run(DcnJob *job);
+
+/* igemm tiles of a block of np pixels: as few as can be, of as equal a size as can be. */
+static inline int
+dcn_conv_tiles(int np, int mr)
+{
+  return (np + mr - 1) / mr;
+}
+
+static inline int
+dcn_conv_tile_begin(int np, int tiles, int tile)
+{
+  return np * tile / tiles;
+}
+
+/* conv-tiles.c: for pixels [begin, begin + np) of the job's list and one group.
+ * Pointers of igemm tiles: [tile][taps][mr].  copies: room for what needs copying (plan->rows). */
+void dcn_conv_point_to_values(const DcnJob *job, int begin, int np, int group, float *copies,
+                              const float **pointers);
+/* Pointers and masks of dgemm tiles: worker->pointers [tile][taps][dr], worker->masks
+ * [tile][taps][words].  Returns the multiplies per output channel; *padded counts the last tile as
+ * full. */
+uint64_t dcn_conv_point_to_deltas(const DcnJob *job, int begin, int np, int group,
+                                  DcnWorker *worker, uint64_t *padded);

@@ -124,7 +124,7 @@ struct _DcnWorker {
   float *y;                      /* one pixel of any value */
   float *delta;                  /* one pixel: where diff writes deltas nobody reads */
   uint64_t values_changed, macs; /* of the op at work */
-  uint64_t delta_macs;           /* of these, by dgemm */
+  uint64_t cost, cost_values;    /* a convolution's, as cost.c counts: as done, and all from values */
   uint64_t blocks_igemm, blocks_dgemm;
 };
 
@@ -137,9 +137,12 @@ struct _DcnState {
    * owned each.  Runs asked for as DENSE do not write accumulators, which halves what they write.
    */
   uint8_t **acc_valid;
+  int *refresh;         /* [n_ops] next pixel of which the accumulator goes stale */
+  uint8_t *with_deltas; /* [n_ops] whether the op reads deltas in this run */
   float *arena;
   float *zero;      /* zero page: needs.taps floats */
   int32_t *list;    /* output pixels of the op at work */
+  int32_t *order;   /* the same in another order */
   uint64_t *row_bits; /* two rows, for dcn_window_reach */
   uint32_t *fc_index;
   float *fc_x;
@@ -303,9 +306,14 @@ gboolean dcn_act_limits(const DcnAct *act, float *lo, float *hi);
 gboolean dcn_act_is_none(const DcnAct *act);
 gboolean dcn_act_keeps_zero(const DcnAct *act); /* act(0) == 0, whatever the channel */
 
-/* cost.c */
+/* cost.c: what convolutions take, in multiplies of igemm at its best; and what a whole op takes. */
+uint64_t dcn_cost_igemm(const DcnKernels *kernels, int pixels, uint64_t terms, int columns);
+/* padded: changed channels of all taps and tiles, times dr */
+uint64_t dcn_cost_dgemm(const DcnKernels *kernels, int pixels, int taps, uint64_t padded,
+                      int columns);
 double dcn_cost_full(const DcnNet *net, const DcnNetOp *op);
-double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t delta_macs,
+/* macs: done; cost: where the op counted itself, else 0 */
+double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t cost,
                         int pixels);
 
 /* registry.c */

@@ -64,6 +64,9 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->blocks = (plan->mg + k->nr - 1) / k->nr;
   plan->block_floats = (size_t)plan->taps * plan->channels * k->nr;
   plan->keep_acc = !plan->rows;
+  plan->point = conv->kh == 1 && conv->kw == 1 && in->h == out->h && in->w == out->w &&
+                conv->stride_h == 1 && conv->stride_w == 1 && conv->pad_top == 0 &&
+                conv->pad_left == 0;
   size_t weights;
   if (!dcn_window_init(&plan->window, in, out, conv->kh, conv->kw, conv->stride_h, conv->stride_w,
                        conv->pad_top, conv->pad_left, conv->dil_h, conv->dil_w) ||
@@ -84,8 +87,9 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   needs->masks = MAX(needs->masks, padded * plan->taps * plan->words);
   needs->taps = MAX(needs->taps, (size_t)MAX(in->pitch, plan->channels));
   size_t floats = (size_t)k->mr * k->nr;
-  if (plan->rows) /* a block of outputs, and copies of windows */
-    floats += (size_t)plan->block_pixels * out->pitch + padded * plan->taps * plan->channels;
+  floats += (size_t)plan->block_pixels * out->pitch; /* a block of outputs */
+  if (plan->rows)                                    /* copies of windows */
+    floats += padded * plan->taps * plan->channels;
   needs->floats = MAX(needs->floats, floats);
   if (plan->keep_acc)
     op->acc_floats = out->floats;

@@ -53,7 +53,8 @@ reset_workers(DcnState *state)
 {
   for (int i = 0; i < state->n_workers; i++) {
     DcnWorker *w = state->workers[i];
-    w->values_changed = w->macs = w->delta_macs = w->blocks_igemm = w->blocks_dgemm = 0;
+    w->values_changed = w->macs = w->blocks_igemm = w->blocks_dgemm = 0;
+    w->cost = w->cost_values = 0;
   }
 }
 
@@ -106,19 +107,19 @@ run_op(DcnState *state, int index, gboolean full)
   reset_workers(state);
   op->class->run(&job);
   *stat = (DcnOpStat){.pixels = job.count, .inputs_changed = inputs_changed(state, op->op, full)};
-  uint64_t delta_macs = 0;
+  uint64_t cost = 0;
   for (int i = 0; i < state->n_workers; i++) {
     const DcnWorker *w = state->workers[i];
     job.out->values_changed += w->values_changed;
     stat->macs += w->macs;
-    delta_macs += w->delta_macs;
+    cost += w->cost;
     stat->blocks_igemm += w->blocks_igemm;
     stat->blocks_dgemm += w->blocks_dgemm;
   }
   if (!full)
     dcn_value_finish(job.out);
   stat->ns = now_ns() - start;
-  return full ? op->full_ns : dcn_cost_partial(state->net, op, stat->macs, delta_macs, job.count);
+  return full ? op->full_ns : dcn_cost_partial(state->net, op, stat->macs, cost, job.count);
 }
 
 static void
@@ -135,6 +136,27 @@ run_full(DcnState *state)
   state->valid = TRUE;
 }
 
+/* Deltas are written where somebody will read them in this run. */
+static void
+choose_deltas(DcnState *state)
+{
+  const DcnNet *net = state->net;
+  const DcnProgram *program = net->program;
+  for (int i = 0; i < program->n_values; i++)
+    state->values[i].delta = NULL;
+  for (int i = program->n_ops - 1; i >= 0; i--) {
+    const DcnNetOp *op = &net->ops[i];
+    const DcnValueState *out = &state->values[op->op->output];
+    if (op->class == &dcn_concat_class ? !out->delta : !state->with_deltas[i] || !op->acc_floats)
+      continue;
+    for (int j = 0; j < op->op->n_inputs; j++) {
+      DcnValueState *in = &state->values[op->op->inputs[j]];
+      if (in->net->wants_delta)
+        in->delta = state->arena + in->net->delta_offset;
+    }
+  }
+}
+
 /* FALSE where it is better done as a full run; nothing but the input has been propagated then. */
 static gboolean
 run_partial(DcnState *state, const uint8_t *touched)
@@ -149,6 +171,7 @@ run_partial(DcnState *state, const uint8_t *touched)
     set_threshold(state, v);
     exact &= v->threshold == 0;
   }
+  choose_deltas(state);
   reset_workers(state);
   dcn_input_propagate(state, touched);
   const DcnValueState *input = &state->values[program->input];

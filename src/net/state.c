@@ -78,12 +78,16 @@ dcn_state_new(DcnNet *net, GError **error)
   state->values = g_new0(DcnValueState, (size_t)program->n_values);
   state->acc = g_new0(float *, (size_t)MAX(program->n_ops, 1));
   state->acc_valid = g_new0(uint8_t *, (size_t)MAX(program->n_ops, 1));
+  state->refresh = g_new0(int, (size_t)MAX(program->n_ops, 1));
+  state->with_deltas = g_new0(uint8_t, (size_t)MAX(program->n_ops, 1));
+  memset(state->with_deltas, 1, (size_t)MAX(program->n_ops, 1));
   state->stats = g_new0(DcnOpStat, (size_t)MAX(program->n_ops, 1));
   state->workers = g_new0(DcnWorker *, DCN_PARALLEL_MAX);
   state->input = take(&budget, (size_t)input->pixels * dcn_channel_pitch(input->c), sizeof(float));
   state->arena = take(&budget, net->arena_floats, sizeof(float));
   state->zero = take(&budget, needs->taps, sizeof(float));
   state->list = take(&budget, needs->list + DCN_BITS_LIST_SLACK, sizeof *state->list);
+  state->order = take(&budget, needs->list, sizeof *state->order);
   state->row_bits = take(&budget, 2 * needs->row_words, sizeof *state->row_bits);
   state->fc_index = take(&budget, needs->inputs + 1, sizeof *state->fc_index);
   state->fc_x = take(&budget, needs->inputs + 1, sizeof(float));
@@ -99,8 +103,6 @@ dcn_state_new(DcnNet *net, GError **error)
     v->changed = take(&budget, (size_t)nv->pixels + 7, 1);
     v->bits = take(&budget, (size_t)nv->n * nv->h * nv->row_words, sizeof *v->bits);
     v->row_changed = take(&budget, (size_t)nv->n * nv->h, sizeof *v->row_changed);
-    if (nv->wants_delta && !budget.failed)
-      v->delta = state->arena + nv->delta_offset;
   }
   /* A view lies in a concatenation's ref, which may be a view itself. */
   for (int i = 0; i < program->n_values && !budget.failed; i++) {
@@ -150,12 +152,15 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->arena);
   dcn_aligned_free(state->zero);
   dcn_aligned_free(state->list);
+  dcn_aligned_free(state->order);
   dcn_aligned_free(state->row_bits);
   dcn_aligned_free(state->fc_index);
   dcn_aligned_free(state->fc_x);
   g_free(state->values);
   g_free(state->acc);
   g_free(state->acc_valid);
+  g_free(state->refresh);
+  g_free(state->with_deltas);
   g_free(state->stats);
   g_free(state->workers);
   dcn_net_unref(state->net);
