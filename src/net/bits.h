@@ -110,6 +110,40 @@ dcn_bits_even(uint64_t v)
   return (v | v >> 16) & UINT64_C(0x00000000ffffffff);
 }
 
+/* Runs of set columns, one after another. */
+typedef struct {
+  int begin, end; /* columns [begin, end) */
+  int word;       /* of the next run */
+  uint64_t rest;  /* bits of it not yet handed out */
+} DcnBitsRun;
+#define DCN_BITS_RUN_INIT                                                                          \
+  {                                                                                                \
+    0, 0, -1, 0                                                                                    \
+  }
+
+/* The next run of a row; runs with at most `gap` clear columns between them are one, but for those
+ * that lie in different words.  FALSE: there is none. */
+static inline gboolean
+dcn_bits_next_run(const uint64_t *bits, int words, int gap, DcnBitsRun *run)
+{
+  while (run->rest == 0) {
+    if (++run->word >= words)
+      return FALSE;
+    run->rest = bits[run->word];
+  }
+  int base = run->word * 64, from = __builtin_ctzll(run->rest), to = from;
+  do {
+    int next = __builtin_ctzll(run->rest), n = dcn_bits_run(run->rest, next);
+    if (to > from && next - to > gap)
+      break;
+    to = next + n;
+    run->rest &= ~(dcn_bits_last(n) << next);
+  } while (run->rest);
+  run->begin = base + from;
+  run->end = base + to;
+  return TRUE;
+}
+
 #define DCN_BITS_LIST_SLACK 4
 
 /* Appends base + x for every column x that is set; returns the new count.  Writes up to

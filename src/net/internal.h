@@ -61,6 +61,7 @@ typedef struct {
   size_t taps;     /* widest zero page, floats */
   size_t list;     /* most pixels of a value */
   size_t row_words; /* of the widest row of pixels as bits */
+  size_t marks;     /* words of all rows of any value */
   size_t inputs;   /* most inputs of a fully connected layer */
 } DcnNeeds;
 
@@ -143,7 +144,8 @@ struct _DcnState {
   float *zero;      /* zero page: needs.taps floats */
   int32_t *list;    /* output pixels of the op at work */
   int32_t *order;   /* the same in another order */
-  uint64_t *row_bits; /* two rows, for dcn_window_reach */
+  uint64_t *row_bits; /* a row of any value, for dcn_window_reach */
+  uint64_t *marks;    /* rows of any value: what the op at work is to compute */
   uint32_t *fc_index;
   float *fc_x;
   DcnWorker **workers;
@@ -170,7 +172,10 @@ struct _DcnJob {
   DcnValueState *out;
   float *acc;
   uint8_t *acc_valid;
-  const int32_t *list; /* output pixels to compute; NULL: pixel i is number i */
+  /* Output pixels to compute: as a list or, for ops that asked for dcn_mark_window(), as bits by
+   * rows of the image.  NULL: all. */
+  const int32_t *list;
+  const uint64_t *marks;
   int count;
 };
 
@@ -178,6 +183,13 @@ static inline int
 dcn_job_pixel(const DcnJob *job, int i)
 {
   return job->list ? job->list[i] : i;
+}
+
+/* Bits of the output pixels of a row that are to be computed; NULL: all. */
+static inline const uint64_t *
+dcn_job_row(const DcnJob *job, int row)
+{
+  return job->marks ? job->marks + (size_t)row * job->out->net->row_words : NULL;
 }
 
 /* Input number i of the op. */
@@ -280,11 +292,11 @@ gboolean dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetV
                          int kw, int stride_h, int stride_w, int pad_top, int pad_left, int dil_h,
                          int dil_w);
 void dcn_window_clear(DcnWindow *window);
-/* Lists the output pixels whose window holds a changed input pixel, in raster order.
- * scratch: two rows of bits, as many words each as the wider of input and output needs;
- * list: as many entries as there are output pixels, and DCN_BITS_LIST_SLACK more. */
+/* Marks the output pixels whose window holds a changed input pixel.  Returns how many there are.
+ * scratch: a row of bits of the input; reached: [n * out_h] rows of bits of the output, all
+ * written */
 int dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch,
-                     int32_t *list);
+                     uint64_t *reached);
 
 /* pixels.c: loops over output pixels. */
 typedef void (*DcnPixelFunc)(const DcnJob *job, int pixel, float *y, DcnWorker *worker);
@@ -294,6 +306,8 @@ void dcn_run_pixels(DcnJob *job, DcnPixelFunc func, size_t cost);
 void dcn_list_changed(DcnJob *job, const DcnValueState *v);
 void dcn_list_all(DcnJob *job);
 void dcn_list_window(DcnJob *job, const DcnWindow *window);
+/* The same as bits: job->marks. */
+void dcn_mark_window(DcnJob *job, const DcnWindow *window);
 /* Items per chunk such that a chunk is worth a thread's while. */
 int dcn_grain(size_t cost_per_item);
 DcnWorker *dcn_worker(const DcnJob *job, int worker);

@@ -267,6 +267,7 @@ plan_net(DcnNet *net, GError **error)
     needs->channels = MAX(needs->channels, (size_t)nv->pitch);
     needs->list = MAX(needs->list, (size_t)nv->pixels);
     needs->row_words = MAX(needs->row_words, (size_t)nv->row_words);
+    needs->marks = MAX(needs->marks, (size_t)nv->n * nv->h * nv->row_words);
   }
   net->values[program->input].produced = TRUE;
   for (int i = 0; i < program->n_ops; i++) {

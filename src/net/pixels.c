@@ -74,12 +74,25 @@ dcn_list_changed(DcnJob *job, const DcnValueState *v)
 }
 
 void
+dcn_mark_window(DcnJob *job, const DcnWindow *window)
+{
+  dcn_list_all(job);
+  if (job->full || job->in->n_changed == job->in->net->pixels)
+    return;
+  job->marks = job->state->marks;
+  job->count = dcn_window_reach(window, job->in, job->state->row_bits, job->state->marks);
+}
+
+void
 dcn_list_window(DcnJob *job, const DcnWindow *window)
 {
-  if (job->full || job->in->n_changed == job->in->net->pixels) {
-    dcn_list_all(job);
+  const DcnNetValue *out = job->out->net;
+  dcn_mark_window(job, window);
+  if (!job->marks || job->count == out->pixels)
     return;
-  }
+  int count = 0;
+  for (int row = 0; row < out->n * out->h; row++)
+    count = dcn_bits_list(job->marks + (size_t)row * out->row_words, out->row_words,
+                          (int32_t)(row * out->w), job->state->list, count);
   job->list = job->state->list;
-  job->count = dcn_window_reach(window, job->in, job->state->row_bits, job->state->list);
 }

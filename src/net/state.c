@@ -88,7 +88,8 @@ dcn_state_new(DcnNet *net, GError **error)
   state->zero = take(&budget, needs->taps, sizeof(float));
   state->list = take(&budget, needs->list + DCN_BITS_LIST_SLACK, sizeof *state->list);
   state->order = take(&budget, needs->list, sizeof *state->order);
-  state->row_bits = take(&budget, 2 * needs->row_words, sizeof *state->row_bits);
+  state->row_bits = take(&budget, needs->row_words, sizeof *state->row_bits);
+  state->marks = take(&budget, needs->marks, sizeof *state->marks);
   state->fc_index = take(&budget, needs->inputs + 1, sizeof *state->fc_index);
   state->fc_x = take(&budget, needs->inputs + 1, sizeof(float));
   for (int i = 0; i < program->n_values && !budget.failed; i++) {
@@ -154,6 +155,7 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->list);
   dcn_aligned_free(state->order);
   dcn_aligned_free(state->row_bits);
+  dcn_aligned_free(state->marks);
   dcn_aligned_free(state->fc_index);
   dcn_aligned_free(state->fc_x);
   g_free(state->values);

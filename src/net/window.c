@@ -120,21 +120,25 @@ reached_columns(const DcnWindow *window, const uint64_t *columns, int words, uin
 }
 
 int
-dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch, int32_t *list)
+dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch,
+                 uint64_t *reached)
 {
   int count = 0, words = in->net->row_words, out_words = dcn_bits_words(window->out_w);
-  uint64_t *reached = scratch + MAX(words, out_words);
   gboolean point = window->kw == 1 && window->step == 1 && window->first_column == 0 &&
                    window->out_w == window->in_w;
-  for (int row = 0; row < in->net->n * window->out_h; row++) {
-    const uint64_t *columns =
-        changed_columns(window, in, row / window->out_h, row % window->out_h, scratch);
-    if (!columns)
-      continue;
-    if (!point)
-      reached_columns(window, columns, words, reached);
-    count = dcn_bits_list(point ? columns : reached, out_words, (int32_t)(row * window->out_w),
-                          list, count);
-  }
+  for (int image = 0; image < in->net->n; image++)
+    for (int oy = 0; oy < window->out_h; oy++, reached += out_words) {
+      const uint64_t *columns = changed_columns(window, in, image, oy, scratch);
+      if (!columns) {
+        memset(reached, 0, sizeof *reached * (size_t)out_words);
+        continue;
+      }
+      if (point)
+        memcpy(reached, columns, sizeof *reached * (size_t)out_words);
+      else
+        reached_columns(window, columns, words, reached);
+      for (int i = 0; i < out_words; i++)
+        count += dcn_bits_count(reached[i]);
+    }
   return count;
 }

@@ -57,9 +57,14 @@ test_reach(void)
         dcn_window_init(&window, &in, &out, kh, kw, stride_h, stride_w, top, left, dil_h, dil_w));
     DcnValueState v = marked_value(&in);
     dcn_value_finish(&v);
-    uint64_t *scratch = g_new(uint64_t, 2 * (size_t)MAX(in.row_words, out.row_words));
+    uint64_t *scratch = g_new(uint64_t, in.row_words);
+    uint64_t *marks = g_new(uint64_t, (size_t)out.n * out.h * out.row_words);
     int32_t *list = g_new(int32_t, (size_t)out.pixels + DCN_BITS_LIST_SLACK);
-    int count = dcn_window_reach(&window, &v, scratch, list), expected = 0;
+    int count = dcn_window_reach(&window, &v, scratch, marks), in_list = 0, expected = 0;
+    for (int row = 0; row < out.n * out.h; row++)
+      in_list =
+          dcn_bits_list(marks + row * out.row_words, out.row_words, row * out.w, list, in_list);
+    g_assert_cmpint(in_list, ==, count);
     for (int p = 0; p < out.pixels; p++) {
       int ox = p % out.w, oy = p / out.w % out.h, n = p / out.w / out.h;
       gboolean reached = FALSE;
@@ -81,6 +86,7 @@ test_reach(void)
     g_free(v.row_changed);
     g_free(v.mask);
     g_free(scratch);
+    g_free(marks);
     g_free(list);
   }
   g_assert_cmpuint(listed, >, 10000);
@@ -120,11 +126,42 @@ test_marks(void)
   }
 }
 
+/* Runs cover every set column once and clear ones only in gaps no longer than asked for. */
+static void
+test_runs(void)
+{
+  for (int round = 0; round < 2000; round++) {
+    int w = between(1, 200), share = between(0, 100), gap = between(0, 5), covered = 0;
+    uint64_t bits[4] = {0};
+    for (int x = 0; x < w; x++)
+      bits[x / 64] |= (uint64_t)(between(1, 100) <= share) << x % 64;
+    DcnBitsRun run = DCN_BITS_RUN_INIT;
+    for (int x = 0; dcn_bits_next_run(bits, dcn_bits_words(w), gap, &run);) {
+      g_assert_cmpint(run.begin, <, run.end);
+      g_assert_cmpint(run.end, <=, w);
+      for (; x < run.begin; x++)
+        g_assert_false(bits[x / 64] >> x % 64 & 1);
+      int clear = 0;
+      for (; x < run.end; x++) {
+        gboolean set = bits[x / 64] >> x % 64 & 1;
+        covered += set;
+        clear = set ? 0 : clear + 1;
+        g_assert_cmpint(clear, <=, x == run.begin || x == run.end - 1 ? 0 : gap);
+      }
+    }
+    int total = 0;
+    for (int i = 0; i < 4; i++)
+      total += __builtin_popcountll(bits[i]);
+    g_assert_cmpint(covered, ==, total);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/net/window/reach", test_reach);
   g_test_add_func("/net/window/marks", test_marks);
+  g_test_add_func("/net/window/runs", test_runs);
   return g_test_run();
 }
