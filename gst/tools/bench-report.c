@@ -328,6 +328,20 @@ add_layers (JsonBuilder * b, const BenchResult * r)
   g_array_unref (layers);
 }
 
+/* Of all values of the network, once. */
+static guint64
+activation_bytes (const BenchResult * r)
+{
+  const DcnProgram *program =
+      dcn_net_program (gst_delta_cnn_classifier_get_net (r->classifier));
+  guint64 values = dcn_value_elements (&program->values[program->input]);
+  gint i;
+
+  for (i = 0; i < program->n_ops; i++)
+    values += dcn_value_elements (&program->values[program->ops[i].output]);
+  return values * sizeof (float);
+}
+
 static JsonNode *
 make_json (const BenchAbout * about, const BenchResult * r)
 {
@@ -378,6 +392,7 @@ make_json (const BenchAbout * about, const BenchResult * r)
       gst_delta_cnn_classifier_get_weight_bytes (r->classifier));
   add_int (b, "caches",
       gst_delta_cnn_classifier_get_cache_bytes (r->classifier));
+  add_int (b, "activations", activation_bytes (r));
   json_builder_end_object (b);
   if (about->layers)
     add_layers (b, r);

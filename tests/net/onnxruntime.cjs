@@ -1,6 +1,7 @@
 // Runs frames through a model with onnxruntime-node: an implementation to compare with that shares nothing with ours.
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //   node onnxruntime.cjs MODULES MODEL INPUT.f32 OUTPUT.f32
+//   node onnxruntime.cjs MODULES MODEL --time RUNS THREADS     prints {"median_ms", "min_ms"} of its run() alone
 // MODULES: the folder that holds node_modules.  INPUT: frames in the shape of the model's first input, free
 // dimensions 1; OUTPUT: the first output of each.
 const { readFileSync, writeFileSync } = require('fs');
@@ -9,6 +10,7 @@ const [modules, model, input, output] = process.argv.slice(2);
 
 async function main() {
   const { InferenceSession, Tensor } = require(join(modules, 'node_modules', 'onnxruntime-node'));
+  if (input === '--time') return time(InferenceSession, Tensor, Number(output), Number(process.argv[6]));
   const session = await InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
   const dims = session.inputMetadata[0].shape.map(d => (Number.isInteger(d) && d > 0 ? d : 1));
   const size = dims.reduce((product, d) => product * d, 1);
@@ -22,6 +24,21 @@ async function main() {
     results.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
   }
   writeFileSync(output, Buffer.concat(results));
+}
+async function time(InferenceSession, Tensor, runs, threads) {
+  const session = await InferenceSession.create(model, { intraOpNumThreads: threads, interOpNumThreads: 1,
+    graphOptimizationLevel: 'all', logSeverityLevel: 3 });
+  const dims = session.inputMetadata[0].shape.map(d => (Number.isInteger(d) && d > 0 ? d : 1));
+  const size = dims.reduce((product, d) => product * d, 1);
+  const frame = new Tensor('float32', Float32Array.from({ length: size }, () => Math.random() - 0.5), dims);
+  const ms = [];
+  for (let i = -3; i < runs; i++) { // the first ones plan and warm up
+    const start = process.hrtime.bigint();
+    await session.run({ [session.inputNames[0]]: frame });
+    if (i >= 0) ms.push(Number(process.hrtime.bigint() - start) / 1e6);
+  }
+  ms.sort((a, b) => a - b);
+  console.log(JSON.stringify({ median_ms: ms[runs >> 1], min_ms: ms[0] }));
 }
 main().catch(error => {
   console.error(String(error.message || error));

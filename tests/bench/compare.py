@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures what the delta engine promises, as ratios in one run on one machine, and writes tables of it.
+
+    compare.py BUILD [--ort DIR] [--shared DIR] [--work DIR] [--out FILE.md] [--pairs N] [--only PART,...] [--with CMD]
+
+BUILD     build folder with deltacnn-bench and the tests
+--ort     folder with node_modules/onnxruntime-node (default: $ORT_DIR, else BUILD); without it there is nothing to
+          compare with, and the script says so and measures the rest
+--shared  folder with data/clips and data/models (default: ../shared beside the checkout); as above
+--work    for models, encoded clips and raw figures, out of the tree (default: BUILD/compare)
+--out     the tables (default: RESULTS.md beside this script)
+--pairs   how often each pair is measured, ours and theirs in turn; medians count (default: 5)
+--only    of the parts: dense, full, still, threads, clips, kernels, layer
+--with    put before every command that is measured, as in --with 'taskset -c 0,1'
+"""
+import argparse
+import collections
+import datetime
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import models  # noqa: E402
+
+NETS = ('alexnet', 'squeezenet1.1', 'resnet18', 'mobilenetv2')
+# Trained networks of the shared folder: label, agreement that calibration has to keep, .modelinfo.
+TRAINED = {
+    'squeezenet1.0-deepcompression.onnx': ('SqueezeNet 1.0', 0.97, '-104,151;-117,138;-123,132', 'bgr'),
+    'mobilenet_v1_0.25_128-dequant.onnx': ('MobileNet v1 0.25 128', 0.97, '-1,0.9921875;-1,0.9921875;-1,0.9921875', 'rgb'),
+    'mobilenetv1-0.25-vww96-mlctiny.onnx': ('MobileNet v1 0.25 96, person/no person', 0.99, '0,1;0,1;0,1', 'rgb'),
+}
+CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__car-detection.mp4', 'sample-videos__asl_gestures__book.mkv',
+         'sample-videos__asl_gestures__yes.mkv', 'openmpf__video_01.mp4', 'openmpf-components__toronto-highway-shortened.mp4')
+# Without deltacnn-calibrate: one tolerance for all layers, the largest of these that keeps the agreement.
+TOLERANCES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
+CALIBRATION_FRAMES = 60  # of each clip
+PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'kernels', 'layer')
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(head, rows):
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
+    return '\n'.join(lines + ['| ' + ' | '.join(str(c) for c in r) + ' |' for r in rows]) + '\n'
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def short(clip):
+    return os.path.splitext(os.path.basename(clip))[0].split('__', 1)[-1]
+
+
+class Compare:
+    def __init__(self, o):
+        self.o, self.raw, self.missing = o, {}, []
+        self.bench_program = os.path.join(o.build, 'gst', 'tools', 'deltacnn-bench')
+        if not os.access(self.bench_program, os.X_OK):
+            sys.exit(f'compare: {self.bench_program} is missing; build first')
+        os.makedirs(o.work, exist_ok=True)
+        self.with_cmd = shlex.split(o.prefix)
+        self.shared_runner = os.path.join(o.shared, 'tools', 'ort.cjs')
+        self.has_ort = os.path.isdir(os.path.join(o.ort, 'node_modules', 'onnxruntime-node'))
+        if not self.has_ort:
+            self.lacks('onnxruntime-node (npm install --ignore-scripts --prefix DIR onnxruntime-node; --ort DIR): no figures of a peer')
+
+    def lacks(self, what):
+        if what not in self.missing:
+            self.missing.append(what)
+            say(f'missing: {what}')
+
+    # ---- the two programs ----
+
+    def command(self, args, measured=True, **kwargs):
+        p = subprocess.run((self.with_cmd if measured else []) + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, **kwargs)
+        if p.returncode:
+            raise RuntimeError(f'{" ".join(args)}: {p.stderr.decode(errors="replace").strip()[-500:]}')
+        return p.stdout.decode()
+
+    def bench(self, model, *args, threads=1, measured=True):
+        r = json.loads(self.command([self.bench_program, '--model', model, '--threads', str(threads), '--json', '-', *args],
+                                    measured=measured))
+        n = r['frames']
+        for side in ('ms', 'dense_ms'):
+            if r[side]:  # the whole clip, its first frame included
+                r[side]['all'] = (r[side]['mean'] * (n - 1) + r[side]['first']) / n
+        r['network_all'] = r['ms']['all'] - r['stage_ms']['changes'] - r['stage_ms']['tensor']
+        return r
+
+    def ort(self, model, threads=1, runs=30):
+        """ms of one run() of onnxruntime, or None."""
+        if not self.has_ort:
+            return None
+        if os.path.exists(self.shared_runner):
+            out = self.command(['node', self.shared_runner, model, '--threads', str(threads), '--runs', str(runs)],
+                               env=dict(os.environ, ORT_DIR=self.o.ort))
+        else:
+            out = self.command(['node', os.path.join(ROOT, 'tests', 'net', 'onnxruntime.cjs'), self.o.ort, model, '--time',
+                                str(runs), str(threads)])
+        return json.loads(out.splitlines()[-1])['median_ms']
+
+    # ---- what is measured ----
+
+    def net(self, name):
+        path = os.path.join(self.o.work, name + '.onnx')
+        if not os.path.exists(path):
+            say(f'writing {name}')
+            models.write(self.o.work, name)
+        return path
+
+    def trained(self, name):
+        """A copy of a shared model with its .modelinfo, or None."""
+        source = os.path.join(self.o.shared, 'data', 'models', name)
+        if not os.path.exists(source):
+            self.lacks(f'data/models/{name} of the shared folder')
+            return None
+        path = os.path.join(self.o.work, name)
+        _, _, ranges, color = TRAINED[name]
+        if not os.path.exists(path):
+            os.symlink(source, path)
+        with open(path + '.modelinfo', 'w') as f:
+            f.write(f'[modelinfo]\nversion=1.0\n\n[image]\ndir=input\nranges={ranges}\n\n'
+                    f'[deltacnn]\ncolor={color}\nresize=stretch\n')
+        return path
+
+    def clips(self):
+        """MPEG-2, GOP 15, no B pictures, made once."""
+        made = []
+        for clip in CLIPS:
+            source = os.path.join(self.o.shared, 'data', 'clips', clip)
+            path = os.path.join(self.o.work, short(clip) + '.mpg')
+            if not os.path.exists(source):
+                self.lacks(f'data/clips/{clip} of the shared folder')
+                continue
+            if not os.path.exists(path):
+                say(f'encoding {short(clip)}')
+                self.command(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', source, '-an', '-c:v', 'mpeg2video', '-g', '15',
+                              '-bf', '0', '-q:v', '4', '-pix_fmt', 'yuv420p', path], measured=False)
+            made.append(path)
+        return made
+
+    # ---- parts; each returns Markdown ----
+
+    def dense(self):
+        rows = []
+        for name in NETS:
+            for threads in (1, 2):
+                model, ours, tensor, theirs = self.net(name), [], [], []
+                for _ in range(self.o.pairs):
+                    r = self.bench(model, '--sparsity', '0', '--mode', 'dense', '--frames', '25', threads=threads)
+                    ours.append(r['stage_median_ms']['network'])
+                    tensor.append(r['stage_median_ms']['tensor'])
+                    theirs.append(self.ort(model, threads))
+                self.raw[f'dense {name} {threads}'] = {'ours': ours, 'tensor': tensor, 'onnxruntime': theirs}
+                say(f'dense {name} {threads}: {median(ours):.3f} ms' + (f', onnxruntime {median(theirs):.3f}' if self.has_ort else ''))
+                row = [name, threads, f'{median(ours):.2f}', f'{median(tensor):.2f}']
+                if self.has_ort:
+                    ratio = median([a / b for a, b in zip(ours, theirs)])
+                    whole = median([(a + t) / (b + t) for a, b, t in zip(ours, theirs, tensor)])
+                    row += [f'{median(theirs):.2f}', f'**{ratio:.2f}**', f'{whole:.2f}']
+                else:
+                    row += ['-', '-', '-']
+                rows.append(row)
+        return ('## Dense, against onnxruntime\n\n1x3x224x224, ms a frame. onnxruntime\'s share is its `run()` alone; '
+                '"with tensor" adds our frame to tensor (640x480) to both sides. Goal: ratio at most 1.00.\n\n' +
+                table(('network', 'threads', 'ours: network', 'ours: tensor', 'onnxruntime', 'ratio', 'with tensor'), rows))
+
+    def full(self):
+        rows = []
+        for name in NETS:
+            ratios, ms, dense = [], [], []
+            for _ in range(self.o.pairs):
+                r = self.bench(self.net(name), '--sparsity', '0', '--frames', '40')
+                ms.append(r['ms']['median'])
+                dense.append(r['dense_ms']['median'])
+                ratios.append(ms[-1] / dense[-1])
+            self.raw[f'full {name}'] = {'delta': ms, 'dense': dense}
+            say(f'full {name}: {median(ratios):.3f}')
+            rows.append((name, f'{median(ms):.2f}', f'{median(dense):.2f}', f'**{median(ratios):.3f}**'))
+        return ('## Everything changed\n\nEvery block of every frame is new; one thread, ms a frame, tensor included. Goal: at most '
+                '1.05 times our own dense.\n\n' + table(('network', 'delta', 'dense', 'ratio'), rows))
+
+    def still(self):
+        rows = []
+        for name in NETS:
+            row = [name]
+            for s in (1, 0.99, 0.9, 0.5):
+                ratios, error = [], 0
+                for _ in range(max(1, self.o.pairs // 2)):
+                    r = self.bench(self.net(name), '--sparsity', str(s), '--frames', '60')
+                    ratios.append(r['ms']['median'] / r['dense_ms']['median'])
+                    error = max(error, r['max_rel_error'])
+                self.raw[f'still {name} {s}'] = {'ratios': ratios, 'error': error}
+                if s == 1:
+                    row += [f'{r["stage_median_ms"]["changes"] + r["stage_median_ms"]["tensor"]:.3f}',
+                            f'{r["stage_median_ms"]["network"]:.4f}', f'{r["dense_ms"]["median"]:.2f}']
+                row.append(f'{"**" if s == 1 else ""}{median(ratios) * 100:.1f} %{"**" if s == 1 else ""}')
+            rows.append(row)
+            say(f'still {name}: {row[4]}')
+        return ('## Nothing changed, and a little\n\nMade frames of 640x480 in which a share of the 16x16 blocks is inherited; share of '
+                'dense time (tensor and network), one thread, tolerance 0. Goal: at most 1 % where all are.\n\n' +
+                table(('network', 'tensor ms', 'network ms', 'dense ms', '100 % inherited', '99 %', '90 %', '50 %'), rows))
+
+    def threads(self):
+        rows = []
+        for name in ('alexnet', 'resnet18', 'squeezenet1.1', 'mobilenetv2'):
+            one, two = [], []
+            for _ in range(max(1, self.o.pairs // 2)):
+                for threads, to in ((1, one), (2, two)):
+                    r = self.bench(self.net(name), '--sparsity', '0.9', '--frames', '40', threads=threads)
+                    to.append((r['dense_stage_median_ms']['network'], r['stage_median_ms']['network']))
+            self.raw[f'threads {name}'] = {'one': one, 'two': two}
+            gain = [median([a[i] / b[i] for a, b in zip(one, two)]) for i in (0, 1)]
+            say(f'threads {name}: {gain[0]:.2f} {gain[1]:.2f}')
+            rows.append((name, f'{gain[0]:.2f}', f'{gain[1]:.2f}'))
+        return ('## Two threads against one\n\nTimes as fast. Goals: 1.7 for dense AlexNet and ResNet-18, 1.5 for a delta frame with 10 % of the '
+                'blocks changed.\n\n' + table(('network', 'dense', 'delta, 10 % changed'), rows))
+
+    def pick_tolerance(self, model, clips, agreement):
+        """The largest of TOLERANCES that keeps the agreement on the beginnings of the clips."""
+        best = 0
+        for t in TOLERANCES:
+            same = frames = 0
+            for clip in clips:
+                r = self.bench(model, '--clip', clip, '--tolerance', str(t), '--frames', str(CALIBRATION_FRAMES), threads=2,
+                               measured=False)
+                same += r['top1_agreement'] * r['frames']
+                frames += r['frames']
+            say(f'  tolerance {t}: agreement {same / frames:.4f}')
+            if same / frames < agreement:
+                break
+            best = t
+        return best
+
+    def calibrate(self, model, clips, agreement):
+        """What --tolerance has to be, and what it is called."""
+        program = os.path.join(self.o.build, 'gst', 'tools', 'deltacnn-calibrate')
+        if os.access(program, os.X_OK):
+            say(f'calibrating {os.path.basename(model)}')
+            self.command([program, model, *clips, '--agreement', str(agreement), '--frames', str(CALIBRATION_FRAMES)], measured=False)
+            return -1, 'per layer'
+        self.lacks('deltacnn-calibrate: one tolerance for all layers, from a list, takes its place')
+        best = self.pick_tolerance(model, clips, agreement)
+        return best, f'{best:g}'
+
+    def clip_row(self, model, clip, tolerance):
+        """[(ms, of it the network)] and onnxruntime's ms, pair by pair; result of a run beside dense."""
+        ours, theirs = [], []
+        beside = self.bench(model, '--clip', clip, '--tolerance', str(tolerance), '--layers')
+        for _ in range(max(1, self.o.pairs // 2)):
+            r = self.bench(model, '--clip', clip, '--tolerance', str(tolerance), '--alone')
+            ours.append((r['ms']['all'], r['network_all']))
+            theirs.append(self.ort(model))
+        return ours, theirs, beside
+
+    def one_model(self, name, clips):
+        label, agreement, _, _ = TRAINED[name]
+        model = self.trained(name)
+        if not model:
+            return ''
+        tolerance, called = self.calibrate(model, clips, agreement)
+        text, rows, means = f'### {label}\n\n', [], collections.defaultdict(list)
+        held = {}
+        for t, kind in ((0, 'exact'), (tolerance, 'calibrated')):
+            types, frames, same = collections.Counter(), 0, 0
+            dense = collections.Counter()
+            for clip in clips:
+                ours, theirs, r = self.clip_row(model, clip, t)
+                tensor = r['dense_stage_ms']['tensor']
+                frames += r['frames']
+                same += r['top1_agreement'] * r['frames']
+                for layer in r['types']:
+                    types[layer['type']] += layer['ms'] * r['frames']
+                    dense[layer['type']] += layer['dense_ms'] * r['frames']
+                whole, network = (median([x[i] for x in ours]) for i in (0, 1))
+                row = [short(clip), kind, f'{whole:.3f}', f'{network:.3f}', f'{r["dense_ms"]["all"]:.3f}',
+                       f'{r["dense_ms"]["all"] / r["ms"]["all"]:.2f}']
+                if self.has_ort:
+                    means[kind].append((whole, median(theirs) + tensor, r['frames']))
+                    row += [f'{median(theirs):.3f}', f'{median([b / a[1] for a, b in zip(ours, theirs)]):.2f}',
+                            f'**{median([(b + tensor) / a[0] for a, b in zip(ours, theirs)]):.2f}**']
+                else:
+                    row += ['-', '-', '-']
+                row += [f'{r["mac_fraction"] * 100:.1f} %', f'{r["value_fraction"] * 100:.1f} %', f'{r["top1_agreement"] * 100:.1f} %',
+                        f'{r["max_rel_error"]:.1g}']
+                rows.append(row)
+                self.raw[f'clip {name} {short(clip)} {kind}'] = {'ours': ours, 'onnxruntime': theirs, 'beside dense': r}
+                say(f'{label}, {short(clip)}, {kind}: ' + ' '.join(str(c) for c in row[2:]))
+            all_ms = sum(types.values())
+            held[kind] = '; '.join(f'{k} {v / all_ms * 100:.0f} % ({v / max(dense[k], 1e-9):.2f} of its dense time)'
+                                   for k, v in types.most_common(5))
+            text += f'{kind}: {same / frames * 100:.2f} % of {frames} frames with the same top label'
+            if means[kind]:
+                a = sum(m[0] * m[2] for m in means[kind]) / sum(m[2] for m in means[kind])
+                b = sum(m[1] * m[2] for m in means[kind]) / sum(m[2] for m in means[kind])
+                text += f'; over all frames {a:.3f} ms, onnxruntime {b:.3f} ms: **{b / a:.2f}** times as fast'
+            text += f'. Tolerance: {"0" if kind == "exact" else called}.\n\nTime goes to: {held[kind]}.\n\n'
+        return text + table(('clip', 'mode', 'ours ms', 'of it network', 'dense ms', 'times dense', 'onnxruntime ms', 'times onnxruntime: network',
+                             'with tensor', 'multiplies', 'values', 'agreement', 'largest error'), rows) + '\n'
+
+    def clips_part(self):
+        clips = self.clips()
+        if not clips:
+            return ''
+        text = ('## Real clips\n\nStatic cameras, MPEG-2, I picture every 15, no B pictures (`-q:v 4`); mean over all frames, the first and the I '
+                'pictures included, one thread. "ours" is finding what changed, frame to tensor and network, run alone. Against onnxruntime: network with '
+                'its `run()`, and all of ours with its `run()` and our full frame to tensor. Tolerances are chosen on the first '
+                f'{CALIBRATION_FRAMES} frames of each clip and measured on all. '
+                'Goals: 1.6 times onnxruntime exact, 5 times calibrated.\n\n')
+        return text + ''.join(self.one_model(name, clips) for name in TRAINED)
+
+    def kernels(self):
+        program = os.path.join(self.o.build, 'tests', 'kernels', 'bench-kernels')
+        if not os.access(program, os.X_OK):
+            self.lacks('bench-kernels')
+            return ''
+        lines = [json.loads(line) for line in self.command([program, '--json', '--kernel=igemm']).splitlines() if line.startswith('{')]
+        self.raw['kernels'] = lines
+        isa = lines[0]['isa']
+        peak = next(r['gflops'] for r in lines if r['kernel'] == 'peak')
+        rows = [(r['shape'], f'{r["gflops"]:.0f}', f'**{r["of_peak"] * 100:.0f} %**', f'{r["times_openblas"]:.2f}')
+                for r in lines if r['kernel'] == 'igemm' and r['isa'] == isa]
+        return (f'## Indirect GEMM\n\n{isa}, one thread; this machine\'s multiply-add peak, measured in turn with it, was {peak:.0f} GFLOP/s. Goal: '
+                '85 % on AlexNet\'s conv2 to conv5 and ResNet\'s 3x3 layers.\n\n' + table(('shape', 'GFLOP/s', 'of peak', 'times OpenBLAS'), rows))
+
+    def layer(self):
+        program = os.path.join(self.o.build, 'tests', 'bench', 'bench-layer')
+        if not os.access(program, os.X_OK):
+            self.lacks('the benchmark of a single layer on a 3840x2160 frame')
+            return ''
+        return self.command([program, '--markdown'])
+
+    def head(self):
+        cpu = next((line.split(':', 1)[1].strip() for line in open('/proc/cpuinfo') if line.startswith(('model name', 'Model'))), 'unknown')
+        commit = subprocess.run(['git', '-C', ROOT, 'rev-parse', '--short=10', 'HEAD'], stdout=subprocess.PIPE).stdout.decode().strip()
+        changed = subprocess.run(['git', '-C', ROOT, 'status', '--porcelain', '--untracked-files=no', ':!tests/bench/RESULTS.md'],
+                                 stdout=subprocess.PIPE).stdout.strip()
+        version = '-'
+        if self.has_ort:
+            version = json.load(open(os.path.join(self.o.ort, 'node_modules', 'onnxruntime-node', 'package.json')))['version']
+        rows = [('commit', commit + (' with changes' if changed else '')), ('CPU', f'{cpu}, {os.cpu_count()} cores'),
+                ('date', datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d %H:%M UTC')), ('onnxruntime', version),
+                ('kernels', self.bench(self.net('squeezenet1.1'), '--sparsity', '1', '--frames', '2')['kernels'])]
+        return ('# Measured\n\nWritten by `tests/bench/compare.py`; medians of pairs measured in turn on one machine. Networks of 224x224 have '
+                'torchvision\'s shapes and seeded random weights (`tests/bench/models.py`).\n\n' + table(('', ''), rows))
+
+    def run(self):
+        parts = {'dense': self.dense, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part,
+                 'kernels': self.kernels, 'layer': self.layer}
+        text = []
+        for name in self.o.only:
+            try:
+                text.append(parts[name]())
+            except (RuntimeError, OSError) as e:
+                self.lacks(f'the part "{name}" failed: {e}')
+        out = [self.head()] + [t for t in text if t]
+        if self.missing:
+            out.append('## Not measured\n\n' + ''.join(f'- {m}\n' for m in self.missing))
+        with open(self.o.out, 'w') as f:
+            f.write('\n'.join(t.rstrip('\n') + '\n' for t in out))
+        with open(os.path.join(self.o.work, 'raw.json'), 'w') as f:
+            json.dump(self.raw, f, indent=1)
+        say(f'written: {self.o.out}; raw figures: {os.path.join(self.o.work, "raw.json")}')
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('build')
+    p.add_argument('--ort')
+    p.add_argument('--shared', default=os.path.join(os.path.dirname(ROOT), 'shared'))
+    p.add_argument('--work')
+    p.add_argument('--out', default=os.path.join(HERE, 'RESULTS.md'))
+    p.add_argument('--pairs', type=int, default=5)
+    p.add_argument('--only', default=','.join(PARTS))
+    p.add_argument('--with', dest='prefix', default='')
+    o = p.parse_args()
+    o.build = os.path.abspath(o.build)
+    o.ort = os.path.abspath(o.ort or os.environ.get('ORT_DIR') or o.build)
+    o.work = os.path.abspath(o.work or os.path.join(o.build, 'compare'))
+    o.only = o.only.split(',')
+    if set(o.only) - set(PARTS) or o.pairs < 1:
+        p.error(f'--only takes {", ".join(PARTS)}; --pairs at least 1')
+    Compare(o).run()
+
+
+if __name__ == '__main__':
+    main()
