@@ -36,6 +36,8 @@ typedef struct {
   gboolean moved; /* only data movement made it: what changes here was already tested; tolerance 0
                      by default */
   gboolean wants_delta; /* an op reads deltas of it */
+  gboolean clean_delta; /* delta is 0 in pixels that have not changed, and not in the shared arena's
+                           part */
   int last_delta_use;   /* last such op */
   size_t delta_offset;  /* in the delta arena, floats */
 } DcnNetValue;
@@ -81,6 +83,7 @@ struct _DcnNetOp {
   int index;
   void *plan;          /* of the class */
   size_t acc_floats;   /* accumulator that the state keeps for this op */
+  gboolean reads_deltas; /* of all pixels, those that have not changed too: a first layer */
   size_t weight_bytes; /* packed */
   uint64_t macs;       /* of a dense pass */
   double full_ns;      /* guess of what a dense pass takes (cost.c) */
@@ -334,9 +337,10 @@ double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, ui
 void dcn_net_free(DcnNet *net);
 
 /* op-*.c */
-extern const DcnOpClass dcn_conv_class, dcn_fc_class, dcn_depthwise_class, dcn_pool_class,
+extern const DcnOpClass dcn_conv_class, dcn_first_class, dcn_fc_class, dcn_depthwise_class, dcn_pool_class,
     dcn_global_avg_class, dcn_affine_class, dcn_act_class, dcn_binary_class, dcn_lrn_class,
     dcn_softmax_class, dcn_concat_class, dcn_gather_class, dcn_matmul_class;
+gboolean dcn_first_fits(const DcnNet *net, const DcnOp *op);
 gboolean dcn_fc_fits(const DcnNet *net, const DcnOp *op);
 gboolean dcn_depthwise_fits(const DcnNet *net, const DcnOp *op);
 

@@ -138,6 +138,7 @@ class_of(const DcnNet *net, const DcnOp *op)
   case DCN_OP_CONV:
     return dcn_depthwise_fits(net, op) ? &dcn_depthwise_class
            : dcn_fc_fits(net, op)      ? &dcn_fc_class
+           : dcn_first_fits(net, op)   ? &dcn_first_class
                                        : &dcn_conv_class;
   case DCN_OP_MAX_POOL:
   case DCN_OP_AVG_POOL:
@@ -165,13 +166,22 @@ class_of(const DcnNet *net, const DcnOp *op)
 }
 
 /* Gives each value whose deltas are read a place in the arena that no other value uses between its
- * own op and the last reader: first fit over the places taken by the values alive then. */
+ * own op and the last reader: first fit over the places taken by the values alive then.  Clean ones
+ * keep theirs, at the beginning. */
 static void
 plan_arena(DcnNet *net)
 {
   const DcnProgram *program = net->program;
   int n = program->n_ops, n_live = 0;
   int *live = g_new(int, (size_t)program->n_values);
+  for (int i = 0; i < program->n_values; i++) {
+    DcnNetValue *nv = &net->values[i];
+    if (!nv->clean_delta)
+      continue;
+    nv->delta_offset = net->arena_floats;
+    net->arena_floats += (nv->floats + 15) / 16 * 16;
+  }
+  size_t begin = net->arena_floats;
   for (int i = -1; i < n; i++) {
     int value = i < 0 ? program->input : program->ops[i].output;
     DcnNetValue *nv = &net->values[value];
@@ -180,9 +190,9 @@ plan_arena(DcnNet *net)
       if (net->values[live[j]].last_delta_use >= i)
         live[kept++] = live[j];
     n_live = kept;
-    if (!nv->wants_delta)
+    if (!nv->wants_delta || nv->clean_delta)
       continue;
-    size_t size = (nv->floats + 15) / 16 * 16, at = 0;
+    size_t size = (nv->floats + 15) / 16 * 16, at = begin;
     int slot = 0; /* live[] is sorted by offset */
     for (; slot < n_live; slot++) {
       const DcnNetValue *other = &net->values[live[slot]];
@@ -287,9 +297,10 @@ plan_net(DcnNet *net, GError **error)
     net_op->class = class_of(net, op);
     if (!net_op->class->prepare(net, net_op, error))
       return FALSE;
-    if (net_op->class == &dcn_fc_class ||
+    if (net_op->class == &dcn_fc_class || net_op->reads_deltas ||
         (net_op->class == &dcn_conv_class && net_op->acc_floats)) {
       DcnNetValue *in = &net->values[op->inputs[0]];
+      in->clean_delta |= net_op->reads_deltas;
       in->wants_delta = TRUE;
       in->last_delta_use = i;
     }

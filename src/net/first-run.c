@@ -1,0 +1,220 @@
+/* deltacnn: runs a first layer: for each unit of output pixels that a change can reach, from values
+ * or by adding what changed, whichever takes less.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/first.h"
+#include "util/parallel.h"
+#include <string.h>
+
+/* Above this share of changed pixels nothing is won, so no lists are made. */
+#define MAX_DENSITY 0.75
+
+typedef struct {
+  const DcnJob *job;
+  const DcnFirstPlan *plan;
+  /* Where sums go, [pixels][stride]: the accumulator or ref; NULL: a worker's floats. */
+  float *sums;
+  size_t stride;
+  gboolean clamps; /* the activation is a clamp ... */
+  float lo, hi;
+  gboolean store_clamped; /* ... and done while storing */
+  gboolean deltas;        /* changes are worth a look */
+} Loop;
+
+/* A window's row of kw pixels as one run; copied where it reaches across a border. */
+static const float *
+row_run(const DcnFirstPlan *plan, const int *ix, const float *row, float **copies)
+{
+  int kw = plan->window.kw, c = plan->c;
+  if (ix[0] >= 0 && ix[kw - 1] >= 0)
+    return row + (size_t)ix[0] * c;
+  float *copy = *copies;
+  *copies += plan->row_floats;
+  for (int kx = 0; kx < kw; kx++)
+    for (int n = 0; n < c; n++)
+      copy[kx * c + n] = ix[kx] < 0 ? 0 : row[(size_t)ix[kx] * c + n];
+  return copy;
+}
+
+/* Pointers of igemm tiles: [tile][kh][mr].  The last tile's tail repeats its pixel. */
+static void
+point_to_values(const Loop *loop, const int32_t *pixels, int np, float *copies,
+                const float **pointers)
+{
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  const DcnWindow *win = &plan->window;
+  int mr = job->kernels->mr, kh = win->kh;
+  size_t line = (size_t)win->in_w * plan->c;
+  DcnCursor cursor = DCN_CURSOR_INIT;
+  for (int i = 0; i < (np + mr - 1) / mr * mr; i++) {
+    const float **a = pointers + (size_t)(i / mr) * kh * mr + i % mr;
+    if (i >= np) {
+      for (int ky = 0; ky < kh; ky++)
+        a[ky * mr] = a[ky * mr - 1];
+      continue;
+    }
+    dcn_cursor_move(&cursor, win, pixels[i]);
+    const int *iy = win->iy + (size_t)cursor.y * kh, *ix = win->ix + (size_t)cursor.x * win->kw;
+    const float *image = job->in->ref + (size_t)cursor.image * win->in_h * line;
+    for (int ky = 0; ky < kh; ky++)
+      a[ky * mr] =
+          iy[ky] < 0 ? job->state->zero : row_run(plan, ix, image + (size_t)iy[ky] * line, &copies);
+  }
+}
+
+/* From values.  Without sums the outputs go to the worker's floats, from pixel number `at` on. */
+static void
+from_values(const Loop *loop, const int32_t *pixels, int np, int at, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  const DcnKernels *k = job->kernels;
+  int mr = k->mr, nr = k->nr, kh = plan->window.kh, pitch = job->out->net->pitch;
+  float lo = loop->store_clamped ? loop->lo : -HUGE_VALF,
+        hi = loop->store_clamped ? loop->hi : HUGE_VALF;
+  float *tile_out = worker->floats, *unit_out = tile_out + (size_t)mr * nr;
+  point_to_values(loop, pixels, np, unit_out + (size_t)plan->unit * pitch, worker->pointers);
+  for (int b = 0; b < plan->blocks; b++) {
+    int column = b * nr, columns = MIN(nr, plan->m - column);
+    const float *w = plan->weights + (size_t)b * plan->block_floats,
+                *bias = plan->bias + (size_t)b * nr;
+    for (int i = 0; i < np; i += mr) {
+      const float *const *a = worker->pointers + (size_t)i * kh;
+      int n = MIN(mr, np - i);
+      float *out = tile_out;
+      size_t ldo = (size_t)nr;
+      if (!loop->sums) {
+        out = unit_out + (size_t)(at + i) * pitch + column;
+        ldo = (size_t)pitch;
+      } else if (pixels[i + n - 1] - pixels[i] == n - 1) {
+        out = loop->sums + (size_t)pixels[i] * loop->stride + column;
+        ldo = loop->stride;
+      }
+      k->igemm(a, kh, plan->row_floats, w, bias, lo, hi, out, ldo, n, columns);
+      if (out == tile_out)
+        for (int j = 0; j < n; j++)
+          memcpy(loop->sums + (size_t)pixels[i + j] * loop->stride + column,
+                 tile_out + (size_t)j * nr, sizeof(float) * (size_t)columns);
+    }
+  }
+  worker->macs += (uint64_t)np * (uint64_t)kh * (uint64_t)plan->row_floats * (uint64_t)plan->m;
+  worker->blocks_igemm++;
+}
+
+/* By adding what changed; FALSE where that takes longer than from values. */
+static gboolean
+by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  int mr = job->kernels->mr, kh = plan->window.kh;
+  DcnFirstUnit unit;
+  unit.pixels = pixels;
+  unit.n_pixels = np;
+  unit.masks = worker->masks;
+  unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * kh);
+  dcn_first_plan_unit(job, plan, &unit);
+  if (unit.cost >= (double)((np + mr - 1) / mr * mr) * kh * plan->row_floats)
+    return FALSE;
+  dcn_first_list_taps(job, plan, &unit);
+  dcn_first_add(job, plan, &unit, loop->sums, loop->stride);
+  worker->macs += unit.multiplies * (uint64_t)plan->m;
+  worker->delta_macs += unit.multiplies * (uint64_t)plan->m;
+  worker->blocks_dgemm++;
+  return TRUE;
+}
+
+/* Sums to values. */
+static void
+finish(const Loop *loop, int begin, int np, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  const DcnAct *act = &job->op->op->act;
+  const DcnNetValue *out = job->out->net;
+  const float *unit_out = worker->floats + (size_t)job->kernels->mr * job->kernels->nr;
+  gboolean done = loop->sums == job->out->ref && loop->clamps;
+  if (done && job->full)
+    return;
+  for (int i = 0, n; i < np; i += n) {
+    int p = dcn_job_pixel(job, begin + i);
+    n = dcn_job_run(job, begin + i, begin + np, out->w);
+    const float *x =
+        loop->sums ? loop->sums + (size_t)p * loop->stride : unit_out + (size_t)i * out->pitch;
+    size_t ldx = loop->sums ? loop->stride : (size_t)out->pitch;
+    if (done) { /* in place */
+      memset(job->out->changed + p, 1, (size_t)n);
+      worker->values_changed += (uint64_t)n * (uint64_t)out->c;
+    } else if (job->full) {
+      for (int j = 0; j < n; j++)
+        dcn_act_run(job->kernels, act, x + j * ldx, dcn_ref(job->out, p + j), out->c);
+    } else if (loop->clamps) {
+      dcn_emit_run(job, p, n, x, ldx, loop->lo, loop->hi, worker);
+    } else {
+      for (int j = 0; j < n; j++) {
+        dcn_act_run(job->kernels, act, x + j * ldx, worker->y, out->c);
+        dcn_emit(job, p + j, worker->y, worker);
+      }
+    }
+  }
+}
+
+static void
+units(void *context, int first, int end, int number)
+{
+  const Loop *loop = context;
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  DcnWorker *worker = dcn_worker(job, number);
+  for (int u = first; u < end; u++) {
+    int begin = u * plan->unit, np = MIN(plan->unit, job->count - begin), n_stale = 0, n = 0;
+    /* Those of which the sums do not stand come first and are computed from values. */
+    int32_t pixels[DCN_FIRST_UNIT_MAX];
+    const uint8_t *valid = loop->deltas ? job->acc_valid : NULL;
+    for (int i = 0; i < np; i++) {
+      int p = dcn_job_pixel(job, begin + i);
+      if (!loop->deltas || (valid && !valid[p]))
+        pixels[n_stale++] = p;
+    }
+    n = n_stale;
+    for (int i = 0; i < np && n < np; i++) {
+      int p = dcn_job_pixel(job, begin + i);
+      if (!valid || valid[p])
+        pixels[n++] = p;
+    }
+    if (n_stale > 0)
+      from_values(loop, pixels, n_stale, 0, worker);
+    if (n_stale < np && !by_deltas(loop, pixels + n_stale, np - n_stale, worker))
+      from_values(loop, pixels + n_stale, np - n_stale, n_stale, worker);
+    finish(loop, begin, np, worker);
+    if (job->acc && !job->full)
+      for (int i = 0; i < np; i++)
+        job->acc_valid[pixels[i]] = 1;
+  }
+}
+
+void
+dcn_first_run(DcnJob *job)
+{
+  const DcnFirstPlan *plan = job->op->plan;
+  const DcnNetValue *in = job->in->net, *out = job->out->net;
+  dcn_list_window(job, &plan->window);
+  Loop loop = {.job = job, .plan = plan};
+  loop.clamps = dcn_act_limits(&job->op->op->act, &loop.lo, &loop.hi);
+  if (job->acc && !(job->full && job->state->dense)) {
+    loop.sums = job->acc;
+    loop.stride = (size_t)out->pitch;
+  } else if (job->full || plan->in_place) {
+    loop.sums = job->out->ref;
+    loop.stride = (size_t)out->ref_pitch;
+  }
+  loop.store_clamped = loop.clamps && loop.sums != job->acc;
+  if (job->full && job->acc)
+    memset(job->acc_valid, loop.sums == job->acc, (size_t)out->pixels);
+  loop.deltas =
+      !job->full && plan->deltas && job->in->delta && job->in->n_changed < MAX_DENSITY * in->pixels;
+  double cost = (double)plan->block_floats * plan->blocks * MIN(plan->unit, job->count);
+  if (loop.deltas)
+    cost *= 0.1;
+  dcn_parallel_for(job->state->threads, (job->count + plan->unit - 1) / plan->unit,
+                   dcn_grain((size_t)cost), units, &loop);
+}

@@ -1,0 +1,57 @@
+/* deltacnn: a first layer's plan: a convolution over an image of few channels.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "net/internal.h"
+
+/* Output pixels in a unit of work. */
+#define DCN_FIRST_UNIT_MAX 128
+
+/* Input rows have no holes (ref_pitch == c) and columns are not dilated, so that a window's row is
+ * one run of kw * c floats: the taps of igemm are kh such runs, which spares short inner loops.
+ * Packed weights are [blocks][kh][kw][c][nr]; output channels beyond m are zero columns. */
+typedef struct {
+  DcnWindow window;
+  int c, m;            /* input and output channels */
+  int row_floats;      /* kw * c */
+  int blocks;          /* of nr output channels */
+  size_t block_floats; /* kh * row_floats * nr */
+  float *weights;      /* owned */
+  float *bias;         /* [blocks][nr], owned */
+  int unit;            /* output pixels in a unit of work; never depends on the number of threads */
+  gboolean deltas;     /* changes may be added to sums that are kept */
+  /* The sums are kept in ref: there is no activation, and nobody reads the values but the caller,
+   * for whom the tolerance is 0.  Every channel of an output that was reached then counts as
+   * changed. */
+  gboolean in_place;
+} DcnFirstPlan;
+
+/* first-deltas.c: what a worker has of one unit. */
+typedef struct {
+  int begin, pixels; /* in order[] */
+  int first, count;  /* in taps[] */
+  uint8_t same;      /* the windows lie inside: taps count from each window's corner; else (one
+                        pixel) from the first pixel of all */
+} DcnFirstTile;
+
+typedef struct {
+  const int32_t *pixels; /* of the unit; their sums stand */
+  int n_pixels;
+  uint64_t *masks; /* [n_pixels][kh]: changed pixels of each row of the window */
+  DcnTap *taps;
+  DcnFirstTile tiles[DCN_FIRST_UNIT_MAX];
+  uint8_t order[DCN_FIRST_UNIT_MAX];
+  int n_tiles;
+  double cost;         /* in multiplies of igemm, per output channel */
+  uint64_t multiplies; /* per output channel */
+} DcnFirstUnit;
+
+/* Finds what changed in the windows of unit->pixels, cuts them into tiles and says what adding
+ * would take.  masks and taps are set by the caller: n_pixels * kh and n_pixels * kh * kw. */
+void dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
+/* Lists the taps of every tile. */
+void dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
+/* Adds the products: sums[pixel * stride + channel]. */
+void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit,
+                   float *sums, size_t stride);
+
+void dcn_first_run(DcnJob *job);

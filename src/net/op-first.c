@@ -1,0 +1,113 @@
+/* deltacnn: first layers: plan and packing.  first-run.c runs them, first-deltas.c adds changes.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/first.h"
+#include "util/memory.h"
+
+/* Finding what changed in a window takes as long as some hundred multiplies per 32 output channels;
+ * smaller windows are always computed from values, which also spares their accumulators. */
+#define DELTAS_MIN_TAPS 100
+
+gboolean
+dcn_first_fits(const DcnNet *net, const DcnOp *op)
+{
+  const DcnConv *conv = &op->u.conv;
+  const DcnNetValue *in = dcn_op_in(net, op);
+  return in->c <= 4 && in->ref_pitch == in->c && conv->groups == 1 && conv->dil_w == 1 &&
+         conv->kw > 1 && conv->kw <= 32 && conv->kh <= 64;
+}
+
+static gboolean
+read_by_an_op(const DcnNet *net, int value)
+{
+  const DcnProgram *program = net->program;
+  for (int i = 0; i < program->n_ops; i++)
+    for (int j = 0; j < program->ops[i].n_inputs; j++)
+      if (program->ops[i].inputs[j] == value)
+        return TRUE;
+  return FALSE;
+}
+
+static gboolean
+is_output(const DcnNet *net, int value)
+{
+  const DcnProgram *program = net->program;
+  for (int i = 0; i < program->n_outputs; i++)
+    if (program->outputs[i] == value)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+pack(const DcnFirstPlan *plan, const DcnConv *conv, int nr)
+{
+  int taps = conv->kh * conv->kw;
+  for (int b = 0; b < plan->blocks; b++) {
+    float *w = plan->weights + (size_t)b * plan->block_floats;
+    for (int j = 0; j < MIN(nr, plan->m - b * nr); j++) {
+      int m = b * nr + j;
+      for (int c = 0; c < plan->c; c++)
+        for (int t = 0; t < taps; t++)
+          w[((size_t)t * plan->c + c) * nr + j] =
+              conv->weights[((size_t)m * plan->c + c) * taps + t];
+      if (conv->bias)
+        plan->bias[(size_t)b * nr + j] = conv->bias[m];
+    }
+  }
+}
+
+static void
+first_clear(DcnNetOp *op)
+{
+  DcnFirstPlan *plan = op->plan;
+  dcn_window_clear(&plan->window);
+  dcn_aligned_free(plan->weights);
+  dcn_aligned_free(plan->bias);
+  g_free(plan);
+}
+
+static gboolean
+first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
+{
+  DcnConv *conv = &op->op->u.conv;
+  const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
+  const DcnKernels *k = net->kernels;
+  DcnFirstPlan *plan = op->plan = g_new0(DcnFirstPlan, 1);
+  plan->c = in->c;
+  plan->m = out->c;
+  plan->row_floats = conv->kw * in->c;
+  plan->blocks = (out->c + k->nr - 1) / k->nr;
+  plan->block_floats = (size_t)conv->kh * plan->row_floats * k->nr;
+  plan->unit = DCN_FIRST_UNIT_MAX / k->mr * k->mr;
+  plan->deltas = conv->kh * plan->row_floats >= DELTAS_MIN_TAPS && plan->block_floats <= INT32_MAX;
+  plan->in_place = plan->deltas && dcn_act_is_none(&op->op->act) && out->view_of < 0 &&
+                   is_output(net, op->op->output) && !read_by_an_op(net, op->op->output);
+  size_t weights;
+  if (!dcn_window_init(&plan->window, in, out, conv->kh, conv->kw, conv->stride_h, conv->stride_w,
+                       conv->pad_top, conv->pad_left, conv->dil_h, conv->dil_w) ||
+      !dcn_size_mul(plan->block_floats, (size_t)plan->blocks, &weights) ||
+      !(plan->weights = dcn_aligned_new0(weights, sizeof(float))) ||
+      !(plan->bias = dcn_aligned_new0((size_t)plan->blocks * k->nr, sizeof(float))))
+    return dcn_no_memory(error);
+  pack(plan, conv, k->nr);
+  g_clear_pointer(&conv->weights, g_free);
+  g_clear_pointer(&conv->bias, g_free);
+  op->weight_bytes = weights * sizeof(float);
+
+  DcnNeeds *needs = &net->needs;
+  size_t rows = (size_t)(plan->unit + k->mr) * conv->kh;
+  needs->pointers = MAX(needs->pointers, rows);
+  needs->taps = MAX(needs->taps, (size_t)plan->row_floats);
+  /* A tile, a unit of outputs, and copies of windows across the border. */
+  needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
+                                         rows * plan->row_floats);
+  if (plan->deltas) { /* masks and taps of a unit; a tap is as large as a word of a mask */
+    size_t windows = (size_t)plan->unit * conv->kh;
+    needs->masks = MAX(needs->masks, windows + windows * conv->kw);
+    op->reads_deltas = TRUE;
+    if (!plan->in_place)
+      op->acc_floats = out->floats;
+  }
+  return TRUE;
+}
+
+const DcnOpClass dcn_first_class = {"first", first_prepare, dcn_first_run, first_clear};

@@ -1,0 +1,195 @@
+/* First layers: what is added for changes must come to what the definition says, over every shape
+ * and kind of change.  SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+  int n, h, w, c, m;
+  int kh, kw, sh, sw, pt, pl, pb, pr, dil_h;
+  DcnActKind act;
+  gboolean read_on; /* another op reads the layer's output */
+} Shape;
+
+static const Shape shapes[] = {
+    {1, 67, 71, 3, 64, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_RELU, FALSE}, /* AlexNet */
+    {1, 67, 71, 3, 64, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_NONE, FALSE}, /* kept in place */
+    {1, 67, 71, 3, 24, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_NONE, TRUE},
+    {1, 60, 150, 3, 33, 7, 7, 2, 2, 3, 3, 3, 3, 1, DCN_ACT_LEAKY_RELU, FALSE}, /* ResNet */
+    {2, 40, 44, 3, 40, 7, 9, 1, 3, 0, 5, 3, 0, 1, DCN_ACT_CLIP, FALSE},
+    {1, 50, 46, 1, 16, 11, 11, 3, 2, 4, 0, 0, 6, 1, DCN_ACT_RELU, FALSE},
+    {1, 40, 40, 4, 31, 5, 6, 1, 1, 2, 2, 2, 2, 3, DCN_ACT_HARD_SWISH, FALSE},
+    {1, 30, 90, 2, 70, 8, 32, 2, 1, 1, 16, 1, 20, 1, DCN_ACT_NONE, FALSE},
+    {1, 9, 8, 3, 20, 11, 11, 1, 1, 5, 5, 5, 5, 1, DCN_ACT_NONE, FALSE}, /* all border */
+    {1, 40, 30, 3, 16, 3, 3, 2, 2, 1, 1, 1, 1, 1, DCN_ACT_RELU, FALSE}, /* too small for deltas */
+};
+
+static DcnProgram *
+make_program(const Shape *s, guint32 seed)
+{
+  GRand *rand = g_rand_new_with_seed(seed);
+  DcnProgram *p = g_new0(DcnProgram, 1);
+  int oh = (s->h + s->pt + s->pb - (s->kh - 1) * s->dil_h - 1) / s->sh + 1,
+      ow = (s->w + s->pl + s->pr - s->kw) / s->sw + 1;
+  p->model_name = g_strdup("first");
+  p->n_values = p->n_ops = s->read_on ? 2 : 1;
+  p->n_values++;
+  p->values = g_new0(DcnValue, (gsize)p->n_values);
+  p->ops = g_new0(DcnOp, (gsize)p->n_ops);
+  for (int i = 0; i < p->n_values; i++) {
+    p->values[i].name = g_strdup_printf("v%d", i);
+    dcn_value_set_dims(&p->values[i], 4,
+                       i ? (int[]){s->n, s->m, oh, ow} : (int[]){s->n, s->c, s->h, s->w});
+  }
+  for (int i = 0; i < p->n_ops; i++) {
+    p->ops[i].name = g_strdup_printf("op%d", i);
+    p->ops[i].n_inputs = 1;
+    p->ops[i].inputs = g_new0(int, 1);
+    p->ops[i].inputs[0] = i;
+    p->ops[i].output = i + 1;
+  }
+  size_t weights = (size_t)s->m * s->c * s->kh * s->kw;
+  DcnConv *conv = &p->ops[0].u.conv;
+  *conv = (DcnConv){s->kh,
+                    s->kw,
+                    s->sh,
+                    s->sw,
+                    s->pt,
+                    s->pl,
+                    s->dil_h,
+                    1,
+                    1,
+                    g_new(float, weights),
+                    g_new(float, (gsize)s->m)};
+  for (size_t i = 0; i < weights; i++)
+    conv->weights[i] = (float)g_rand_double_range(rand, -0.3, 0.3);
+  for (int i = 0; i < s->m; i++)
+    conv->bias[i] = (float)g_rand_double_range(rand, -1, 1);
+  p->ops[0].act = (DcnAct){s->act, s->act == DCN_ACT_CLIP ? -0.5f : 0.1f, 0.8f, NULL};
+  if (s->read_on) {
+    p->ops[1].kind = DCN_OP_ACT;
+    p->ops[1].act.kind = DCN_ACT_SIGMOID;
+  }
+  p->n_outputs = 1;
+  p->outputs = g_new(int, 1);
+  p->outputs[0] = p->n_values - 1;
+  g_rand_free(rand);
+  return p;
+}
+
+/* Changes blocks on a grid, as a codec does; share of all blocks. */
+static void
+change_blocks(GRand *rand, const DcnValue *v, int size, double share, float *frame,
+              uint8_t *touched)
+{
+  memset(touched, 0, (size_t)v->n * v->h * v->w);
+  for (int row = 0; row < v->n * v->h; row += size)
+    for (int x0 = 0; x0 < v->w; x0 += size) {
+      if (g_rand_double(rand) >= share)
+        continue;
+      for (int y = row; y < MIN(row + size, v->n * v->h); y++)
+        for (int x = x0; x < MIN(x0 + size, v->w); x++) {
+          size_t p = (size_t)y * v->w + x;
+          touched[p] = 1;
+          for (int c = 0; c < v->c; c++)
+            frame[p * dcn_channel_pitch(v->c) + c] = (float)g_rand_double_range(rand, -1, 1);
+        }
+    }
+}
+
+static void
+test_shape(const Shape *shape, const DcnKernels *kernels, guint32 seed)
+{
+  Subject *s = subject_new(make_program(shape, seed), make_program(shape, seed), kernels);
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(seed);
+  GError *error = NULL;
+  DcnState *state = dcn_state_new(s->net, &error);
+  g_assert_no_error(error);
+  dcn_state_set_adaptive(state, FALSE);
+  uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+  gboolean large = shape->kh * shape->kw * shape->c >= 100;
+  uint64_t added = 0, macs[2] = {0};
+  for (int i = 0; i < 24; i++) {
+    float *frame = dcn_state_input(state);
+    gboolean blocks = i % 2;
+    if (i == 0)
+      change_frame(rand, in, CHANGE_ALL, 1, frame, touched);
+    else if (i == 14)
+      change_frame(rand, in, CHANGE_NONE, 1, frame, touched);
+    else
+      change_blocks(rand, in, blocks ? 8 : 1, 0.01 + 0.3 * g_rand_double(rand) * (i % 3), frame,
+                    touched);
+    DcnRunInfo info;
+    dcn_state_run(state, i % 7 ? touched : NULL, i % 13 == 12 ? DCN_MODE_DENSE : DCN_MODE_DELTA,
+                  1 + i % 2, &info);
+    added += dcn_state_op_stats(state)[0].blocks_dgemm;
+    if (!info.full) {
+      g_assert_cmpuint(info.macs, <=, info.macs_dense);
+      macs[0] += info.macs;
+      macs[1] += info.macs_dense;
+    }
+    frame_elements(in, frame, s->values[s->program->input]);
+    netgen_evaluate(s->program, s->values);
+    char *what = g_strdup_printf("%s, %dx%d of %d, frame %d", kernels->isa, shape->kh, shape->kw,
+                                 shape->c, i);
+    assert_values(s, state, 3e-5, what);
+    g_free(what);
+  }
+  if (large)
+    g_assert_cmpuint(added, >, 0);
+  else
+    g_assert_cmpuint(added, ==, 0);
+  g_test_message("%dx%d of %d: %.2f of the multiplies", shape->kh, shape->kw, shape->c,
+                 (double)macs[0] / (double)macs[1]);
+  g_free(touched);
+  dcn_state_free(state);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
+static void
+test_shapes(gconstpointer data)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(shapes); i++)
+    test_shape(&shapes[i], data, i + 1);
+}
+
+/* The bits do not depend on how many threads there are. */
+static void
+test_threads(void)
+{
+  DcnState *states[2];
+  Subject *s =
+      subject_new(make_program(&shapes[0], 1), make_program(&shapes[0], 1), dcn_kernels_get());
+  const DcnValue *in = subject_input(s);
+  uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+  for (int i = 0; i < 2; i++)
+    states[i] = dcn_state_new(s->net, NULL);
+  GRand *rand = g_rand_new_with_seed(3);
+  for (int i = 0; i < 20; i++) {
+    change_blocks(rand, in, 1 + i % 8, i ? 0.1 : 1, dcn_state_input(states[0]), touched);
+    memcpy(dcn_state_input(states[1]), dcn_state_input(states[0]), frame_bytes(in));
+    for (int j = 0; j < 2; j++)
+      dcn_state_run(states[j], touched, DCN_MODE_DELTA, j + 1, NULL);
+    assert_same(s, states[0], states[1], 0, "one and two threads");
+  }
+  for (int i = 0; i < 2; i++)
+    dcn_state_free(states[i]);
+  g_rand_free(rand);
+  g_free(touched);
+  subject_free(s);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  for (const DcnKernels *const *k = dcn_kernels_all(); *k; k++) {
+    char *path = g_strdup_printf("/net/first/%s", (*k)->isa);
+    g_test_add_data_func(path, *k, test_shapes);
+    g_free(path);
+  }
+  g_test_add_func("/net/first/threads", test_threads);
+  return g_test_run();
+}
