@@ -142,7 +142,7 @@ typedef struct {
    * limits; lo, hi and ld* are not looked at.  Made for few changes:
    *
    * mask, changed   0 on entry; they stay so for a pixel in which nothing changed
-   * delta           written at least for the pixels in which something changed */
+   * delta           written at least for the pixels in which something changed; if for others, 0 */
   int (*diff_image)(const DcnDiff *d, int pixels, int channels);
 } DcnKernels;
 
