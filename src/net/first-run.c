@@ -1,12 +1,22 @@
 /* deltacnn: runs a first layer: for each unit of output pixels that a change can reach, from values
  * or by adding what changed, whichever takes less.
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Sums go stale, and an op goes with deltas or without, as in conv-run.c. */
 #include "net/first.h"
 #include "util/parallel.h"
 #include <string.h>
 
 /* Above this share of changed pixels nothing is won, so no lists are made. */
 #define MAX_DENSITY 0.75
+/* An op that goes without takes deltas up again below this share, ... */
+#define TAKE_UP_DENSITY 0.3
+/* ... and gives them up when a run with them took more than this share of one without. */
+#define GIVE_UP_COST 0.9
+/* All sums go stale in so many runs, and each run has its part of them to renew. */
+#define REFRESH_RUNS 256
+/* What finding the changes in a window takes, in multiplies. */
+#define WINDOW_COST 1500.0
 
 typedef struct {
   const DcnJob *job;
@@ -18,6 +28,7 @@ typedef struct {
   float lo, hi;
   gboolean store_clamped; /* ... and done while storing */
   gboolean deltas;        /* changes are worth a look */
+  uint8_t stands;         /* the sums stand afterwards */
 } Loop;
 
 /* A window's row of kw pixels as one run; copied where it reaches across a border. */
@@ -107,19 +118,27 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnFirstPlan *plan = loop->plan;
-  int mr = job->kernels->mr, kh = plan->window.kh;
+  int kh = plan->window.kh;
   DcnFirstUnit unit;
   unit.pixels = pixels;
   unit.n_pixels = np;
   unit.masks = worker->masks;
   unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * kh);
   dcn_first_plan_unit(job, plan, &unit);
-  if (unit.cost >= (double)((np + mr - 1) / mr * mr) * kh * plan->row_floats)
+  int vector = MAX(job->kernels->nr / 2, 1);
+  double columns = (plan->m + vector - 1) / vector * vector;
+  uint64_t cost = (uint64_t)(unit.cost * columns + np * WINDOW_COST);
+  uint64_t values =
+      dcn_cost_igemm(job->kernels, np, (uint64_t)kh * (uint64_t)plan->row_floats, plan->m);
+  worker->cost_values += values;
+  if (cost >= values) {
+    worker->cost += values;
     return FALSE;
+  }
+  worker->cost += cost;
   dcn_first_list_taps(job, plan, &unit);
   dcn_first_add(job, plan, &unit, loop->sums, loop->stride);
   worker->macs += unit.multiplies * (uint64_t)plan->m;
-  worker->delta_macs += unit.multiplies * (uint64_t)plan->m;
   worker->blocks_dgemm++;
   return TRUE;
 }
@@ -169,27 +188,55 @@ units(void *context, int first, int end, int number)
     int begin = u * plan->unit, np = MIN(plan->unit, job->count - begin), n_stale = 0, n = 0;
     /* Those of which the sums do not stand come first and are computed from values. */
     int32_t pixels[DCN_FIRST_UNIT_MAX];
-    const uint8_t *valid = loop->deltas ? job->acc_valid : NULL;
     for (int i = 0; i < np; i++) {
       int p = dcn_job_pixel(job, begin + i);
-      if (!loop->deltas || (valid && !valid[p]))
+      if (!loop->deltas || !job->acc_valid[p])
         pixels[n_stale++] = p;
     }
     n = n_stale;
     for (int i = 0; i < np && n < np; i++) {
       int p = dcn_job_pixel(job, begin + i);
-      if (!valid || valid[p])
+      if (job->acc_valid[p])
         pixels[n++] = p;
     }
-    if (n_stale > 0)
+    if (n_stale > 0) {
       from_values(loop, pixels, n_stale, 0, worker);
+      uint64_t cost = dcn_cost_igemm(
+          job->kernels, n_stale, (uint64_t)plan->window.kh * (uint64_t)plan->row_floats, plan->m);
+      worker->cost += cost;
+      worker->cost_values += cost;
+    }
     if (n_stale < np && !by_deltas(loop, pixels + n_stale, np - n_stale, worker))
       from_values(loop, pixels + n_stale, np - n_stale, n_stale, worker);
     finish(loop, begin, np, worker);
-    if (job->acc && !job->full)
+    if (job->acc_valid && !job->full)
       for (int i = 0; i < np; i++)
-        job->acc_valid[pixels[i]] = 1;
+        job->acc_valid[pixels[i]] = loop->stands;
   }
+}
+
+static void
+make_stale(DcnJob *job)
+{
+  int pixels = job->out->net->pixels, *next = &job->state->refresh[job->op->index];
+  for (int i = 0; i < (pixels + REFRESH_RUNS - 1) / REFRESH_RUNS; i++) {
+    job->acc_valid[*next] = 0;
+    *next = (*next + 1) % pixels;
+  }
+}
+
+/* With deltas in the next run?  From counts alone, so that equal frames give equal bits. */
+static gboolean
+with_deltas_next(const Loop *loop, double density)
+{
+  const DcnState *state = loop->job->state;
+  uint64_t cost = 0, values = 0;
+  for (int i = 0; i < state->n_workers; i++) {
+    cost += state->workers[i]->cost;
+    values += state->workers[i]->cost_values;
+  }
+  return density < TAKE_UP_DENSITY ||
+         (loop->deltas && (double)cost < GIVE_UP_COST * (double)values);
 }
 
 void
@@ -197,24 +244,32 @@ dcn_first_run(DcnJob *job)
 {
   const DcnFirstPlan *plan = job->op->plan;
   const DcnNetValue *in = job->in->net, *out = job->out->net;
+  DcnState *state = job->state;
+  uint8_t *with_deltas = &state->with_deltas[job->op->index];
+  double density = (double)job->in->n_changed / in->pixels;
   dcn_list_window(job, &plan->window);
   Loop loop = {.job = job, .plan = plan};
   loop.clamps = dcn_act_limits(&job->op->op->act, &loop.lo, &loop.hi);
-  if (job->acc && !(job->full && job->state->dense)) {
+  if (job->acc && *with_deltas && !state->dense) {
     loop.sums = job->acc;
     loop.stride = (size_t)out->pitch;
   } else if (job->full || plan->in_place) {
     loop.sums = job->out->ref;
     loop.stride = (size_t)out->ref_pitch;
   }
-  loop.store_clamped = loop.clamps && loop.sums != job->acc;
-  if (job->full && job->acc)
-    memset(job->acc_valid, loop.sums == job->acc, (size_t)out->pixels);
+  loop.store_clamped = loop.clamps && (!loop.sums || loop.sums == job->out->ref);
+  loop.stands = plan->in_place || (job->acc && loop.sums == job->acc);
   loop.deltas =
-      !job->full && plan->deltas && job->in->delta && job->in->n_changed < MAX_DENSITY * in->pixels;
+      !job->full && plan->deltas && *with_deltas && job->in->delta && density < MAX_DENSITY;
+  if (loop.deltas)
+    make_stale(job);
+  else if (job->full && job->acc_valid)
+    memset(job->acc_valid, loop.stands, (size_t)out->pixels);
   double cost = (double)plan->block_floats * plan->blocks * MIN(plan->unit, job->count);
   if (loop.deltas)
     cost *= 0.1;
-  dcn_parallel_for(job->state->threads, (job->count + plan->unit - 1) / plan->unit,
+  dcn_parallel_for(state->threads, (job->count + plan->unit - 1) / plan->unit,
                    dcn_grain((size_t)cost), units, &loop);
+  if (!job->full && plan->deltas && !plan->in_place)
+    *with_deltas = (uint8_t)with_deltas_next(&loop, density);
 }

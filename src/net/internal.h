@@ -137,7 +137,7 @@ struct _DcnState {
   float *input; /* the caller's side of the input value, pitch dcn_channel_pitch(c), owned */
   DcnValueState *values;
   float **acc; /* [n_ops], owned each, NULL where the op keeps none */
-  /* [n_ops] for convolutions with an accumulator: per output pixel, whether it stands for ref;
+  /* [n_ops] for ops that keep sums, in an accumulator or in ref: per output pixel, whether they stand for ref;
    * owned each.  Runs asked for as DENSE do not write accumulators, which halves what they write.
    */
   uint8_t **acc_valid;

@@ -147,7 +147,8 @@ choose_deltas(DcnState *state)
   for (int i = program->n_ops - 1; i >= 0; i--) {
     const DcnNetOp *op = &net->ops[i];
     const DcnValueState *out = &state->values[op->op->output];
-    if (op->class == &dcn_concat_class ? !out->delta : !state->with_deltas[i] || !op->acc_floats)
+    if (op->class == &dcn_concat_class ? !out->delta
+                                       : !state->with_deltas[i] || !state->acc_valid[i])
       continue;
     for (int j = 0; j < op->op->n_inputs; j++) {
       DcnValueState *in = &state->values[op->op->inputs[j]];

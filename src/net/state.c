@@ -115,11 +115,12 @@ dcn_state_new(DcnNet *net, GError **error)
     if (nv->view_of >= 0)
       state->values[i].ref = state->values[at].ref + channel;
   }
-  for (int i = 0; i < program->n_ops && !budget.failed; i++)
-    if (net->ops[i].acc_floats) {
+  for (int i = 0; i < program->n_ops && !budget.failed; i++) {
+    if (net->ops[i].acc_floats)
       state->acc[i] = take(&budget, net->ops[i].acc_floats, sizeof(float));
+    if (net->ops[i].acc_floats || net->ops[i].reads_deltas)
       state->acc_valid[i] = take(&budget, (size_t)dcn_op_out(net, net->ops[i].op)->pixels, 1);
-    }
+  }
   state->cache_bytes = budget.bytes;
   if (budget.failed || dcn_state_add_workers(state, 1) < 1) {
     dcn_state_free(state);

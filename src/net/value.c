@@ -20,7 +20,7 @@ dcn_value_clear_marks(DcnValueState *v)
       size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
       memset(v->changed + first, 0, n);
       memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
-      if (nv->clean_delta)
+      if (nv->clean_delta && v->delta)
         memset(v->delta + first * nv->pitch, 0, n * nv->pitch * sizeof *v->delta);
       bits[i] = 0;
     }
