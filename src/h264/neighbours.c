@@ -52,13 +52,13 @@ neighbour_mbaff(const DcnH264Macroblocks *m, int mb_addr, int x, int y, gboolean
     int left = 2 * (pair - 1);
     if (!available(m, left, m->mbs[mb_addr].slice, any_slice))
       return -1;
-    /* Row 15 of the pair: of the top frame macroblock, or row 7 of the bottom field (lines 1, 3 ... 15). */
+    /* Line 15 of the pair: of the top frame macroblock, or line 7 of the bottom field. */
     if (!(m->mbs[left].flags & DCN_H264_MB_FIELD)) {
       *y_inside = 15;
       return left;
     }
     *y_inside = 7;
-    return left;
+    return left + 1;
   }
 
   if (y < 0) {

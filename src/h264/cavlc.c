@@ -1,0 +1,258 @@
+/* deltacnn: Exp-Golomb codes, and residual blocks of H.264 in CAVLC.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * ITU-T H.264 9.1 and 9.2.  Coefficients are read past: what is kept is how many each block has. */
+#include "h264/syntax.h"
+
+uint32_t
+dcn_h264_ue(DcnBitReader *reader)
+{
+  uint32_t bits = dcn_bits_peek(reader, 32);
+  if (G_LIKELY(bits >> 16)) {
+    int zeros = __builtin_clz(bits);
+    dcn_bits_skip(reader, 2 * zeros + 1);
+    return (bits >> (31 - 2 * zeros)) - 1;
+  }
+  int zeros = bits ? __builtin_clz(bits) : 32;
+  if (zeros > 24) {
+    /* No element has such a range; and zeros are what is seen behind the end. */
+    reader->error = TRUE;
+    return 0;
+  }
+  dcn_bits_skip(reader, zeros);
+  bits = dcn_bits_read(reader, zeros + 1);
+  return bits ? bits - 1 : 0;
+}
+
+/* Table 9-3 */
+int
+dcn_h264_se(DcnBitReader *reader)
+{
+  uint32_t code = dcn_h264_ue(reader);
+  return code & 1 ? (int)((code + 1) / 2) : -(int)(code / 2);
+}
+
+/* Which total_zeros tables go with a block. */
+typedef enum { TOTAL_ZEROS_4X4, TOTAL_ZEROS_2X2, TOTAL_ZEROS_2X4 } TotalZeros;
+
+/* level_prefix and level_suffix of all coefficients that are not trailing ones, 9.2.2.1.  FALSE where there is no such
+ * level. */
+static inline gboolean
+levels(DcnBitReader *reader, int total, int trailing_ones)
+{
+  int suffix_length = total > 10 && trailing_ones < 3;
+  for (int i = trailing_ones; i < total; i++) {
+    uint32_t bits = dcn_bits_peek(reader, 32);
+    if (G_UNLIKELY(bits < 1u << 6)) /* more than 25 zeros */
+      return FALSE;
+    int prefix = __builtin_clz(bits);
+    int suffix_size = suffix_length;
+    if (G_UNLIKELY(prefix >= 14)) {
+      if (prefix >= 15)
+        suffix_size = prefix - 3;
+      else if (suffix_length == 0)
+        suffix_size = 4;
+    }
+    dcn_bits_skip(reader, prefix + 1);
+    int code = MIN(15, prefix) << suffix_length;
+    if (suffix_size)
+      code += (int)dcn_bits_read(reader, suffix_size);
+    if (prefix >= 15 && suffix_length == 0)
+      code += 15;
+    if (prefix >= 16)
+      code += (1 << (prefix - 3)) - 4096;
+    if (i == trailing_ones && trailing_ones < 3)
+      code += 2;
+    int magnitude = (code + 2) >> 1;
+    if (suffix_length == 0)
+      suffix_length = 1;
+    if (magnitude > 3 << (suffix_length - 1) && suffix_length < 6)
+      suffix_length++;
+  }
+  return TRUE;
+}
+
+/* residual_block_cavlc() with max coefficients.  Returns TotalCoeff, or -1. */
+static int
+block(DcnH264Slice *s, const DcnVlc *coeff_token, int max, TotalZeros which)
+{
+  DcnBitReader reader = s->reader; /* in registers meanwhile */
+  int token = dcn_vlc_read(coeff_token, &reader);
+  if (G_UNLIKELY(token == DCN_VLC_INVALID))
+    return -1;
+  int total = DCN_H264_TOTAL_COEFF(token), trailing_ones = DCN_H264_TRAILING_ONES(token);
+  if (total > 0) {
+    if (G_UNLIKELY(total > max))
+      return -1;
+    dcn_bits_skip(&reader, trailing_ones);
+    if (total > trailing_ones && !levels(&reader, total, trailing_ones))
+      return -1;
+    if (total < max) {
+      static const int first[] = {DCN_H264_TABLE_9_7_1, DCN_H264_TABLE_9_9A_1,
+                                  DCN_H264_TABLE_9_9B_1};
+      int zeros = dcn_vlc_read(&dcn_h264_vlc[first[which] + total - 1], &reader);
+      if (G_UNLIKELY(zeros == DCN_VLC_INVALID || zeros + total > max))
+        return -1;
+      for (int left = total - 1; left > 0 && zeros > 0; left--) {
+        int run = dcn_vlc_read(&dcn_h264_vlc[DCN_H264_TABLE_9_10_1 + MIN(zeros, 7) - 1], &reader);
+        if (G_UNLIKELY(run == DCN_VLC_INVALID || run > zeros))
+          return -1;
+        zeros -= run;
+      }
+    }
+  }
+  s->reader = reader;
+  return total;
+}
+
+/* TotalCoeff of one colour plane's blocks and those around them, by DCN_H264_GRID(x, y). */
+typedef uint8_t Grid[40];
+
+#define NOT_AVAILABLE 64 /* so that sums of two tell how many are */
+
+static void
+grid_init(const DcnH264Slice *s, int plane, int rows, gboolean halved, Grid grid)
+{
+  memset(grid, 0, sizeof(Grid));
+  if (s->b_mb)
+    memcpy(grid + DCN_H264_GRID(0, -1), s->top->total.bottom[plane], 4);
+  else
+    memset(grid + DCN_H264_GRID(0, -1), NOT_AVAILABLE, 4);
+  for (int y = 0; y < rows; y++) {
+    int from = halved ? 2 * y : y;
+    uint8_t total = NOT_AVAILABLE;
+    if (s->a)
+      total = s->left[from]->total.right[plane][s->left_row[from] >> halved];
+    grid[DCN_H264_GRID(-1, y)] = total;
+  }
+}
+
+/* What neighbours need of a grid of columns x rows blocks. */
+static void
+grid_keep(const Grid grid, int columns, int rows, uint8_t right[4], uint8_t bottom[4])
+{
+  memcpy(bottom, grid + DCN_H264_GRID(0, rows - 1), 4);
+  for (int y = 0; y < rows; y++)
+    right[y] = grid[DCN_H264_GRID(columns - 1, y)];
+}
+
+/* 9.2.1: the column of table 9-5 for the block at a place of the grid. */
+static inline const DcnVlc *
+token_table(const Grid grid, int at)
+{
+  static const uint8_t columns[17] = {
+      DCN_H264_TABLE_9_5_NC_0, DCN_H264_TABLE_9_5_NC_0, DCN_H264_TABLE_9_5_NC_2,
+      DCN_H264_TABLE_9_5_NC_2, DCN_H264_TABLE_9_5_NC_4, DCN_H264_TABLE_9_5_NC_4,
+      DCN_H264_TABLE_9_5_NC_4, DCN_H264_TABLE_9_5_NC_4, DCN_H264_TABLE_9_5_NC_8,
+      DCN_H264_TABLE_9_5_NC_8, DCN_H264_TABLE_9_5_NC_8, DCN_H264_TABLE_9_5_NC_8,
+      DCN_H264_TABLE_9_5_NC_8, DCN_H264_TABLE_9_5_NC_8, DCN_H264_TABLE_9_5_NC_8,
+      DCN_H264_TABLE_9_5_NC_8, DCN_H264_TABLE_9_5_NC_8,
+  };
+  int sum = grid[at - 1] + grid[at - 8];
+  if (sum < NOT_AVAILABLE)
+    sum = (sum + 1) >> 1;
+  return &dcn_h264_vlc[columns[sum & (NOT_AVAILABLE / 2 - 1)]];
+}
+
+/* residual_luma() of one colour plane, 7.3.5.3.1 and .2.  *nonzero: bit 4 * y + x. */
+static gboolean
+residual_luma(DcnH264Slice *s, int plane, uint16_t *nonzero, gboolean *dc)
+{
+  DcnH264Mb *mb = s->mb;
+  Grid grid;
+  unsigned coded = 0;
+  int max = 16;
+  grid_init(s, plane, 4, FALSE, grid);
+
+  *dc = FALSE;
+  if (mb->type == DCN_H264_MB_I_16X16) {
+    int total = block(s, token_table(grid, DCN_H264_GRID(0, 0)), 16, TOTAL_ZEROS_4X4);
+    if (total < 0)
+      return FALSE;
+    *dc = total > 0;
+    max = 15;
+  }
+  for (int i = 0; i < 16; i++) {
+    if (!(mb->coded_block_pattern >> (i >> 2) & 1)) {
+      i |= 3;
+      continue;
+    }
+    /* Figure 6-10.  An 8x8 block is four interleaved ones here. */
+    int x = (i & 1) | (i >> 1 & 2), y = (i >> 1 & 1) | (i >> 2 & 2);
+    int at = DCN_H264_GRID(x, y);
+    int total = block(s, token_table(grid, at), max, TOTAL_ZEROS_4X4);
+    if (total < 0)
+      return FALSE;
+    grid[at] = (uint8_t)total;
+    if (total > 0)
+      coded |= 1u << (4 * y + x);
+  }
+  if (mb->flags & DCN_H264_MB_TRANSFORM_8X8) {
+    for (int i = 0; i < 4; i++) {
+      unsigned quarter = 0x33u << ((i & 1) * 2 + (i & 2) * 4);
+      if (coded & quarter)
+        coded |= quarter;
+    }
+  }
+  *nonzero = (uint16_t)coded;
+  grid_keep(grid, 4, 4, s->context->total.right[plane], s->context->total.bottom[plane]);
+  return TRUE;
+}
+
+/* Cb and Cr of 4:2:0 and 4:2:2 */
+static gboolean
+residual_chroma(DcnH264Slice *s)
+{
+  DcnH264Mb *mb = s->mb;
+  gboolean is_420 = s->chroma_array_type == 1;
+  int rows = is_420 ? 2 : 4;
+  int coded = 0;
+  if (!(mb->coded_block_pattern & 0x30))
+    return TRUE;
+  for (int plane = 1; plane < 3; plane++) {
+    int total = is_420 ? block(s, &dcn_h264_vlc[DCN_H264_TABLE_9_5_NC_M1], 4, TOTAL_ZEROS_2X2)
+                       : block(s, &dcn_h264_vlc[DCN_H264_TABLE_9_5_NC_M2], 8, TOTAL_ZEROS_2X4);
+    if (total < 0)
+      return FALSE;
+    coded |= total;
+  }
+  for (int plane = 1; plane < 3 && mb->coded_block_pattern & 0x20; plane++) {
+    Grid grid;
+    grid_init(s, plane, rows, is_420, grid);
+    for (int i = 0; i < 2 * rows; i++) {
+      int at = DCN_H264_GRID(i & 1, i >> 1);
+      int total = block(s, token_table(grid, at), 15, TOTAL_ZEROS_4X4);
+      if (total < 0)
+        return FALSE;
+      grid[at] = (uint8_t)total;
+      coded |= total;
+    }
+    grid_keep(grid, 2, rows, s->context->total.right[plane], s->context->total.bottom[plane]);
+  }
+  if (coded)
+    mb->flags |= DCN_H264_MB_CHROMA;
+  return TRUE;
+}
+
+gboolean
+dcn_h264_cavlc_residual(DcnH264Slice *s)
+{
+  gboolean dc = FALSE;
+  if (!residual_luma(s, 0, &s->mb->nonzero, &dc))
+    return dcn_h264_fail(s, "no such residual block");
+  if (dc)
+    s->mb->flags |= DCN_H264_MB_LUMA_DC;
+  if (s->chroma_array_type == 3) {
+    for (int plane = 1; plane < 3; plane++) {
+      uint16_t nonzero;
+      if (!residual_luma(s, plane, &nonzero, &dc))
+        return dcn_h264_fail(s, "no such residual block");
+      if (nonzero || dc)
+        s->mb->flags |= DCN_H264_MB_CHROMA;
+    }
+  } else if (s->chroma_array_type) {
+    if (!residual_chroma(s))
+      return dcn_h264_fail(s, "no such residual block");
+  }
+  return TRUE;
+}
