@@ -119,6 +119,16 @@ print_against_dense (const BenchResult * r)
       r->max_rel_error, r->mean_rel_error);
 }
 
+/* A rate, or a dash where there is nothing to multiply. */
+static void
+print_rate (gdouble gflops)
+{
+  if (gflops > 0)
+    g_print (" %8.1f", gflops);
+  else
+    g_print (" %8s", "-");
+}
+
 static void
 print_layers (const BenchResult * r)
 {
@@ -134,11 +144,14 @@ print_layers (const BenchResult * r)
     const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
 
     sum += l->ms;
-    g_print ("%-26.26s %-20s %-26s %-20s %6.1f %% %8.4f %4.1f %% %8.1f",
+    g_print ("%-26.26s %-20s %-26s %-20s %6.1f %% %8.4f %4.1f %%",
         l->name ? l->name : "", l->type, l->shape, l->kernel,
-        l->changed * 100, l->ms, l->share * 100, l->gflops);
-    if (l->dense_ms >= 0)
-      g_print (" %8.4f %8.1f", l->dense_ms, l->dense_gflops);
+        l->changed * 100, l->ms, l->share * 100);
+    print_rate (l->gflops);
+    if (l->dense_ms >= 0) {
+      g_print (" %8.4f", l->dense_ms);
+      print_rate (l->dense_gflops);
+    }
     g_print ("\n");
   }
   g_print ("%-95s %8.4f\n", "beside the layers: the input's test, the results",
@@ -149,8 +162,9 @@ print_layers (const BenchResult * r)
   for (i = 0; i < types->len; i++) {
     const BenchLayer *t = &g_array_index (types, BenchLayer, i);
 
-    g_print ("%-24s %6d %6.1f %% %8.4f %4.1f %% %8.1f", t->type, t->layers,
-        t->changed * 100, t->ms, t->share * 100, t->gflops);
+    g_print ("%-24s %6d %6.1f %% %8.4f %4.1f %%", t->type, t->layers,
+        t->changed * 100, t->ms, t->share * 100);
+    print_rate (t->gflops);
     if (t->dense_ms > 0)
       g_print (" %8.4f %9.1f %%", t->dense_ms, t->ms / t->dense_ms * 100);
     g_print ("\n");

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""deltacnn-bench as a user runs it: its JSON, its table, and what it says to bad input.
+
+test-bench.py SOURCE-ROOT DELTACNN-BENCH; prints TAP.  Times are not tested, only that they fit together.
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT, BENCH = sys.argv[1:3]
+CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
+MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
+LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
+tmp = tempfile.mkdtemp(prefix='dcn-bench-')
+
+
+class Skip(Exception):
+    pass
+
+
+def run(*args, status=0):
+    p = subprocess.run([BENCH, *args], env=dict(os.environ, LC_ALL='C.UTF-8'), cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=200)
+    out, err = p.stdout.decode(), p.stderr.decode()
+    assert p.returncode == status, f'{args} ended with {p.returncode}\n{out[-2000:]}\n{err[-2000:]}'
+    assert 'CRITICAL' not in err and 'WARNING' not in err, err
+    return out, err
+
+
+def bench(*args, model=MODEL):
+    out, err = run('--model', model, '--threads', '1', '--json', '-', *args)
+    assert not err, err
+    return json.loads(out)
+
+
+def close(a, b, bound=1e-9):
+    return abs(a - b) <= bound * max(abs(a), abs(b), 1e-30)
+
+
+def test_fields_on_a_clip():
+    r = bench('--clip', CLIP, '--frames', '100', '--layers')
+    assert r['model'] == 'activities.onnx' and r['clip'] == 'activities.ts' and r['sparsity'] is None
+    assert (r['mode'], r['source'], r['tolerance'], r['threads'], r['frames'], r['runs']) == ('delta', 'auto', 0, 1, 100, 1), r
+    assert (r['width'], r['height']) == (320, 240)
+    for side in ('ms', 'dense_ms'):
+        ms = r[side]
+        assert set(ms) == {'mean', 'median', 'p99', 'first'} and all(v > 0 for v in ms.values()), ms
+        assert ms['median'] <= ms['p99'], ms
+    for side, stage in (('ms', 'stage_ms'), ('dense_ms', 'dense_stage_ms')):
+        assert set(r[stage]) == {'changes', 'tensor', 'network'}
+        assert close(sum(r[stage].values()), r[side]['mean'], 1e-6), (r[stage], r[side])
+    # a static camera, and the codec tells all of it
+    assert r['changes_from'] == {'codec': 99, 'pixels': 0, 'nothing': 0} and r['mismatches'] == 0
+    assert sum(r['reuse'].values()) == 99
+    assert 0.05 < r['value_fraction'] < r['mac_fraction'] < 0.95, (r['value_fraction'], r['mac_fraction'])
+    # exact means exact
+    assert r['top1_agreement'] == 1 and 0 <= r['mean_rel_error'] <= r['max_rel_error'] < 1e-4, r['max_rel_error']
+    assert r['bytes']['weights'] > 1e6 and r['bytes']['caches'] <= 2.5 * r['bytes']['activations'], r['bytes']
+
+
+def test_layers():
+    r = bench('--clip', CLIP, '--frames', '40', '--layers')
+    layers, types = r['layers'], r['types']
+    assert close(sum(x['share'] for x in layers), 1, 1e-6) and close(sum(x['share'] for x in types), 1, 1e-6)
+    assert sum(x['layers'] for x in types) == len(layers)
+    for side, stage in (('ms', 'stage_ms'), ('dense_ms', 'dense_stage_ms')):
+        total = sum(x[side] for x in layers)
+        assert 0.3 * r[stage]['network'] < total <= r[stage]['network'] * 1.001, (side, total, r[stage])
+        assert close(total, sum(x[side] for x in types), 1e-6)
+    convs = [x for x in layers if x['type'].startswith('conv')]
+    assert convs[0]['shape'] == '3x96x128 -> 24x48x64', convs[0]
+    assert all(x['gflops'] > 0 and x['dense_gflops'] > 0 for x in convs)
+    assert {x['kernel'].split(' ')[0] for x in convs} & {'dgemm', 'mixed'}, 'nothing was done from differences'
+    assert all(0 < x['value_fraction'] <= 1 for x in layers), [x['value_fraction'] for x in layers]
+
+
+def test_dense_is_dense():
+    r = bench('--clip', CLIP, '--frames', '10', '--mode', 'dense', '--layers')
+    assert r['mode'] == 'dense' and r['mac_fraction'] == 1 and r['value_fraction'] == 1
+    assert r['ms'] == r['dense_ms'] and r['top1_agreement'] == 1 and r['max_rel_error'] == 0
+    assert r['reuse'] == {'full': 9, 'partial': 0, 'reused': 0}
+    assert all(x['value_fraction'] == 1 and 'dgemm' not in x['kernel'] for x in r['layers'])
+
+
+def test_nothing_changed():
+    r = bench('--sparsity', '1', '--frames', '20')
+    assert r['clip'] is None and r['sparsity'] == 1 and r['frames'] == 20
+    assert r['value_fraction'] == 0 and r['mac_fraction'] == 0
+    assert r['reuse'] == {'full': 0, 'partial': 0, 'reused': 19}
+    assert r['top1_agreement'] == 1 and r['mismatches'] == 0
+    assert r['ms']['median'] < r['dense_ms']['median'] / 2, (r['ms'], r['dense_ms'])
+
+
+def test_more_changes_more_work():
+    work = [bench('--sparsity', s, '--frames', '12', '--size', '320x240') for s in ('0', '0.5', '0.95', '0.99')]
+    macs = [r['mac_fraction'] for r in work]
+    assert macs[0] > 0.9 and macs == sorted(macs, reverse=True) and macs[-1] < 0.5, macs
+    for r in work:
+        # the made pictures keep their word: every claim is looked at in the first frames
+        assert r['mismatches'] == 0 and r['changes_from']['codec'] == 11 and r['max_rel_error'] < 1e-4, r
+        assert r['reuse']['reused'] == 0
+
+
+def test_pixels_instead_of_the_codec():
+    a, b = (bench('--clip', CLIP, '--frames', '50', '--source', s) for s in ('codec', 'pixel'))
+    assert b['changes_from'] == {'codec': 0, 'pixels': 49, 'nothing': 0} and b['source'] == 'pixel'
+    # what really changed is never more than what the codec said
+    assert b['mac_fraction'] <= a['mac_fraction'] and b['top1_agreement'] == 1
+    made = bench('--sparsity', '0.9', '--frames', '10', '--source', 'pixel')
+    assert made['changes_from']['pixels'] == 9
+
+
+def test_tolerance():
+    exact, loose = (bench('--clip', CLIP, '--frames', '60', '--tolerance', t) for t in ('0', '0.1'))
+    assert loose['tolerance'] == 0.1 and loose['value_fraction'] < exact['value_fraction'] * 0.7
+    assert loose['mac_fraction'] < exact['mac_fraction']
+    assert 1e-4 < loose['max_rel_error'] < 1 and loose['top1_agreement'] > 0.9, (loose['max_rel_error'], loose['top1_agreement'])
+    assert exact['tolerance'] == 0
+
+
+def test_passes_are_equal():
+    once, thrice = (bench('--clip', CLIP, '--frames', '20', '--runs', n) for n in ('1', '3'))
+    assert thrice['runs'] == 3 and thrice['frames'] == 20
+    for key in ('mac_fraction', 'value_fraction', 'reuse', 'max_rel_error', 'top1_agreement'):
+        assert once[key] == thrice[key], key
+
+
+def test_alone():
+    r = bench('--clip', CLIP, '--frames', '10', '--alone', '--layers')
+    assert r['dense_ms'] is None and r['top1_agreement'] is None and r['max_rel_error'] is None
+    assert r['layers'][0]['dense_ms'] is None and r['layers'][0]['ms'] > 0
+
+
+def test_kernels():
+    r = bench('--sparsity', '0.9', '--frames', '5', '--size', '320x240', '--kernels', 'portable')
+    assert r['kernels'] == 'portable' and r['max_rel_error'] < 1e-4
+    # times of the same machine: plain C is slower, or the option does nothing
+    if bench('--sparsity', '0', '--frames', '5')['kernels'] in ('avx2', 'avx512'):
+        best = bench('--sparsity', '0.9', '--frames', '5', '--size', '320x240')
+        assert best['dense_stage_median_ms']['network'] < r['dense_stage_median_ms']['network']
+
+
+def test_multiplies_of_known_networks():
+    try:
+        import numpy  # noqa: F401
+    except ImportError:
+        raise Skip('no numpy')
+    sys.path.insert(0, os.path.join(ROOT, 'tests', 'bench'))
+    import models
+    for name, known in (('squeezenet1.1', 0.35e9), ('mobilenetv2', 0.30e9)):
+        path, macs = models.write(tmp, name)
+        r = bench('--sparsity', '1', '--frames', '2', model=path)
+        assert r['macs_dense'] == macs, (r['macs_dense'], macs)
+        assert abs(macs / known - 1) < 0.02, macs
+        os.unlink(path)
+
+
+def test_table():
+    out, err = run('--model', MODEL, '--clip', CLIP, '--frames', '20', '--layers', '--threads', '2')
+    assert not err, 'progress is for terminals'
+    assert re.search(r'^activities.onnx on activities.ts$', out, re.M)
+    assert re.search(r'^20 frames of 320x240, mode delta, tolerance 0, source auto, 2 threads, \w+ kernels$', out, re.M), out
+    for row in ('delta', '  network', 'dense', '  frame to tensor'):
+        assert re.search(rf'^  {row} +([0-9.]+) +[0-9.]+ +[0-9.]+ +[0-9.]+$', out, re.M), (row, out)
+    assert 'same top label on 100.0 % of the frames' in out
+    assert re.search(r'^conv1 +conv 5x5', out, re.M) and re.search(r'^by type ', out, re.M), out
+
+
+def test_json_into_a_file():
+    path = os.path.join(tmp, 'figures.json')
+    out, _ = run('--model', MODEL, '--sparsity', '0.5', '--frames', '3', '--json', path)
+    assert 'made frames with 50 % of the blocks unchanged' in out
+    assert json.load(open(path))['sparsity'] == 0.5
+
+
+def test_bad_use():
+    empty = os.path.join(tmp, 'empty.mpg')
+    open(empty, 'w').close()
+    on_frames = ('--model', MODEL, '--sparsity', '0.5')
+    for args, word in (((), '--model'), (('--model', MODEL), '--clip'), (('--model', '/none.onnx', '--sparsity', '0'), '/none.onnx'),
+                       (('--model', LABELS, '--sparsity', '0'), 'activities.labels.txt'),
+                       (('--model', MODEL, '--clip', '/none.mpg'), '/none.mpg'), (('--model', MODEL, '--clip', LABELS), 'activities.labels.txt'),
+                       (('--model', MODEL, '--clip', empty), 'empty.mpg'), (('--model', MODEL, '--clip', tmp), tmp),
+                       (('--model', MODEL, '--sparsity', '1.01'), '0 to 1'), (('--model', MODEL, '--sparsity', '-0.1'), '0 to 1'),
+                       (('--model', MODEL, '--sparsity', 'nan'), '0 to 1'), (('--model', MODEL, '--sparsity', 'some'), 'some'),
+                       (on_frames + ('--clip', CLIP), 'exclude'), (on_frames + ('--mode', 'fast'), '--mode'),
+                       (on_frames + ('--source', 'moon'), '--source'), (on_frames + ('--tolerance', '-2'), '--tolerance'),
+                       (on_frames + ('--tolerance', '-1'), 'activities.onnx.modelinfo'), (on_frames + ('--frames', '1'), '--frames'),
+                       (on_frames + ('--frames', '-3'), '--frames'), (on_frames + ('--runs', '0'), '--runs'),
+                       (on_frames + ('--threads', '-1'), '--threads'), (on_frames + ('--size', '10x10'), '--size'),
+                       (on_frames + ('--size', '640'), '--size'), (on_frames + ('--kernels', 'abacus'), 'abacus'),
+                       (on_frames + ('--frames', '3', '--json', os.path.join(tmp, 'no', 'where')), 'where'), (('--what',), 'what'),
+                       (('what',), 'what')):
+        out, err = run(*args, status=1)
+        assert err.startswith('deltacnn-bench: ') and err.count('\n') == 1 and word in err, f'{args}: {err}'
+
+
+def test_not_a_classifier():
+    """A model that has a picture for its output, by hand: nothing but an identity."""
+    try:
+        import numpy  # noqa: F401
+    except ImportError:
+        raise Skip('no numpy')
+    sys.path.insert(0, os.path.join(ROOT, 'models', 'activities'))
+    import onnx_writer as onnx
+    path = os.path.join(tmp, 'picture.onnx')
+    shape = (1, 3, 16, 16)
+    with open(path, 'wb') as f:
+        f.write(onnx.model('picture', [onnx.node('Relu', ['x'], 'y')], {}, [('x', shape)], [('y', shape)]))
+    _, err = run('--model', path, '--sparsity', '0', status=1)
+    assert 'classifier' in err and 'picture.onnx' in err, err
+
+
+def main():
+    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
+    print(f'1..{len(tests)}')
+    bad = 0
+    for i, (name, fn) in enumerate(tests, 1):
+        try:
+            fn()
+            print(f'ok {i} - {name}', flush=True)
+        except Skip as e:
+            print(f'ok {i} - {name} # SKIP {e}', flush=True)
+        except Exception as e:
+            bad += 1
+            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
+            print(f'not ok {i} - {name}', flush=True)
+    shutil.rmtree(tmp, ignore_errors=True)
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
