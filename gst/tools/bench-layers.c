@@ -58,6 +58,8 @@ type_of (DcnNet * net, gint i)
     case DCN_OP_CONV:
       if (op->u.conv.kh * op->u.conv.kw == 1 && g_strcmp0 (class, "conv"))
         break;
+      if (!g_strcmp0 (class, "first"))
+        class = "first conv";
       return g_strdup_printf ("%s %dx%d%s", class, op->u.conv.kh,
           op->u.conv.kw, op->u.conv.stride_h > 1 ? " strided" : "");
     case DCN_OP_MAX_POOL:
