@@ -219,10 +219,11 @@ sort_stale(Loop *loop)
   DcnJob *job = loop->job;
   DcnState *state = job->state;
   uint8_t *valid = job->acc_valid;
-  int pixels = job->out->net->pixels, *next = &state->refresh[job->op->index];
-  for (int i = 0; i < (pixels + REFRESH_RUNS - 1) / REFRESH_RUNS; i++) {
-    valid[*next] = 0;
-    *next = (*next + 1) % pixels;
+  DcnRefresh *refresh = &state->refresh[job->op->index];
+  int pixels = job->out->net->pixels;
+  for (refresh->due += pixels; refresh->due >= REFRESH_RUNS; refresh->due -= REFRESH_RUNS) {
+    valid[refresh->next] = 0;
+    refresh->next = (refresh->next + 1) % pixels;
   }
   int n_stale = 0;
   for (int i = 0; i < job->count; i++)

@@ -132,6 +132,12 @@ struct _DcnWorker {
   uint64_t blocks_igemm, blocks_dgemm;
 };
 
+/* Whose accumulators go stale next, so that none is the sum of too many steps. */
+typedef struct {
+  int next; /* output pixel */
+  int due;  /* grows by the number of pixels with each run */
+} DcnRefresh;
+
 struct _DcnState {
   DcnNet *net;
   float *input; /* the caller's side of the input value, pitch dcn_channel_pitch(c), owned */
@@ -141,7 +147,7 @@ struct _DcnState {
    * owned each.  Runs asked for as DENSE do not write accumulators, which halves what they write.
    */
   uint8_t **acc_valid;
-  int *refresh;         /* [n_ops] next pixel of which the accumulator goes stale */
+  DcnRefresh *refresh;  /* [n_ops] */
   uint8_t *with_deltas; /* [n_ops] whether the op reads deltas in this run */
   float *arena;
   float *zero;      /* zero page: needs.taps floats */

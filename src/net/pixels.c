@@ -3,8 +3,8 @@
 #include "net/internal.h"
 #include "util/parallel.h"
 
-/* A chunk should take some ten microseconds, or handing it to a thread costs more than it saves. */
-#define CHUNK_COST 1000000
+/* A chunk should take some microseconds, or handing it to a thread costs more than it saves. */
+#define CHUNK_COST 250000
 
 typedef struct {
   const DcnJob *job;

@@ -202,9 +202,11 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   const DcnProgram *program = net->program;
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
   state->dense = mode == DCN_MODE_DENSE;
+  dcn_parallel_begin(state->threads);
   gboolean full = state->dense || !state->valid || !run_partial(state, touched);
   if (full)
     run_full(state);
+  dcn_parallel_end();
   if (!info)
     return;
   *info = (DcnRunInfo){.macs_dense = net->macs, .values = net->total_values, .full = full};

@@ -78,7 +78,7 @@ dcn_state_new(DcnNet *net, GError **error)
   state->values = g_new0(DcnValueState, (size_t)program->n_values);
   state->acc = g_new0(float *, (size_t)MAX(program->n_ops, 1));
   state->acc_valid = g_new0(uint8_t *, (size_t)MAX(program->n_ops, 1));
-  state->refresh = g_new0(int, (size_t)MAX(program->n_ops, 1));
+  state->refresh = g_new0(DcnRefresh, (size_t)MAX(program->n_ops, 1));
   state->with_deltas = g_new0(uint8_t, (size_t)MAX(program->n_ops, 1));
   memset(state->with_deltas, 1, (size_t)MAX(program->n_ops, 1));
   state->stats = g_new0(DcnOpStat, (size_t)MAX(program->n_ops, 1));

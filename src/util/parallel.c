@@ -1,21 +1,58 @@
 /* deltacnn: splits loops over a process-wide pool of threads.
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A network is fifty loops of some ten microseconds each: waking a thread for every one of them
+ * would cost more than it saves.  So helpers join a stream's team for as long as a frame takes: they
+ * wait for its loops actively, for a moment, and only then sleep.  The pool has a thread less than
+ * there are processors, and hands them to teams in the order in which these asked: a stream that
+ * gets none does its frame alone. */
 #include "util/parallel.h"
+#include <stdatomic.h>
 
-/* One loop.  Shared by the caller and the helpers it asked for; the last to leave frees it, so the caller
- * waits only for helpers that are inside, not for those that the pool has not started yet. */
+/* Pauses before a waiting thread sleeps (a helper) or lets others run (a caller): some 50 us. */
+#define PATIENCE 1500
+
+#define OPEN   1u                /* Team.state: helpers may enter the loop */
+#define INSIDE 2u                /* one helper inside */
+#define NUMBER 0x100u            /* the loop's number */
+#define COUNT  (NUMBER - INSIDE) /* mask of the helpers inside */
+
 typedef struct {
+  atomic_int refs; /* the thread that it belongs to, and a helper each */
+  atomic_uint state;
+  atomic_int over; /* the team has broken up */
+  /* The loop; written while nobody is inside. */
   DcnParallelFunc func;
   void *context;
-  int count, chunk;
-  int next;   /* atomic: first item not yet taken */
-  int worker; /* atomic: next worker number */
-  int refs;   /* atomic */
+  int count, chunk, threads;
+  atomic_int next; /* first item not yet taken */
+
+  int size;           /* threads asked for; the owner's */
+  gboolean gathered;  /* helpers have been called; the owner's */
+  atomic_int numbers; /* worker number of the last helper that came */
+  atomic_int sleeping;
   GMutex lock;
-  GCond done;
-  int inside;      /* helpers at work; protected by lock */
-  gboolean closed; /* the caller has left; protected by lock */
-} Loop;
+  GCond wake;
+} Team;
+
+/* Of one thread: teams to take turns with, because helpers of the last one may not have left yet. */
+typedef struct {
+  Team *teams[3];
+  Team *current;
+  int depth;
+} Owner;
+
+static GThreadPool *pool;
+
+static inline void
+pause_a_moment(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
 
 int
 dcn_parallel_threads(int requested)
@@ -25,57 +62,193 @@ dcn_parallel_threads(int requested)
 }
 
 static void
-work(Loop *loop, int worker)
+team_unref(Team *team)
 {
-  for (;;) {
-    int begin = g_atomic_int_add(&loop->next, loop->chunk);
-    if (begin >= loop->count)
-      return;
-    loop->func(loop->context, begin, MIN(begin + loop->chunk, loop->count), worker);
-  }
+  if (!team || atomic_fetch_sub(&team->refs, 1) != 1)
+    return;
+  g_mutex_clear(&team->lock);
+  g_cond_clear(&team->wake);
+  g_free(team);
 }
 
 static void
-loop_unref(Loop *loop)
+work(Team *team, int worker)
 {
-  if (!g_atomic_int_dec_and_test(&loop->refs))
+  int count = team->count, chunk = team->chunk;
+  for (;;) {
+    int begin = atomic_fetch_add(&team->next, chunk);
+    if (begin >= count)
+      return;
+    team->func(team->context, begin, MIN(begin + chunk, count), worker);
+  }
+}
+
+static gboolean
+loop_is_new(unsigned state, unsigned seen)
+{
+  return (state & OPEN) && state / NUMBER != seen;
+}
+
+static void
+sleep_until_needed(Team *team, unsigned seen)
+{
+  g_mutex_lock(&team->lock);
+  atomic_fetch_add(&team->sleeping, 1); /* before the state is read: see dcn_parallel_for() */
+  while (!atomic_load(&team->over) && !loop_is_new(atomic_load(&team->state), seen))
+    g_cond_wait(&team->wake, &team->lock);
+  atomic_fetch_sub(&team->sleeping, 1);
+  g_mutex_unlock(&team->lock);
+}
+
+static void
+wake_all(Team *team)
+{
+  if (atomic_load(&team->sleeping) == 0)
     return;
-  g_mutex_clear(&loop->lock);
-  g_cond_clear(&loop->done);
-  g_free(loop);
+  g_mutex_lock(&team->lock);
+  g_cond_broadcast(&team->wake);
+  g_mutex_unlock(&team->lock);
 }
 
 static void
 helper(gpointer data, gpointer user_data)
 {
-  Loop *loop = data;
+  Team *team = data;
   (void)user_data;
-  g_mutex_lock(&loop->lock);
-  gboolean enter = !loop->closed;
-  if (enter)
-    loop->inside++;
-  g_mutex_unlock(&loop->lock);
-  if (enter) {
-    work(loop, g_atomic_int_add(&loop->worker, 1));
-    g_mutex_lock(&loop->lock);
-    if (--loop->inside == 0)
-      g_cond_signal(&loop->done);
-    g_mutex_unlock(&loop->lock);
+  int worker = atomic_fetch_add(&team->numbers, 1) + 1, waited = 0;
+  unsigned seen = 0;
+  while (!atomic_load(&team->over)) {
+    unsigned state = atomic_load(&team->state);
+    if (!loop_is_new(state, seen)) {
+      if (++waited < PATIENCE)
+        pause_a_moment();
+      else
+        sleep_until_needed(team, seen);
+      continue;
+    }
+    /* Entering fails where the owner has closed the loop meanwhile. */
+    if (!atomic_compare_exchange_strong(&team->state, &state, state + INSIDE))
+      continue;
+    seen = state / NUMBER;
+    if (worker < team->threads)
+      work(team, worker);
+    atomic_fetch_sub(&team->state, INSIDE);
+    waited = 0;
   }
-  loop_unref(loop);
+  team_unref(team);
+}
+
+static void
+owner_free(gpointer data)
+{
+  Owner *owner = data;
+  for (guint i = 0; i < G_N_ELEMENTS(owner->teams); i++)
+    team_unref(owner->teams[i]);
+  g_free(owner);
+}
+
+static GPrivate owners = G_PRIVATE_INIT(owner_free);
+
+static Owner *
+owner_get(void)
+{
+  Owner *owner = g_private_get(&owners);
+  if (!owner) {
+    owner = g_new0(Owner, 1);
+    g_private_set(&owners, owner);
+  }
+  return owner;
+}
+
+/* A team of this thread's that all helpers have left. */
+static Team *
+owner_team(Owner *owner)
+{
+  Team **slot = &owner->teams[0];
+  for (guint i = 0; i < G_N_ELEMENTS(owner->teams); i++) {
+    slot = &owner->teams[i];
+    if (!*slot || atomic_load(&(*slot)->refs) == 1)
+      break;
+  }
+  if (*slot && atomic_load(&(*slot)->refs) > 1) { /* none: their helpers free it */
+    team_unref(*slot);
+    *slot = NULL;
+  }
+  if (!*slot) {
+    *slot = g_new0(Team, 1);
+    atomic_init(&(*slot)->refs, 1);
+    g_mutex_init(&(*slot)->lock);
+    g_cond_init(&(*slot)->wake);
+  }
+  return *slot;
+}
+
+void
+dcn_parallel_begin(int threads)
+{
+  Owner *owner = owner_get();
+  if (owner->depth++ > 0)
+    return;
+  Team *team = owner->current = owner_team(owner);
+  atomic_store(&team->state, 0);
+  atomic_store(&team->over, 0);
+  atomic_store(&team->numbers, 0);
+  team->size = dcn_parallel_threads(threads);
+  team->gathered = FALSE;
+}
+
+void
+dcn_parallel_end(void)
+{
+  Owner *owner = owner_get();
+  if (--owner->depth > 0)
+    return;
+  Team *team = owner->current;
+  owner->current = NULL;
+  if (!team->gathered)
+    return;
+  atomic_store(&team->over, 1);
+  wake_all(team);
 }
 
 static gpointer
 pool_new(gpointer data)
 {
   (void)data;
-  return g_thread_pool_new(helper, NULL, DCN_PARALLEL_MAX, FALSE, NULL);
+  int helpers = MAX((int)g_get_num_processors() - 1, 1);
+  pool = g_thread_pool_new(helper, NULL, helpers, FALSE, NULL);
+  return pool;
+}
+
+static GThreadPool *
+pool_get(void)
+{
+  static GOnce once = G_ONCE_INIT;
+  return g_once(&once, pool_new, NULL);
+}
+
+void
+dcn_parallel_set_helpers(int helpers)
+{
+  g_thread_pool_set_max_threads(pool_get(), CLAMP(helpers, 1, DCN_PARALLEL_MAX), NULL);
+}
+
+static void
+gather(Team *team)
+{
+  team->gathered = TRUE;
+  int helpers = MIN(team->size - 1, g_thread_pool_get_max_threads(pool_get()));
+  /* A push that could not start a thread still queues: nobody waits for it, and a later thread only
+   * drops its reference. */
+  for (int i = 0; i < helpers; i++) {
+    atomic_fetch_add(&team->refs, 1);
+    g_thread_pool_push(pool_get(), team, NULL);
+  }
 }
 
 void
 dcn_parallel_for(int threads, int count, int grain, DcnParallelFunc func, void *context)
 {
-  static GOnce once = G_ONCE_INIT;
   if (count <= 0)
     return;
   grain = MAX(grain, 1);
@@ -85,27 +258,26 @@ dcn_parallel_for(int threads, int count, int grain, DcnParallelFunc func, void *
     func(context, 0, count, 0);
     return;
   }
-  GThreadPool *pool = g_once(&once, pool_new, NULL);
-  /* Four chunks a thread: enough to even out a helper that starts late, few enough to keep the counter cold. */
-  int chunk = MAX(grain, (count + threads * 4 - 1) / (threads * 4));
-  Loop *loop = g_new0(Loop, 1);
-  loop->func = func;
-  loop->context = context;
-  loop->count = count;
-  loop->chunk = chunk;
-  loop->worker = 1;
-  loop->refs = threads;
-  g_mutex_init(&loop->lock);
-  g_cond_init(&loop->done);
-  /* A push that could not start a thread still queues: the loop then waits for nobody and a later thread
-   * only drops its reference. */
-  for (int i = 0; i < threads - 1; i++)
-    g_thread_pool_push(pool, loop, NULL);
-  work(loop, 0);
-  g_mutex_lock(&loop->lock);
-  loop->closed = TRUE;
-  while (loop->inside > 0)
-    g_cond_wait(&loop->done, &loop->lock);
-  g_mutex_unlock(&loop->lock);
-  loop_unref(loop);
+  dcn_parallel_begin(threads);
+  Team *team = owner_get()->current;
+  if (!team->gathered)
+    gather(team);
+  team->func = func;
+  team->context = context;
+  team->count = count;
+  /* Several chunks a thread even out a helper that starts late. */
+  team->chunk = MAX(grain, (count + threads * 8 - 1) / (threads * 8));
+  team->threads = threads;
+  atomic_store(&team->next, 0);
+  unsigned number = atomic_load(&team->state) / NUMBER + 1;
+  atomic_store(&team->state, number * NUMBER + OPEN);
+  wake_all(team); /* a helper that is about to sleep has said so, or will see the loop */
+  work(team, 0);
+  atomic_fetch_and(&team->state, ~OPEN);
+  for (int waited = 0; atomic_load(&team->state) & COUNT; waited++)
+    if (waited < PATIENCE)
+      pause_a_moment();
+    else
+      g_thread_yield();
+  dcn_parallel_end();
 }

@@ -60,6 +60,33 @@ test_several_streams_at_once(void)
     g_thread_join(threads[i]);
 }
 
+/* As a frame does it: loops of all sizes, one after another, with the same helpers. */
+static gpointer
+frames(gpointer data)
+{
+  int threads = GPOINTER_TO_INT(data);
+  for (int frame = 0; frame < 200; frame++) {
+    dcn_parallel_begin(threads);
+    for (int loop = 0; loop < 20; loop++)
+      check_loop(1 + loop % threads, 1 + loop * 37 % 500, 1);
+    if (frame % 50 == 0)
+      g_usleep(2000); /* long enough for helpers to fall asleep */
+    check_loop(threads, 300, 1);
+    dcn_parallel_end();
+  }
+  return NULL;
+}
+
+static void
+test_teams(void)
+{
+  GThread *threads[4];
+  for (int i = 0; i < 4; i++)
+    threads[i] = g_thread_new("stream", frames, GINT_TO_POINTER(2 + i));
+  for (int i = 0; i < 4; i++)
+    g_thread_join(threads[i]);
+}
+
 static void
 test_memory(void)
 {
@@ -77,8 +104,10 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  dcn_parallel_set_helpers(6); /* more than a small machine has processors */
   g_test_add_func("/util/parallel/every-item-once", test_every_item_once);
   g_test_add_func("/util/parallel/several-streams-at-once", test_several_streams_at_once);
+  g_test_add_func("/util/parallel/teams", test_teams);
   g_test_add_func("/util/memory/aligned", test_memory);
   return g_test_run();
 }
