@@ -15,9 +15,6 @@
 #include "util/parallel.h"
 #include <string.h>
 
-/* How many pixels go stale in a run: all of them in so many runs.  So an accumulator is never the
- * sum of more than this many steps, and no run has more of it to do than another. */
-#define REFRESH_RUNS 256
 /* Above this share of changed values nothing is won, so no lists are made. */
 #define MAX_DENSITY 0.6
 /* An op that goes without differences takes them up below this share, ... */
@@ -219,12 +216,7 @@ sort_stale(Loop *loop)
   DcnJob *job = loop->job;
   DcnState *state = job->state;
   uint8_t *valid = job->acc_valid;
-  DcnRefresh *refresh = &state->refresh[job->op->index];
-  int pixels = job->out->net->pixels;
-  for (refresh->due += pixels; refresh->due >= REFRESH_RUNS; refresh->due -= REFRESH_RUNS) {
-    valid[refresh->next] = 0;
-    refresh->next = (refresh->next + 1) % pixels;
-  }
+  dcn_refresh(job);
   int n_stale = 0;
   for (int i = 0; i < job->count; i++)
     n_stale += !valid[dcn_job_pixel(job, i)];

@@ -13,8 +13,6 @@
 #define TAKE_UP_DENSITY 0.3
 /* ... and gives them up when a run with them took more than this share of one without. */
 #define GIVE_UP_COST 0.9
-/* All sums go stale in so many runs, and each run has its part of them to renew. */
-#define REFRESH_RUNS 256
 /* What finding the changes in a window takes, in multiplies. */
 #define WINDOW_COST 1500.0
 
@@ -215,16 +213,6 @@ units(void *context, int first, int end, int number)
   }
 }
 
-static void
-make_stale(DcnJob *job)
-{
-  int pixels = job->out->net->pixels, *next = &job->state->refresh[job->op->index];
-  for (int i = 0; i < (pixels + REFRESH_RUNS - 1) / REFRESH_RUNS; i++) {
-    job->acc_valid[*next] = 0;
-    *next = (*next + 1) % pixels;
-  }
-}
-
 /* With deltas in the next run?  From counts alone, so that equal frames give equal bits. */
 static gboolean
 with_deltas_next(const Loop *loop, double density)
@@ -262,7 +250,7 @@ dcn_first_run(DcnJob *job)
   loop.deltas =
       !job->full && plan->deltas && *with_deltas && job->in->delta && density < MAX_DENSITY;
   if (loop.deltas)
-    make_stale(job);
+    dcn_refresh(job);
   else if (job->full && job->acc_valid)
     memset(job->acc_valid, loop.stands, (size_t)out->pixels);
   double cost = (double)plan->block_floats * plan->blocks * MIN(plan->unit, job->count);

@@ -282,6 +282,21 @@ dcn_cursor_move(DcnCursor *cursor, const DcnWindow *window, int pixel)
   cursor->pixel = pixel;
 }
 
+/* After so many runs every accumulator that was used has been made anew: none is the sum of more steps. */
+#define DCN_REFRESH_RUNS 256
+
+/* Once per run that adds differences: the next pixels go stale, the same number in every run. */
+static inline void
+dcn_refresh(const DcnJob *job)
+{
+  DcnRefresh *refresh = &job->state->refresh[job->op->index];
+  int pixels = job->out->net->pixels;
+  for (refresh->due += pixels; refresh->due >= DCN_REFRESH_RUNS; refresh->due -= DCN_REFRESH_RUNS) {
+    job->acc_valid[refresh->next] = 0;
+    refresh->next = (refresh->next + 1) % pixels;
+  }
+}
+
 /* value.c */
 void dcn_value_clear_marks(DcnValueState *v);
 /* After a partial run: counts what was emitted, and makes bits of it. */
