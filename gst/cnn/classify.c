@@ -49,6 +49,7 @@ struct _GstDeltaCnnClassifier
 
   float *outputs;               /* [n_classes] */
   guint *order;                 /* [n_classes] */
+  guint n_results;              /* sorted ones; 0: the outputs are new */
   GstDeltaCnnResult *results;   /* [n_classes] */
 };
 
@@ -480,10 +481,18 @@ gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
   dcn_frame_to_tensor_run (c->convert, frame, blocks, c->scratch, c->checked,
       threads);
   /* Bytes, not numbers: a pixel's value depends on the frame alone. */
-  for (i = 0; i < pixels && same; i++)
-    if (c->checked[i])
-      same = memcmp (c->scratch + i * stride, tensor + i * stride,
-          c->spec.channels * sizeof (float)) == 0;
+  for (i = 0; i < pixels && same; i++) {
+    if (!c->checked[i]) {
+      /* mostly to the next one */
+      const guint8 *next = memchr (c->checked + i, 1, pixels - i);
+
+      if (!next)
+        break;
+      i = next - c->checked;
+    }
+    same = memcmp (c->scratch + i * stride, tensor + i * stride,
+        c->spec.channels * sizeof (float)) == 0;
+  }
   c->time_tensor += gst_util_get_timestamp () - start;
   return same;
 }
@@ -575,6 +584,12 @@ sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
   double sum = 0.0;
   guint i;
 
+  k = MIN (k, c->n_classes);
+  outcome->results = c->results;
+  outcome->n_results = k;
+  if (c->n_results == k)
+    return;
+  c->n_results = k;
   if (c->activation == ACTIVATION_SOFTMAX) {
     for (i = 0; i < c->n_classes; i++)
       max = fmaxf (max, c->outputs[i]);
@@ -582,7 +597,6 @@ sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
       if (!isnan (c->outputs[i]))
         sum += exp ((double) c->outputs[i] - max);
   }
-  k = MIN (k, c->n_classes);
   best (c->outputs, c->n_classes, k, c->order);
   for (i = 0; i < k; i++) {
     guint index = c->order[i];
@@ -591,8 +605,6 @@ sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
     c->results[i].label = c->labels ? c->labels[index] : c->numbers[index];
     c->results[i].confidence = confidence (c, c->outputs[index], max, sum);
   }
-  outcome->results = c->results;
-  outcome->n_results = k;
 }
 
 void
@@ -611,6 +623,7 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
     dcn_state_run (c->state, c->needs_full ? NULL : c->touched, mode, threads,
         &info);
     dcn_state_output (c->state, 0, c->outputs);
+    c->n_results = 0;
     outcome->macs = info.macs;
     outcome->macs_dense = info.macs_dense;
     outcome->values_changed = info.values_changed;

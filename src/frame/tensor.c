@@ -45,8 +45,8 @@ struct _DcnFrameToTensor {
   int block_cols, block_rows;
   Span *span_x, *span_y; /* [width], [height]: columns, rows of blocks that a pixel's taps lie in */
   uint8_t *columns_changed; /* [block_cols]: union of the block rows of a tensor row */
-  int *reach;               /* [block_cols + 1]: changed blocks to the left */
-  int *todo;                /* rows with something to compute */
+  Span *reached; /* [block_cols]: pixels of a row that a column of blocks reaches; may be empty */
+  int *todo;     /* rows with something to compute */
   Scratch *scratch;
   int n_scratch;
   size_t scratch_columns;
@@ -100,6 +100,23 @@ plan_span(const DcnFrameToTensor *convert, const DcnAxisFilter *filters, gboolea
     span.last = MAX(span.last, (last << sub) / 8);
   }
   return span;
+}
+
+/* The other way round: the first x whose taps lie in this column of blocks or right of it, the last
+ * whose taps lie in it or left of it.  Spans move on with x, so [first, last] is what it reaches,
+ * and that of a run of columns goes from the first one's first to the last one's last, also where
+ * some of them lie outside of what is taken from the frame. */
+static void
+plan_reached(DcnFrameToTensor *convert)
+{
+  int width = convert->spec.width;
+  for (int c = 0, first = 0, last = -1; c < convert->block_cols; c++) {
+    while (first < width && convert->span_x[first].last < c)
+      first++;
+    while (last + 1 < width && convert->span_x[last + 1].first <= c)
+      last++;
+    convert->reached[c] = (Span){first, last};
+  }
 }
 
 /* ITU-R BT.601 2.5, BT.709 3: Y' from -16/219, C from -128/224 of full scale; kr, kb of the matrix.
@@ -211,10 +228,10 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->span_x = dcn_aligned_new0((size_t)spec->width, sizeof(Span));
   convert->span_y = dcn_aligned_new0((size_t)spec->height, sizeof(Span));
   convert->columns_changed = dcn_aligned_new0((size_t)convert->block_cols, 1);
-  convert->reach = dcn_aligned_new0((size_t)convert->block_cols + 1, sizeof(int));
+  convert->reached = dcn_aligned_new0((size_t)convert->block_cols, sizeof(Span));
   convert->todo = dcn_aligned_new0((size_t)spec->height, sizeof(int));
   convert->scratch = g_new0(Scratch, DCN_PARALLEL_MAX);
-  if (!convert->span_x || !convert->span_y || !convert->columns_changed || !convert->reach ||
+  if (!convert->span_x || !convert->span_y || !convert->columns_changed || !convert->reached ||
       !convert->todo || !plan_filters(convert, info) || !add_scratch(convert)) {
     dcn_frame_to_tensor_free(convert);
     g_set_error(error, DCN_ERROR, DCN_ERROR_MEMORY, "Not enough memory to convert %dx%d frames.",
@@ -225,6 +242,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
     convert->span_x[x] = plan_span(convert, convert->across, TRUE, x);
   for (int y = 0; y < spec->height; y++)
     convert->span_y[y] = plan_span(convert, convert->down, FALSE, y);
+  plan_reached(convert);
   return convert;
 }
 
@@ -245,7 +263,7 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
   dcn_aligned_free(convert->span_x);
   dcn_aligned_free(convert->span_y);
   dcn_aligned_free(convert->columns_changed);
-  dcn_aligned_free(convert->reach);
+  dcn_aligned_free(convert->reached);
   dcn_aligned_free(convert->todo);
   g_free(convert);
 }
@@ -392,7 +410,7 @@ compute_rows(void *context, int begin, int end, int worker)
 static int
 touch_row(DcnFrameToTensor *convert, const uint8_t *changed, int y, uint8_t *touched)
 {
-  int cols = convert->block_cols, *reach = convert->reach, n = 0;
+  int cols = convert->block_cols, filled = 0, n = 0;
   Span rows = convert->span_y[y];
   const uint8_t *any = changed + (size_t)rows.first * cols;
   if (rows.last > rows.first) {
@@ -404,15 +422,20 @@ touch_row(DcnFrameToTensor *convert, const uint8_t *changed, int y, uint8_t *tou
     }
     any = convert->columns_changed;
   }
-  for (int c = 0; c < cols; c++)
-    reach[c + 1] = reach[c] + (any[c] != 0);
-  if (reach[cols] == 0) {
-    memset(touched, 0, (size_t)convert->spec.width);
-    return 0;
-  }
-  for (int x = 0; x < convert->spec.width; x++) {
-    touched[x] = reach[convert->span_x[x].last + 1] > reach[convert->span_x[x].first];
-    n += touched[x];
+  memset(touched, 0, (size_t)convert->spec.width);
+  for (int c = 0; c < cols; c++) {
+    if (!any[c])
+      continue;
+    /* Neighbouring blocks reach some of the same pixels. */
+    int from = MAX(convert->reached[c].first, filled);
+    while (c + 1 < cols && any[c + 1])
+      c++;
+    int count = convert->reached[c].last + 1 - from;
+    if (count <= 0)
+      continue;
+    memset(touched + from, 1, (size_t)count);
+    filled = from + count;
+    n += count;
   }
   return n;
 }
