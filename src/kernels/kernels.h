@@ -24,7 +24,7 @@
 static inline int
 dcn_channel_pitch(int c)
 {
-  return c <= 4 ? 4 : (c + 15) / 16 * 16;
+  return c <= 4 ? 4 : c <= 8 ? 8 : (c + 15) / 16 * 16;
 }
 
 static inline int

@@ -24,7 +24,7 @@ typedef struct {
   int pixels; /* n * h * w */
   int pitch; /* floats per pixel of delta, accumulator and (if no view) ref: c where c <= 4 (so that
               * rows have no holes and the first convolution can read them as one run), else a
-              * multiple of 16 */
+              * 8 or a multiple of 16 */
   int ref_pitch;     /* floats per pixel of ref */
   int view_of;       /* a concatenation whose ref this value's ref is a part of, or -1 */
   int view_channel;  /* where it begins there */

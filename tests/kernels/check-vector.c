@@ -48,8 +48,10 @@ depthwise_case(const DcnKernels *k, int taps, int channels, int pixels, Values v
   const char *what = "depthwise";
   static const float limits[][2] = {{-INFINITY, INFINITY}, {0, INFINITY}, {0, 6}, {-1, 0.5f}};
   const float *limit = limits[g_test_rand_int_range(0, G_N_ELEMENTS(limits))];
-  size_t step = (size_t)(channels + g_test_rand_int_range(0, 20)) * (size_t)(1 + pixels % 2);
-  size_t ldo = channels + g_test_rand_int_range(0, 20);
+  int gaps = g_test_rand_int_range(0, 2) ? 20 : 1; /* 1: pixels lie one after another */
+  size_t step = (size_t)(channels + g_test_rand_int_range(0, gaps)) *
+                (size_t)(1 + g_test_rand_int_range(0, 2));
+  size_t ldo = channels + g_test_rand_int_range(0, gaps);
   int in_floats = (int)((pixels - 1) * step) + channels, out_floats = (int)((pixels - 1) * ldo);
   out_floats += channels;
   float *a[25], *out = guarded_new(out_floats, 4, side);
@@ -303,8 +305,9 @@ diff_case(const DcnKernels *k, int n, Values values, float tolerance, gboolean w
           GuardSide side)
 {
   enum { PIXELS = 3 };
-  size_t ldx = n + g_test_rand_int_range(0, 4), ldr = n + g_test_rand_int_range(0, 4);
-  size_t ldd = n + g_test_rand_int_range(0, 4), words = dcn_mask_words(n);
+  int gaps = g_test_rand_int_range(0, 2) ? 4 : 1;
+  size_t ldx = n + g_test_rand_int_range(0, gaps), ldr = n + g_test_rand_int_range(0, gaps);
+  size_t ldd = n + g_test_rand_int_range(0, gaps), words = dcn_mask_words(n);
   size_t nx = ldx * (PIXELS - 1) + n, n_ref = ldr * (PIXELS - 1) + n, nd = ldd * (PIXELS - 1) + n;
   float *x = guarded_filled(nx, values, side), *ref = guarded_filled(n_ref, values, side);
   float *delta = guarded_new(nd, 4, side);
