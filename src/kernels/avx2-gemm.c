@@ -58,14 +58,15 @@ typedef __typeof__(dgemm_4_2) Dgemm;
 
 void
 dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
-                         const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
-                         int columns)
+                         const float *ahead, const float *init, float lo, float hi, float *out,
+                         size_t ldo, int pixels, int columns)
 {
   static Igemm *const tiles[2][MR + 1] = {
       {NULL, igemm_1_1, igemm_2_1, igemm_4_1, igemm_4_1, igemm_6_1, igemm_6_1},
       {NULL, igemm_1_2, igemm_2_2, igemm_3_2, igemm_4_2, igemm_5_2, igemm_6_2}};
   if (pixels > 0)
-    tiles[columns > LANES][pixels](a, taps, channels, w, init, lo, hi, out, ldo, pixels, columns);
+    tiles[columns > LANES][pixels](a, taps, channels, w, ahead, init, lo, hi, out, ldo, pixels,
+                                   columns);
 }
 
 void

@@ -69,8 +69,8 @@ typedef __typeof__(dgemm_4_4) Dgemm;
 
 void
 dcn_f32_igemm_12x32__avx512(const float *const *a, int taps, int channels, const float *w,
-                            const float *init, float lo, float hi, float *out, size_t ldo,
-                            int pixels, int columns)
+                            const float *ahead, const float *init, float lo, float hi, float *out,
+                            size_t ldo, int pixels, int columns)
 {
   static Igemm *const tiles[2][MR + 1] = {
       {NULL, igemm_1_1, igemm_2_1, igemm_4_1, igemm_4_1, igemm_6_1, igemm_6_1, igemm_8_1, igemm_8_1,
@@ -78,7 +78,8 @@ dcn_f32_igemm_12x32__avx512(const float *const *a, int taps, int channels, const
       {NULL, igemm_1_2, igemm_2_2, igemm_3_2, igemm_4_2, igemm_5_2, igemm_6_2, igemm_7_2, igemm_8_2,
        igemm_9_2, igemm_10_2, igemm_11_2, igemm_12_2}};
   if (pixels > 0)
-    tiles[columns > LANES][pixels](a, taps, channels, w, init, lo, hi, out, ldo, pixels, columns);
+    tiles[columns > LANES][pixels](a, taps, channels, w, ahead, init, lo, hi, out, ldo, pixels,
+                                   columns);
 }
 
 void

@@ -65,12 +65,15 @@ typedef struct {
    * a        [taps * mr] pixel pointers, each to `channels` readable floats
    *          (all mr valid; repeat one for a tail)
    * w        [taps][channels][nr], aligned to DCN_ALIGN
+   * ahead    weights that will be wanted next, or NULL: the kernel asks for about a quarter as many
+   *          floats from there on as it reads from w, while it works
    * init     [nr], or NULL for zero
    * lo, hi   limits as for bias_clamp
    * out      pixel i's channels at out + i*ldo; written for i < pixels, j < columns only
    *          (pixels <= mr, columns <= nr) */
-  void (*igemm)(const float *const *a, int taps, int channels, const float *w, const float *init,
-                float lo, float hi, float *out, size_t ldo, int pixels, int columns);
+  void (*igemm)(const float *const *a, int taps, int channels, const float *w, const float *ahead,
+                const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                int columns);
 
   /* Delta GEMM, one tile: adds the products of changed channels only.
    * out[i][j] += sum over t < taps, set bits k of mask[t] of d[t*dr + i][k] * w[t][k][j]

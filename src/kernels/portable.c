@@ -45,8 +45,8 @@ clamp(float x, float lo, float hi)
 
 void
 dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const float *w,
-                            const float *init, float lo, float hi, float *out, size_t ldo,
-                            int pixels, int columns)
+                            const float *ahead, const float *init, float lo, float hi, float *out,
+                            size_t ldo, int pixels, int columns)
 {
   V4 s0 = init ? load(init) : splat(0), s1 = init ? load(init + 4) : splat(0);
   V4 c00 = s0, c01 = s1, c10 = s0, c11 = s1, c20 = s0, c21 = s1, c30 = s0, c31 = s1;

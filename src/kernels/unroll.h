@@ -19,6 +19,10 @@
 #define DCN_PREFETCH(p, floats)                                                                    \
   __builtin_prefetch((const void *)((uintptr_t)(p) + (floats) * sizeof(float)))
 
+/* The same, not into the nearest cache. */
+#define DCN_PREFETCH_FAR(p, floats)                                                                \
+  __builtin_prefetch((const void *)((uintptr_t)(p) + (floats) * sizeof(float)), 0, 2)
+
 /* diff asks for ref and delta so many floats ahead.  They are as large as all activations, so they
  * come from memory, pixel after pixel: without this a third of diff's time is waiting. */
 #define DCN_DIFF_AHEAD 512

@@ -69,16 +69,20 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
       const float *const *a = worker->pointers + (size_t)tile * plan->taps * mr;
       int i = dcn_conv_tile_begin(np, tiles, tile);
       int n = dcn_conv_tile_begin(np, tiles, tile + 1) - i;
+      /* Each of the first four tiles asks for a quarter of the next block's weights. */
+      const float *ahead = w + plan->block_floats + (size_t)tile * (plan->block_floats / 4);
+      if (tile >= 4 || b + 1 >= b1)
+        ahead = NULL;
       int first = dcn_job_pixel(job, begin + i), last = dcn_job_pixel(job, begin + i + n - 1);
       if (!loop->sums) {
-        k->igemm(a, plan->taps, plan->channels, w, bias, loop->lo, loop->hi,
+        k->igemm(a, plan->taps, plan->channels, w, ahead, bias, loop->lo, loop->hi,
                  block_out + (size_t)i * pitch + column, pitch, n, columns);
       } else if (last - first == n - 1) {
-        k->igemm(a, plan->taps, plan->channels, w, bias, loop->lo, loop->hi,
+        k->igemm(a, plan->taps, plan->channels, w, ahead, bias, loop->lo, loop->hi,
                  loop->sums + (size_t)first * loop->stride + column, loop->stride, n, columns);
       } else {
-        k->igemm(a, plan->taps, plan->channels, w, bias, loop->lo, loop->hi, tile_out, (size_t)nr,
-                 n, columns);
+        k->igemm(a, plan->taps, plan->channels, w, ahead, bias, loop->lo, loop->hi, tile_out,
+                 (size_t)nr, n, columns);
         for (int j = 0; j < n; j++)
           memcpy(loop->sums + (size_t)dcn_job_pixel(job, begin + i + j) * loop->stride + column,
                  tile_out + (size_t)j * nr, sizeof(float) * (size_t)columns);

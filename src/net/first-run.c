@@ -99,7 +99,7 @@ from_values(const Loop *loop, const int32_t *pixels, int np, int at, DcnWorker *
         out = loop->sums + (size_t)pixels[i] * loop->stride + column;
         ldo = loop->stride;
       }
-      k->igemm(a, kh, plan->row_floats, w, bias, lo, hi, out, ldo, n, columns);
+      k->igemm(a, kh, plan->row_floats, w, NULL, bias, lo, hi, out, ldo, n, columns);
       if (out == tile_out)
         for (int j = 0; j < n; j++)
           memcpy(loop->sums + (size_t)pixels[i + j] * loop->stride + column,

@@ -35,12 +35,12 @@ static const Layer layers[] = {
 typedef struct {
   const DcnKernels *k;
   const Layer *layer;
-  int taps, pixels, width; /* width of a row with its border */
-  float *in;               /* [width][width][channels] */
-  float *w;                /* [blocks][taps][channels][nr] */
-  float *out;              /* [pixels][outputs] */
-  const float **tiles;     /* igemm: [tiles][taps][mr] */
-  float *unfolded, *b;     /* sgemm: [pixels][taps*channels], [taps*channels][outputs] */
+  int taps, pixels, n_tiles, width; /* width of a row with its border */
+  float *in;                        /* [width][width][channels] */
+  float *w;                         /* [blocks][taps][channels][nr] */
+  float *out;                       /* [pixels][outputs] */
+  const float **tiles;              /* igemm: [tiles][taps][mr] */
+  float *unfolded, *b;              /* sgemm: [pixels][taps*channels], [taps*channels][outputs] */
   /* dgemm */
   float *delta;         /* like in */
   const float **dtiles; /* [tiles][taps][dr] */
@@ -60,6 +60,13 @@ input_offset(const Conv *c, int pixel, int tap)
   return ((size_t)y * c->width + x) * c->layer->channels;
 }
 
+/* As few tiles as can be, of as equal a size as can be. */
+static int
+tile_begin(const Conv *c, int tile)
+{
+  return c->pixels * tile / c->n_tiles;
+}
+
 static void
 conv_init(Conv *c, const DcnKernels *k, const Layer *layer)
 {
@@ -70,6 +77,7 @@ conv_init(Conv *c, const DcnKernels *k, const Layer *layer)
   c->pixels = layer->size * layer->size;
   c->width = layer->size + layer->kernel - 1;
   int blocks = (layer->outputs + k->nr - 1) / k->nr, tiles = (c->pixels + k->mr - 1) / k->mr;
+  c->n_tiles = tiles;
   size_t rows = (size_t)c->taps * layer->channels;
   c->in = bench_floats((size_t)c->width * c->width * layer->channels);
   c->w = bench_floats(blocks * rows * k->nr);
@@ -79,7 +87,7 @@ conv_init(Conv *c, const DcnKernels *k, const Layer *layer)
     for (int t = 0; t < c->taps; t++)
       for (int i = 0; i < k->mr; i++)
         c->tiles[((size_t)tile * c->taps + t) * k->mr + i] =
-            c->in + input_offset(c, MIN(tile * k->mr + i, c->pixels - 1), t);
+            c->in + input_offset(c, MIN(tile_begin(c, tile) + i, c->pixels - 1), t);
 }
 
 static void
@@ -106,10 +114,15 @@ run_igemm(void *context)
   const DcnKernels *k = c->k;
   size_t rows = (size_t)c->taps * c->layer->channels;
   for (int m = 0; m < c->layer->outputs; m += k->nr) {
-    for (int p = 0; p < c->pixels; p += k->mr)
-      k->igemm(c->tiles + (size_t)p * c->taps, c->taps, c->layer->channels, c->w + m * rows, NULL,
-               -INFINITY, INFINITY, c->out + (size_t)p * c->layer->outputs + m, c->layer->outputs,
-               MIN(k->mr, c->pixels - p), MIN(k->nr, c->layer->outputs - m));
+    const float *w = c->w + m * rows;
+    for (int tile = 0; tile < c->n_tiles; tile++) {
+      int p = tile_begin(c, tile);
+      gboolean fetch = tile < 4 && m + k->nr < c->layer->outputs;
+      k->igemm(c->tiles + (size_t)tile * c->taps * k->mr, c->taps, c->layer->channels, w,
+               fetch ? w + rows * k->nr + tile * (rows * k->nr / 4) : NULL, NULL, -INFINITY,
+               INFINITY, c->out + (size_t)p * c->layer->outputs + m, c->layer->outputs,
+               tile_begin(c, tile + 1) - p, MIN(k->nr, c->layer->outputs - m));
+    }
   }
 }
 

@@ -57,7 +57,7 @@ run_igemm(void *context)
   for (int m = 0; m < OUTPUTS; m += k->nr)
     for (int p = 0; p < SIZE * SIZE; p += k->mr)
       k->igemm(f->rows + (size_t)p * KERNEL, KERNEL, KERNEL * CHANNELS, f->w + m / k->nr * block,
-               NULL, -INFINITY, INFINITY, f->out + (size_t)p * OUTPUTS + m, OUTPUTS,
+               NULL, NULL, -INFINITY, INFINITY, f->out + (size_t)p * OUTPUTS + m, OUTPUTS,
                MIN(k->mr, SIZE * SIZE - p), MIN(k->nr, OUTPUTS - m));
 }
 

@@ -54,8 +54,8 @@ igemm_case(const DcnKernels *k, const Case *c)
   /* Limits that cut some sums off, or none. */
   gboolean limited = g_test_rand_bit();
   float lo = limited ? -1 : -INFINITY, hi = limited ? 2 : INFINITY;
-  k->igemm(a, c->taps, c->channels, w, with_init ? init : NULL, lo, hi, out, ldo, c->pixels,
-           c->columns);
+  k->igemm(a, c->taps, c->channels, w, g_test_rand_bit() ? w : NULL, with_init ? init : NULL, lo,
+           hi, out, ldo, c->pixels, c->columns);
 
   for (int i = 0; i < c->pixels; i++) {
     for (int j = 0; j < c->columns; j++) {
@@ -101,7 +101,7 @@ igemm_independent(const DcnKernels *k)
   float first[32], out[DCN_MR_MAX * 32];
   for (int i = 0; i < TAPS * k->mr; i++)
     a[i] = pixel;
-  k->igemm(a, TAPS, CHANNELS, w, NULL, -INFINITY, INFINITY, out, k->nr, k->mr, k->nr);
+  k->igemm(a, TAPS, CHANNELS, w, NULL, NULL, -INFINITY, INFINITY, out, k->nr, k->mr, k->nr);
   memcpy(first, out, k->nr * sizeof(float));
   for (int pixels = 1; pixels <= k->mr; pixels++) {
     for (int place = 0; place < pixels; place++) {
@@ -109,7 +109,8 @@ igemm_independent(const DcnKernels *k)
         for (int i = 0; i < k->mr; i++)
           a[t * k->mr + i] = i == place ? pixel : other;
       for (int columns = 1; columns <= k->nr; columns++) {
-        k->igemm(a, TAPS, CHANNELS, w, NULL, -INFINITY, INFINITY, out, k->nr, pixels, columns);
+        k->igemm(a, TAPS, CHANNELS, w, NULL, NULL, -INFINITY, INFINITY, out, k->nr, pixels,
+                 columns);
         if (memcmp(out + place * k->nr, first, columns * sizeof(float)) != 0)
           g_error("igemm %s: place %d of %d, %d columns: another result", k->isa, place, pixels,
                   columns);
