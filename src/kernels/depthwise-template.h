@@ -1,9 +1,9 @@
 /* deltacnn: the depthwise kernel, for any instruction set with vectors and FMA.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The loads are the work: one per FMA, and the weights.  Nine taps (3x3) keep their weights in
- * registers for the whole run of pixels; with other windows a weight is loaded once for four
- * pixels.
+ * The loads are the work: one per FMA, and the weights.  Four pixels share a load of weights, and go
+ * through their channels together, so that memory is read in its order.  With few channels and nine
+ * taps (3x3) the weights stay in registers for the whole run of pixels instead.
  *
  * The including file defines
  *   Vector, Mask, LANES
@@ -46,24 +46,50 @@ store_lanes(float *p, Vector v, const gboolean whole, Mask m)
 
 /* np pixels from p on, the vector of channels at k. */
 DCN_TEMPLATE void
-depthwise_tile(const Depthwise *d, const int np, int p, int k, const gboolean whole, Mask m)
+depthwise_tile(const Depthwise *d, const int taps, const int np, int p, int k, const gboolean whole,
+               Mask m)
 {
   Vector start = d->bias ? load_lanes(d->bias + k, whole, m) : zero(), s[4];
   DCN_UNROLL
   for (int i = 0; i < np; i++)
     s[i] = start;
-  size_t at = (size_t)p * d->step + (size_t)k;
-  for (int t = 0; t < d->taps; t++) {
+  size_t step = d->step, at = (size_t)p * step + (size_t)k;
+  const float *w = d->w + k;
+  DCN_UNROLL
+  for (int t = 0; t < taps; t++, w += d->ldw) {
     const float *x = d->a[t] + at;
-    Vector w = load_lanes(d->w + (size_t)t * d->ldw + k, whole, m);
+    Vector wt = load_lanes(w, whole, m);
     DCN_UNROLL
     for (int i = 0; i < np; i++)
-      s[i] = fma(s[i], load_lanes(x + (size_t)i * d->step, whole, m), w);
+      s[i] = fma(s[i], load_lanes(x + (size_t)i * step, whole, m), wt);
   }
   float *out = d->out + (size_t)p * d->ldo + k;
   DCN_UNROLL
   for (int i = 0; i < np; i++)
     store_lanes(out + (size_t)i * d->ldo, clamp(s[i], d->lo, d->hi), whole, m);
+}
+
+/* np pixels from p on, all channels. */
+DCN_TEMPLATE void
+depthwise_pixels(const Depthwise *d, const int taps, const int np, int p, int channels)
+{
+  int k = 0;
+  for (; k + LANES <= channels; k += LANES)
+    depthwise_tile(d, taps, np, p, k, TRUE, first(LANES));
+  if (k < channels)
+    depthwise_tile(d, taps, np, p, k, FALSE, first(channels - k));
+}
+
+DCN_TEMPLATE void
+depthwise_tiles(const Depthwise *d, const int taps, int channels)
+{
+  int p = 0;
+  for (; p + 4 <= d->pixels; p += 4)
+    depthwise_pixels(d, taps, 4, p, channels);
+  for (; p + 2 <= d->pixels; p += 2)
+    depthwise_pixels(d, taps, 2, p, channels);
+  if (p < d->pixels)
+    depthwise_pixels(d, taps, 1, p, channels);
 }
 
 /* All pixels of nine taps, the vector of channels at k. */
@@ -89,26 +115,22 @@ depthwise_nine(const Depthwise *d, int k, const gboolean whole, Mask m)
   }
 }
 
-DCN_TEMPLATE void
-depthwise_channels(const Depthwise *d, int k, const gboolean whole, Mask m)
-{
-  if (d->taps == 9) {
-    depthwise_nine(d, k, whole, m);
-    return;
-  }
-  int p = 0;
-  for (; p + 4 <= d->pixels; p += 4)
-    depthwise_tile(d, 4, p, k, whole, m);
-  for (; p < d->pixels; p++)
-    depthwise_tile(d, 1, p, k, whole, m);
-}
+#define NARROW 32 /* channels */
 
 DCN_TEMPLATE void
 depthwise_run(const Depthwise *d, int channels)
 {
+  if (d->taps != 9) {
+    depthwise_tiles(d, d->taps, channels);
+    return;
+  }
+  if (channels > NARROW) {
+    depthwise_tiles(d, 9, channels);
+    return;
+  }
   int k = 0;
   for (; k + LANES <= channels; k += LANES)
-    depthwise_channels(d, k, TRUE, first(LANES));
+    depthwise_nine(d, k, TRUE, first(LANES));
   if (k < channels)
-    depthwise_channels(d, k, FALSE, first(channels - k));
+    depthwise_nine(d, k, FALSE, first(channels - k));
 }
