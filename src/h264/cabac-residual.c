@@ -43,7 +43,7 @@ static const uint8_t level_next_state[2][8] = {
 };
 
 /* coeff_abs_level_minus1 and coeff_sign_flag of count coefficients.  FALSE where a suffix is too long. */
-static inline gboolean
+static inline __attribute__((always_inline)) gboolean
 levels(DcnH264Cabac *engine, uint8_t *ctx, const uint8_t *next_ctx, int count)
 {
   int state = 0;

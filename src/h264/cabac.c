@@ -36,6 +36,13 @@ bin(DcnH264Slice *s, int ctx_idx)
   return dcn_h264_cabac_bin(&s->engine, &s->states[ctx_idx]);
 }
 
+/* The same in elements of many bins, with the engine in registers meanwhile. */
+static inline unsigned
+bin_of(DcnH264Cabac *engine, DcnH264Slice *s, int ctx_idx)
+{
+  return dcn_h264_cabac_bin(engine, &s->states[ctx_idx]);
+}
+
 /* 9.3.1.1 */
 void
 dcn_h264_cabac_contexts(DcnH264Slice *s, int cabac_init_idc, int slice_qp)
@@ -195,15 +202,18 @@ dcn_h264_cabac_transform_size_8x8_flag(DcnH264Slice *s)
   return bin(s, TRANSFORM_SIZE_8X8_FLAG + has_8x8_transform(s->a) + has_8x8_transform(s->b_mb));
 }
 
-/* prev_intra4x4_pred_mode_flag, rem_intra4x4_pred_mode, and those of 8x8. */
+/* prev_intra4x4_pred_mode_flag and rem_intra4x4_pred_mode, or those of 8x8, of n blocks. */
 void
-dcn_h264_cabac_intra_pred_mode(DcnH264Slice *s)
+dcn_h264_cabac_intra_pred_modes(DcnH264Slice *s, int n)
 {
-  if (bin(s, PREV_INTRA_PRED_MODE_FLAG))
-    return;
-  bin(s, REM_INTRA_PRED_MODE);
-  bin(s, REM_INTRA_PRED_MODE);
-  bin(s, REM_INTRA_PRED_MODE);
+  DcnH264Cabac engine = s->engine;
+  while (n--) {
+    if (bin_of(&engine, s, PREV_INTRA_PRED_MODE_FLAG))
+      continue;
+    for (int i = 0; i < 3; i++)
+      bin_of(&engine, s, REM_INTRA_PRED_MODE);
+  }
+  s->engine = engine;
 }
 
 /* 9.3.3.1.1.8; the context holds 0 where there is no such element. */
@@ -256,25 +266,26 @@ gboolean
 dcn_h264_cabac_mvd(DcnH264Slice *s, int component, int sum, int *value)
 {
   int base = component ? MVD_Y : MVD_X;
-  if (!bin(s, base + (sum > 2) + (sum > 32))) {
-    *value = 0;
-    return TRUE;
-  }
-  int magnitude = 1;
-  for (int ctx = 3; magnitude < 9 && bin(s, base + ctx); magnitude++)
-    ctx = MIN(ctx + 1, 6);
-  if (magnitude == 9) {
-    int k = 3;
-    while (dcn_h264_cabac_bypass(&s->engine)) {
-      magnitude += 1 << k;
-      if (++k > 16)
-        return dcn_h264_fail(s, "mvd out of range");
+  DcnH264Cabac engine = s->engine;
+  gboolean ok = TRUE;
+  int magnitude = (int)bin_of(&engine, s, base + (sum > 2) + (sum > 32));
+  if (magnitude) {
+    for (int ctx = 3; magnitude < 9 && bin_of(&engine, s, base + ctx); magnitude++)
+      ctx = MIN(ctx + 1, 6);
+    if (magnitude == 9) {
+      int k = 3;
+      while (k <= 16 && dcn_h264_cabac_bypass(&engine))
+        magnitude += 1 << k++;
+      ok = k <= 16;
+      while (k--)
+        magnitude += (int)dcn_h264_cabac_bypass(&engine) << k;
     }
-    while (k--)
-      magnitude += (int)dcn_h264_cabac_bypass(&s->engine) << k;
+    if (dcn_h264_cabac_bypass(&engine))
+      magnitude = -magnitude;
   }
-  *value = dcn_h264_cabac_bypass(&s->engine) ? -magnitude : magnitude;
-  return TRUE;
+  s->engine = engine;
+  *value = magnitude;
+  return ok || dcn_h264_fail(s, "mvd out of range");
 }
 
 /* 9.3.3.1.1.4: the bits of the luma prefix have those of the 8x8 blocks to the left and above as contexts, 1 where not
@@ -295,16 +306,18 @@ dcn_h264_cabac_coded_block_pattern(DcnH264Slice *s)
     chroma_b = s->b_mb->coded_block_pattern >> 4;
   }
   int base = CODED_BLOCK_PATTERN_LUMA;
-  int pattern = (int)bin(s, base + !(left & 2) + 2 * !(above & 4));
-  pattern |= (int)bin(s, base + !(pattern & 1) + 2 * !(above & 8)) << 1;
-  pattern |= (int)bin(s, base + !(left & 8) + 2 * !(pattern & 1)) << 2;
-  pattern |= (int)bin(s, base + !(pattern & 4) + 2 * !(pattern & 2)) << 3;
+  DcnH264Cabac engine = s->engine;
+  int pattern = (int)bin_of(&engine, s, base + !(left & 2) + 2 * !(above & 4));
+  pattern |= (int)bin_of(&engine, s, base + !(pattern & 1) + 2 * !(above & 8)) << 1;
+  pattern |= (int)bin_of(&engine, s, base + !(left & 8) + 2 * !(pattern & 1)) << 2;
+  pattern |= (int)bin_of(&engine, s, base + !(pattern & 4) + 2 * !(pattern & 2)) << 3;
 
   if (s->chroma_array_type == 1 || s->chroma_array_type == 2) {
     base = CODED_BLOCK_PATTERN_CHROMA;
-    if (bin(s, base + (chroma_a != 0) + 2 * (chroma_b != 0)))
-      pattern |= bin(s, base + 4 + (chroma_a == 2) + 2 * (chroma_b == 2)) ? 0x20 : 0x10;
+    if (bin_of(&engine, s, base + (chroma_a != 0) + 2 * (chroma_b != 0)))
+      pattern |= bin_of(&engine, s, base + 4 + (chroma_a == 2) + 2 * (chroma_b == 2)) ? 0x20 : 0x10;
   }
+  s->engine = engine;
   return pattern;
 }
 

@@ -1,19 +1,21 @@
 /* deltacnn: arithmetic decoding engine of ITU-T H.264 9.3.1.2 and 9.3.3.2.  Internal to src/h264.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * codIOffset stands at bit 54 of a 64-bit word, the bits that follow it in the stream below; so a symbol costs no
- * memory access for the stream, and renormalisation is a shift. */
+ * codIOffset and codIRange stand at bit 54 of 64-bit words, the bits that follow codIOffset in the stream below it.  So a
+ * symbol costs no memory access but that for its state, and renormalisation is a shift.  What a symbol takes is the
+ * chain from one codIRange to the next; the comparison that tells the symbol is a branch, beside that chain. */
 #pragma once
 #include "h264/tables.h"
 
 typedef struct {
   uint64_t value; /* codIOffset << 54 | what follows */
-  uint32_t range; /* codIRange */
+  uint64_t range; /* codIRange << 54 */
   int bits;       /* of the stream that are in value below bit 54 */
   const uint8_t *next;
   const uint8_t *limit; /* next never gets farther: a few bytes behind the end of the data, all of them zero */
 } DcnH264Cabac;
 
+#define DCN_H264_CABAC_ONE (UINT64_C(1) << 54)
 #define DCN_H264_CABAC_PADDING 16 /* zero bytes there must be behind the data */
 
 static inline void
@@ -31,7 +33,7 @@ dcn_h264_cabac_refill(DcnH264Cabac *c)
 static inline void
 dcn_h264_cabac_init(DcnH264Cabac *c, const uint8_t *data, size_t size)
 {
-  *c = (DcnH264Cabac){.range = 510, .bits = -9, .next = data, .limit = data + size + 8};
+  *c = (DcnH264Cabac){.range = 510 * DCN_H264_CABAC_ONE, .bits = -9, .next = data, .limit = data + size + 8};
   dcn_h264_cabac_refill(c);
 }
 
@@ -51,9 +53,8 @@ dcn_h264_cabac_position(const DcnH264Cabac *c, const uint8_t *data)
 
 /* RenormD */
 static inline void
-dcn_h264_cabac_renorm(DcnH264Cabac *c)
+dcn_h264_cabac_shift(DcnH264Cabac *c, int shift)
 {
-  int shift = __builtin_clz(c->range) - 23;
   c->range <<= shift;
   c->value <<= shift;
   c->bits -= shift;
@@ -61,33 +62,38 @@ dcn_h264_cabac_renorm(DcnH264Cabac *c)
     dcn_h264_cabac_refill(c);
 }
 
-/* DecodeDecision, 9.3.3.2.1, without a branch on its outcome: outcomes are what cannot be predicted. */
+/* DecodeDecision, 9.3.3.2.1 */
 static inline unsigned
 dcn_h264_cabac_bin(DcnH264Cabac *c, uint8_t *state)
 {
-  unsigned s = *state;
-  unsigned lps = dcn_h264_engine_lps[2 * (c->range & 0xc0) + s];
-  unsigned mps = c->range - lps;
-  uint64_t scaled = (uint64_t)mps << 54;
-  uint64_t is_lps = ~(uint64_t)((int64_t)(c->value - scaled) >> 63);
-  c->value -= scaled & is_lps;
-  c->range = mps + ((lps - mps) & (unsigned)is_lps);
-  s ^= (unsigned)is_lps & 255;
-  *state = dcn_h264_engine_next[s];
-  dcn_h264_cabac_renorm(c);
-  return s & 1;
+  unsigned symbol = *state & 1;
+  uint64_t row = dcn_h264_engine[*state];
+  uint64_t lps = row << (c->range >> 57 & 0x18) & DCN_H264_ENGINE_LPS;
+  uint64_t mps = c->range - lps;
+  if (c->value < mps) {
+    /* codIRange is 2 * 256 - 240 and more before, so one step of renormalisation is enough. */
+    int shift = (int)(mps >> 62) ^ 1;
+    *state = (uint8_t)row;
+    c->range = mps;
+    dcn_h264_cabac_shift(c, shift);
+    return symbol;
+  }
+  *state = (uint8_t)(row >> 8);
+  c->value -= mps;
+  c->range = lps;
+  dcn_h264_cabac_shift(c, __builtin_clzll(lps) - 1);
+  return symbol ^ 1;
 }
 
 /* DecodeBypass, 9.3.3.2.3 */
 static inline unsigned
 dcn_h264_cabac_bypass(DcnH264Cabac *c)
 {
-  uint64_t scaled = (uint64_t)c->range << 54;
   c->value <<= 1;
   if (G_UNLIKELY(--c->bits < 0))
     dcn_h264_cabac_refill(c);
-  uint64_t is_one = ~(uint64_t)((int64_t)(c->value - scaled) >> 63);
-  c->value -= scaled & is_one;
+  uint64_t is_one = ~(uint64_t)((int64_t)(c->value - c->range) >> 63);
+  c->value -= c->range & is_one;
   return (unsigned)is_one & 1;
 }
 
@@ -96,9 +102,9 @@ dcn_h264_cabac_bypass(DcnH264Cabac *c)
 static inline unsigned
 dcn_h264_cabac_terminate(DcnH264Cabac *c)
 {
-  c->range -= 2;
-  if (c->value >= (uint64_t)c->range << 54)
+  c->range -= 2 * DCN_H264_CABAC_ONE;
+  if (c->value >= c->range)
     return 1;
-  dcn_h264_cabac_renorm(c);
+  dcn_h264_cabac_shift(c, (int)(c->range >> 62) ^ 1);
   return 0;
 }

@@ -5,14 +5,9 @@
 #include "h264/syntax.h"
 
 uint32_t
-dcn_h264_ue(DcnBitReader *reader)
+dcn_h264_long_ue(DcnBitReader *reader)
 {
   uint32_t bits = dcn_bits_peek(reader, 32);
-  if (G_LIKELY(bits >> 16)) {
-    int zeros = __builtin_clz(bits);
-    dcn_bits_skip(reader, 2 * zeros + 1);
-    return (bits >> (31 - 2 * zeros)) - 1;
-  }
   int zeros = bits ? __builtin_clz(bits) : 32;
   if (zeros > 24) {
     /* No element has such a range; and zeros are what is seen behind the end. */
@@ -22,14 +17,6 @@ dcn_h264_ue(DcnBitReader *reader)
   dcn_bits_skip(reader, zeros);
   bits = dcn_bits_read(reader, zeros + 1);
   return bits ? bits - 1 : 0;
-}
-
-/* Table 9-3 */
-int
-dcn_h264_se(DcnBitReader *reader)
-{
-  uint32_t code = dcn_h264_ue(reader);
-  return code & 1 ? (int)((code + 1) / 2) : -(int)(code / 2);
 }
 
 /* Which total_zeros tables go with a block. */
@@ -74,9 +61,9 @@ levels(DcnBitReader *reader, int total, int trailing_ones)
 
 /* residual_block_cavlc() with max coefficients.  Returns TotalCoeff, or -1. */
 static int
-block(DcnH264Slice *s, const DcnVlc *coeff_token, int max, TotalZeros which)
+long_block(DcnBitReader *from, const DcnVlc *coeff_token, int max, TotalZeros which)
 {
-  DcnBitReader reader = s->reader; /* in registers meanwhile */
+  DcnBitReader reader = *from; /* in registers meanwhile */
   int token = dcn_vlc_read(coeff_token, &reader);
   if (G_UNLIKELY(token == DCN_VLC_INVALID))
     return -1;
@@ -101,8 +88,52 @@ block(DcnH264Slice *s, const DcnVlc *coeff_token, int max, TotalZeros which)
       }
     }
   }
-  s->reader = reader;
+  *from = reader;
   return total;
+}
+
+/* Most blocks are a few bits long.  By the column of table 9-5 and the next bits: length | TotalCoeff << 4 of a whole block, 0
+ * where it is longer.  Those of 4x4 blocks hold for 16 coefficients as for 15: what differs is longer. */
+#define SHORT_BITS 12
+static uint8_t short_blocks[DCN_H264_TABLE_9_5_NC_M1 + 1][1 << SHORT_BITS];
+
+static void
+build_short_blocks(void)
+{
+  for (int column = 0; column <= DCN_H264_TABLE_9_5_NC_M1; column++) {
+    gboolean dc = column == DCN_H264_TABLE_9_5_NC_M1;
+    for (unsigned bits = 0; bits < 1 << SHORT_BITS; bits++) {
+      uint8_t bytes[2] = {(uint8_t)(bits >> 4), (uint8_t)(bits << 4)};
+      DcnBitReader reader;
+      dcn_bits_init(&reader, bytes, 2);
+      int total = long_block(&reader, &dcn_h264_vlc[column], dc ? 4 : 15,
+                             dc ? TOTAL_ZEROS_2X2 : TOTAL_ZEROS_4X4);
+      int length = 16 - (int)dcn_bits_left(&reader);
+      short_blocks[column][bits] =
+          (uint8_t)(total < 0 || reader.error || length > SHORT_BITS ? 0 : length | total << 4);
+    }
+  }
+}
+
+void
+dcn_h264_cavlc_init(void)
+{
+  static gsize once;
+  if (g_once_init_enter(&once)) {
+    build_short_blocks();
+    g_once_init_leave(&once, 1);
+  }
+}
+
+static inline int
+block(DcnH264Slice *s, int column, int max, TotalZeros which)
+{
+  unsigned found = short_blocks[column][dcn_bits_peek(&s->reader, SHORT_BITS)];
+  if (G_LIKELY(found)) {
+    dcn_bits_skip(&s->reader, found & 15);
+    return (int)(found >> 4);
+  }
+  return long_block(&s->reader, &dcn_h264_vlc[column], max, which);
 }
 
 /* TotalCoeff of one colour plane's blocks and those around them, by DCN_H264_GRID(x, y). */
@@ -137,8 +168,8 @@ grid_keep(const Grid grid, int columns, int rows, uint8_t right[4], uint8_t bott
 }
 
 /* 9.2.1: the column of table 9-5 for the block at a place of the grid. */
-static inline const DcnVlc *
-token_table(const Grid grid, int at)
+static inline int
+token_column(const Grid grid, int at)
 {
   static const uint8_t columns[17] = {
       DCN_H264_TABLE_9_5_NC_0, DCN_H264_TABLE_9_5_NC_0, DCN_H264_TABLE_9_5_NC_2,
@@ -151,7 +182,7 @@ token_table(const Grid grid, int at)
   int sum = grid[at - 1] + grid[at - 8];
   if (sum < NOT_AVAILABLE)
     sum = (sum + 1) >> 1;
-  return &dcn_h264_vlc[columns[sum & (NOT_AVAILABLE / 2 - 1)]];
+  return columns[sum & (NOT_AVAILABLE / 2 - 1)];
 }
 
 /* residual_luma() of one colour plane, 7.3.5.3.1 and .2.  *nonzero: bit 4 * y + x. */
@@ -166,7 +197,7 @@ residual_luma(DcnH264Slice *s, int plane, uint16_t *nonzero, gboolean *dc)
 
   *dc = FALSE;
   if (mb->type == DCN_H264_MB_I_16X16) {
-    int total = block(s, token_table(grid, DCN_H264_GRID(0, 0)), 16, TOTAL_ZEROS_4X4);
+    int total = block(s, token_column(grid, DCN_H264_GRID(0, 0)), 16, TOTAL_ZEROS_4X4);
     if (total < 0)
       return FALSE;
     *dc = total > 0;
@@ -180,7 +211,7 @@ residual_luma(DcnH264Slice *s, int plane, uint16_t *nonzero, gboolean *dc)
     /* Figure 6-10.  An 8x8 block is four interleaved ones here. */
     int x = (i & 1) | (i >> 1 & 2), y = (i >> 1 & 1) | (i >> 2 & 2);
     int at = DCN_H264_GRID(x, y);
-    int total = block(s, token_table(grid, at), max, TOTAL_ZEROS_4X4);
+    int total = block(s, token_column(grid, at), max, TOTAL_ZEROS_4X4);
     if (total < 0)
       return FALSE;
     grid[at] = (uint8_t)total;
@@ -210,8 +241,9 @@ residual_chroma(DcnH264Slice *s)
   if (!(mb->coded_block_pattern & 0x30))
     return TRUE;
   for (int plane = 1; plane < 3; plane++) {
-    int total = is_420 ? block(s, &dcn_h264_vlc[DCN_H264_TABLE_9_5_NC_M1], 4, TOTAL_ZEROS_2X2)
-                       : block(s, &dcn_h264_vlc[DCN_H264_TABLE_9_5_NC_M2], 8, TOTAL_ZEROS_2X4);
+    int total = is_420 ? block(s, DCN_H264_TABLE_9_5_NC_M1, 4, TOTAL_ZEROS_2X2)
+                       : long_block(&s->reader, &dcn_h264_vlc[DCN_H264_TABLE_9_5_NC_M2], 8,
+                                    TOTAL_ZEROS_2X4);
     if (total < 0)
       return FALSE;
     coded |= total;
@@ -221,7 +253,7 @@ residual_chroma(DcnH264Slice *s)
     grid_init(s, plane, rows, is_420, grid);
     for (int i = 0; i < 2 * rows; i++) {
       int at = DCN_H264_GRID(i & 1, i >> 1);
-      int total = block(s, token_table(grid, at), 15, TOTAL_ZEROS_4X4);
+      int total = block(s, token_column(grid, at), 15, TOTAL_ZEROS_4X4);
       if (total < 0)
         return FALSE;
       grid[at] = (uint8_t)total;

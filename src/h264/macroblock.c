@@ -154,11 +154,12 @@ static gboolean
 read_intra_pred(DcnH264Slice *s)
 {
   int n = s->mb->type == DCN_H264_MB_I_16X16 ? 0 : s->mb->type == DCN_H264_MB_I_8X8 ? 4 : 16;
-  for (int i = 0; i < n; i++) {
-    if (s->cabac)
-      dcn_h264_cabac_intra_pred_mode(s);
-    else if (!flag(s))
-      dcn_bits_skip(&s->reader, 3);
+  if (s->cabac) {
+    dcn_h264_cabac_intra_pred_modes(s, n);
+  } else {
+    for (int i = 0; i < n; i++)
+      if (!flag(s))
+        dcn_bits_skip(&s->reader, 3);
   }
   if (s->chroma_array_type == 1 || s->chroma_array_type == 2) {
     uint32_t mode =

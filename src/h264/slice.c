@@ -11,6 +11,7 @@ gboolean
 dcn_h264_macroblocks_begin(DcnH264Macroblocks *m, const DcnH264Sps *sps, gboolean field_pic_flag)
 {
   dcn_h264_tables_init();
+  dcn_h264_cavlc_init();
   m->chroma_array_type = dcn_h264_chroma_array_type(sps);
   m->bit_depth_luma = 8 + sps->bit_depth_luma_minus8;
   m->bit_depth_chroma = 8 + sps->bit_depth_chroma_minus8;

@@ -79,9 +79,30 @@ dcn_h264_fail(DcnH264Slice *s, const char *reason)
 /* macroblock.c: macroblock_layer(), 7.3.5; s->mb has slice, flags (field), first_mvd, and the neighbours are set. */
 gboolean dcn_h264_macroblock(DcnH264Slice *s);
 
-/* cavlc.c.  ue(v) and se(v), 9.1; out of range values set the reader's error and return 0. */
-uint32_t dcn_h264_ue(DcnBitReader *reader);
-int dcn_h264_se(DcnBitReader *reader);
+/* cavlc.c: ue(v) of more than 31 bits */
+uint32_t dcn_h264_long_ue(DcnBitReader *reader);
+
+/* ue(v), 9.1; what no element has sets the reader's error and returns 0. */
+static inline uint32_t
+dcn_h264_ue(DcnBitReader *reader)
+{
+  uint32_t bits = dcn_bits_peek(reader, 32);
+  if (G_UNLIKELY(bits >> 16 == 0))
+    return dcn_h264_long_ue(reader);
+  int zeros = __builtin_clz(bits);
+  dcn_bits_skip(reader, 2 * zeros + 1);
+  return (bits >> (31 - 2 * zeros)) - 1;
+}
+
+/* se(v), table 9-3 */
+static inline int
+dcn_h264_se(DcnBitReader *reader)
+{
+  uint32_t code = dcn_h264_ue(reader);
+  return code & 1 ? (int)((code + 1) / 2) : -(int)(code / 2);
+}
+
+void dcn_h264_cavlc_init(void); /* behind dcn_h264_tables_init(), once */
 gboolean dcn_h264_cavlc_residual(DcnH264Slice *s);
 
 /* cabac.c: syntax elements, 9.3.2 and 9.3.3.1. */
@@ -91,7 +112,7 @@ unsigned dcn_h264_cabac_mb_field_decoding_flag(DcnH264Slice *s, gboolean left, g
 int dcn_h264_cabac_mb_type(DcnH264Slice *s); /* numbered as ue(v) would be */
 int dcn_h264_cabac_sub_mb_type(DcnH264Slice *s);
 unsigned dcn_h264_cabac_transform_size_8x8_flag(DcnH264Slice *s);
-void dcn_h264_cabac_intra_pred_mode(DcnH264Slice *s); /* of one block */
+void dcn_h264_cabac_intra_pred_modes(DcnH264Slice *s, int n);
 int dcn_h264_cabac_intra_chroma_pred_mode(DcnH264Slice *s);
 int dcn_h264_cabac_ref_idx(DcnH264Slice *s, int list, int quarter); /* 32 and more: wrong */
 /* sum: absMvdComp; FALSE where it is out of range */

@@ -501,8 +501,7 @@ dcn_h264_table_rows(DcnH264TableId id, size_t *n_rows)
 
 DcnVlc dcn_h264_vlc[DCN_H264_N_TABLES];
 int8_t dcn_h264_context_mn[4][DCN_H264_N_CONTEXTS][2];
-uint8_t dcn_h264_engine_lps[512];
-uint8_t dcn_h264_engine_next[256];
+uint64_t dcn_h264_engine[128];
 
 static void
 build_contexts(void)
@@ -523,12 +522,12 @@ build_engine(void)
 {
   for (int state = 0; state < 128; state++) {
     int index = state >> 1, mps = state & 1;
-    for (int q = 0; q < 4; q++)
-      dcn_h264_engine_lps[q << 7 | state] = dcn_h264_range_lps[index][q];
-    dcn_h264_engine_next[state] = (uint8_t)(MIN(index + 1, 62) << 1 | mps);
+    uint64_t row = (uint64_t)(MIN(index + 1, 62) << 1 | mps);
     /* 9.3.3.2.1.1: the most probable symbol changes where its probability was least. */
-    dcn_h264_engine_next[255 - state] =
-        (uint8_t)(dcn_h264_trans_idx_lps[index] << 1 | (index == 0 ? !mps : mps));
+    row |= (uint64_t)(dcn_h264_trans_idx_lps[index] << 1 | (index == 0 ? !mps : mps)) << 8;
+    for (int q = 0; q < 4; q++)
+      row |= (uint64_t)dcn_h264_range_lps[index][q] << (54 - 8 * q);
+    dcn_h264_engine[state] = row;
   }
 }
 

@@ -86,8 +86,8 @@ extern const uint8_t dcn_h264_trans_idx_lps[64]; /* table 9-45 */
 extern const uint8_t dcn_h264_significant_8x8[2][63]; /* table 9-43; [0] frame, [1] field */
 extern const uint8_t dcn_h264_last_8x8[63];
 
-/* The same two for the engine.  A state is pStateIdx << 1 | valMPS.
- * lps    by qCodIRangeIdx << 7 | state
- * next   by state after a most probable symbol, by 255 - state after a least probable one */
-extern uint8_t dcn_h264_engine_lps[512];
-extern uint8_t dcn_h264_engine_next[256];
+/* The same two for the engine, by state, which is pStateIdx << 1 | valMPS.
+ * bits 0 to 7, 8 to 15   state after a most and a least probable symbol
+ * bits 54 to 61          rangeTabLPS of qCodIRangeIdx 0; 46 to 53, 38 to 45 and 30 to 37 those of 1, 2 and 3 */
+#define DCN_H264_ENGINE_LPS (UINT64_C(255) << 54)
+extern uint64_t dcn_h264_engine[128];

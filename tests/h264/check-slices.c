@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct {
-  int slices, pictures, intra, inter, skipped, pcm, field, big, direct;
+  int slices, pictures, intra, inter, skipped, pcm, field, mixed, big, direct;
   int failed;
   uint64_t mvd_sum;
   uint64_t bytes;
@@ -51,6 +51,8 @@ end_picture(const DcnH264Macroblocks *m, Counts *counts, const char *path, gbool
     counts->skipped += mb->type >= DCN_H264_MB_P_SKIP;
     counts->pcm += mb->slice && mb->type == DCN_H264_MB_I_PCM;
     counts->field += mb->flags & DCN_H264_MB_FIELD;
+    if (m->mbaff && (i / 2) % m->mb_width)
+      counts->mixed += (mb->flags ^ mb[-2].flags) & DCN_H264_MB_FIELD;
     counts->big += !!(mb->flags & DCN_H264_MB_TRANSFORM_8X8);
     counts->direct += mb->type == DCN_H264_MB_DIRECT;
   }
@@ -117,11 +119,11 @@ check(const char *path, gboolean timed)
   }
   if (open)
     end_picture(&m, &counts, path, whole);
-  printf("%s: %d pictures, %d slices, %d intra (%d PCM), %d inter, %d direct, %d skipped, %d 8x8 "
-         "transform, %d field; %d not "
-         "understood; %d failed",
-         path, counts.pictures, counts.slices, counts.intra, counts.pcm, counts.inter,
-         counts.direct, counts.skipped, counts.big, counts.field, not_ours, counts.failed);
+  printf("%s: %d pictures, %d slices, %d intra (%d PCM), %d inter, %d direct, %d skipped, ", path,
+         counts.pictures, counts.slices, counts.intra, counts.pcm, counts.inter, counts.direct,
+         counts.skipped);
+  printf("%d 8x8 transform, %d field (%d beside frame), %d slices not for us, %d failed",
+         counts.big, counts.field, counts.mixed, not_ours, counts.failed);
   if (timed)
     printf("; %.1f ms, %.1f Mbit/s", (double)spent / 1e3,
            8.0 * (double)counts.bytes / (double)MAX(spent, 1));
