@@ -15,7 +15,7 @@
  * Nothing may drop or change coded buffers between this element and the decoder: the claims are about
  * what decoding exactly these buffers gives.
  *
- * MPEG-1 and MPEG-2 video are understood.  H.264 passes without a meta.
+ * MPEG-1 and MPEG-2 video and H.264 are understood.
  *
  * ## Example launch line
  * |[
@@ -28,6 +28,7 @@
 #include "gstdeltaextract.h"
 #include <string.h>
 #include "gstdeltacodingmeta.h"
+#include "h264headers.h"
 #include "mpeg2headers.h"
 
 GST_DEBUG_CATEGORY (gst_delta_extract_debug);
@@ -57,6 +58,7 @@ struct _GstDeltaExtract
   /* streaming thread only */
   Codec codec;
   DeltaMpeg2 *mpeg2;
+  DeltaH264 *h264;
   gboolean reverse;             /* the segment plays backwards */
   gboolean half;                /* the last picture waits for its second field */
 
@@ -104,7 +106,7 @@ count_half (GstDeltaExtract * self)
 }
 
 static void
-count_result (GstDeltaExtract * self, const DeltaMpeg2Result * result)
+count_result (GstDeltaExtract * self, const DeltaResult * result)
 {
   DcnPicture *picture = result->picture;
 
@@ -139,12 +141,14 @@ gst_delta_extract_reset (GstDeltaExtract * self, const gchar * why)
   count_half (self);
   if (self->mpeg2)
     delta_mpeg2_reset (self->mpeg2);
+  if (self->h264)
+    delta_h264_reset (self->h264);
 }
 
 static GstBuffer *
-gst_delta_extract_mpeg2 (GstDeltaExtract * self, GstBuffer * buffer)
+gst_delta_extract_picture (GstDeltaExtract * self, GstBuffer * buffer)
 {
-  DeltaMpeg2Result result;
+  DeltaResult result;
   GstMapInfo map;
 
   if (!gst_buffer_map (buffer, &map, GST_MAP_READ)) {
@@ -152,7 +156,10 @@ gst_delta_extract_mpeg2 (GstDeltaExtract * self, GstBuffer * buffer)
     count_reason (self, "unreadable buffer");
     return buffer;
   }
-  delta_mpeg2_buffer (self->mpeg2, map.data, map.size, &result);
+  if (self->codec == CODEC_MPEG2)
+    delta_mpeg2_buffer (self->mpeg2, map.data, map.size, &result);
+  else
+    delta_h264_buffer (self->h264, map.data, map.size, &result);
   gst_buffer_unmap (buffer, &map);
 
   count_result (self, &result);
@@ -183,14 +190,12 @@ gst_delta_extract_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 
   switch (self->codec) {
     case CODEC_MPEG2:
+    case CODEC_H264:
       /* Backwards, groups of pictures come last one first, and decoders reorder them as they like. */
       if (self->reverse)
         count_reason (self, "reverse playback");
       else
-        buffer = gst_delta_extract_mpeg2 (self, buffer);
-      break;
-    case CODEC_H264:
-      count_reason (self, "H.264 is not supported yet");
+        buffer = gst_delta_extract_picture (self, buffer);
       break;
     case CODEC_NONE:
       gst_buffer_unref (buffer);
@@ -229,7 +234,10 @@ gst_delta_extract_set_caps (GstDeltaExtract * self, GstCaps * caps)
     }
   } else if (gst_structure_has_name (s, "video/x-h264")) {
     self->codec = CODEC_H264;
-    GST_INFO_OBJECT (self, "H.264 passes without a meta");
+    if (!self->h264)
+      self->h264 = delta_h264_new ();
+    if (!delta_h264_set_caps (self->h264, s))
+      GST_WARNING_OBJECT (self, "codec_data not usable");
   } else {
     self->codec = CODEC_NONE;
     return FALSE;
@@ -348,6 +356,7 @@ gst_delta_extract_change_state (GstElement * element, GstStateChange transition)
   /* the pads are inactive now: no streaming thread */
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
     g_clear_pointer (&self->mpeg2, delta_mpeg2_free);
+    g_clear_pointer (&self->h264, delta_h264_free);
     self->codec = CODEC_NONE;
     self->half = self->reverse = FALSE;
   }
@@ -360,6 +369,7 @@ gst_delta_extract_finalize (GObject * object)
   GstDeltaExtract *self = GST_DELTA_EXTRACT (object);
 
   delta_mpeg2_free (self->mpeg2);
+  delta_h264_free (self->h264);
   g_hash_table_unref (self->reasons);
   G_OBJECT_CLASS (gst_delta_extract_parent_class)->finalize (object);
 }

@@ -359,7 +359,7 @@ begin_picture (DeltaMpeg2 * self)
 }
 
 static void
-end_picture (DeltaMpeg2 * self, DeltaMpeg2Result * result)
+end_picture (DeltaMpeg2 * self, DeltaResult * result)
 {
   if (self->picture_pending && !begin_picture (self)) {
     result->reason = "no sequence header";
@@ -392,8 +392,7 @@ group_header (DeltaMpeg2 * self)
 }
 
 static void
-parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
-    DeltaMpeg2Result * result)
+parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
 {
   GstMpegVideoPacket packet;
   gsize position = 0;
@@ -470,7 +469,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size,
 void
 delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size)
 {
-  DeltaMpeg2Result result;
+  DeltaResult result;
 
   parse (self, data, size, &result);
   commit_sequence (self);
@@ -481,7 +480,7 @@ delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size)
 
 void
 delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size,
-    DeltaMpeg2Result * result)
+    DeltaResult * result)
 {
   parse (self, data, size, result);
 

@@ -7,18 +7,11 @@
 #pragma once
 
 #include <gst/gst.h>
-#include "coding/picture.h"
+#include "result.h"
 
 G_BEGIN_DECLS
 
 typedef struct _DeltaMpeg2 DeltaMpeg2;
-
-/* What was found in one buffer.  Reasons are static strings. */
-typedef struct {
-  DcnPicture *picture;     /* owned by the caller, NULL where the buffer stands for no picture or for several */
-  gboolean second_field;   /* picture was handed out before, with its first field */
-  const gchar *reason;     /* why there is no picture, or why it is not known; NULL otherwise */
-} DeltaMpeg2Result;
 
 DeltaMpeg2 *delta_mpeg2_new (void);
 void delta_mpeg2_free (DeltaMpeg2 * self);      /* NULL is fine */
@@ -30,6 +23,6 @@ void delta_mpeg2_reset (DeltaMpeg2 * self);
 void delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size);
 
 /* One buffer: whole pictures, or the fields of one.  data must stay valid during the call only. */
-void delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaMpeg2Result * result);
+void delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result);
 
 G_END_DECLS

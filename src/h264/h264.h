@@ -185,6 +185,9 @@ void dcn_h264_extractor_free(DcnH264Extractor *extractor); /* NULL is fine */
  * or one like it. */
 void dcn_h264_extractor_reset(DcnH264Extractor *extractor);
 
+/* The next picture comes with a recovery point SEI message, D.2.8: a decoder may begin there as at an I picture. */
+void dcn_h264_extractor_recovery_point(DcnH264Extractor *extractor);
+
 /* Starts a primary coded picture (a frame or one field).  The parameter sets are copied; other slices of the picture
  * may use other picture parameter sets.  header is the first slice's.  Returns the picture it belongs to, a reference
  * that the caller owns: a new one for a frame or first field, the same one again for the second field of a pair

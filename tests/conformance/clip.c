@@ -23,20 +23,35 @@ has_suffix (const gchar * name, const gchar * const *suffixes)
 }
 
 gboolean
+clip_is_h264 (const gchar * clip)
+{
+  static const gchar *h264[] =
+      { ".264", ".h264", ".avc", ".jsv", ".26l", ".jvt", ".mp4", ".mkv",
+    ".h264.ts", NULL
+  };
+
+  return has_suffix (clip, h264);
+}
+
+gboolean
 clip_run (const Clip * clip, GstStructure ** stats)
 {
   /* A damaged stream must not be left to type finding. */
-  static const gchar *elementary[] = { ".m2v", ".m1v", ".mpeg2", ".mpv", NULL };
+  static const gchar *elementary[] = { ".m2v", ".m1v", ".mpeg2", ".mpv", ".264",
+    ".h264", ".avc", ".jsv", ".26l", ".jvt", NULL
+  };
   gboolean raw = has_suffix (clip->clip, elementary);
+  const gchar *parser = clip_is_h264 (clip->clip) ?
+      "h264parse ! video/x-h264,alignment=au" : "mpegvideoparse";
   GError *error = NULL;
   GstElement *pipeline, *extract, *sink;
   GstBus *bus;
   GstMessage *message;
   gboolean ok = TRUE;
   guint frames = 0;
-  gchar *launch = g_strdup_printf ("filesrc name=source ! %s mpegvideoparse ! "
+  gchar *launch = g_strdup_printf ("filesrc name=source ! %s %s ! "
       "%s%s deltaextract name=extract ! %s ! appsink name=sink sync=false max-buffers=8",
-      raw ? "" : "parsebin !", clip->between ? clip->between : "",
+      raw ? "" : "parsebin !", parser, clip->between ? clip->between : "",
       clip->between ? " !" : "",
       clip->decoder ? clip->decoder : "identity silent=true");
 

@@ -25,5 +25,8 @@ typedef struct {
   gpointer user_data;
 } Clip;
 
+/* By its name: anything else is MPEG-1 or MPEG-2 video. */
+gboolean clip_is_h264 (const gchar * clip);
+
 /* FALSE, with a line on the standard error, where the pipeline fails.  stats may be NULL. */
 gboolean clip_run (const Clip * clip, GstStructure ** stats);

@@ -69,17 +69,27 @@ same_format (const Shown * a, const Shown * b)
       GST_VIDEO_FRAME_HEIGHT (&b->frame);
 }
 
-/* Every sample of the block, and every chroma sample that lies under a part of it. */
+/* Every sample of the block, and every chroma sample that lies under a part of it; as far as they are shown. */
 static gboolean
 same_samples (const Shown * a, const Shown * b, guint col, guint row)
 {
   const GstVideoFormatInfo *format = a->frame.info.finfo;
+  guint left = 0, top = 0, width, height;
+  gint bx0, by0, bx1, by1;
+
+  if (b->picture)
+    gst_delta_picture_get_crop (b->picture, &left, &top, &width, &height);
+  bx0 = MAX ((gint) (col * 8) - (gint) left, 0);
+  by0 = MAX ((gint) (row * 8) - (gint) top, 0);
+  bx1 = MAX ((gint) (col * 8 + 8) - (gint) left, 0);
+  by1 = MAX ((gint) (row * 8 + 8) - (gint) top, 0);
 
   for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format); c++) {
     guint sub_w = GST_VIDEO_FORMAT_INFO_W_SUB (format, c);
     guint sub_h = GST_VIDEO_FORMAT_INFO_H_SUB (format, c);
-    guint x0 = (col * 8) >> sub_w, x1 = (col * 8 + 8) >> sub_w;
-    guint y0 = (row * 8) >> sub_h, y1 = (row * 8 + 8) >> sub_h;
+    guint x0 = bx0 >> sub_w, x1 = bx1 >> sub_w;
+    guint y0 = by0 >> sub_h, y1 = by1 >> sub_h;
+    guint bytes = GST_VIDEO_FORMAT_INFO_DEPTH (format, c) > 8 ? 2 : 1;
     gint step = GST_VIDEO_FRAME_COMP_PSTRIDE (&a->frame, c);
 
     x1 = MIN (x1, (guint) GST_VIDEO_FRAME_COMP_WIDTH (&a->frame, c));
@@ -93,7 +103,7 @@ same_samples (const Shown * a, const Shown * b, guint col, guint row)
           + (gsize) y * GST_VIDEO_FRAME_COMP_STRIDE (&b->frame, c);
 
       for (guint x = x0; x < x1; x++)
-        if (p[x * step] != q[x * step])
+        if (memcmp (p + x * step, q + x * step, bytes) != 0)
           return FALSE;
     }
   }
@@ -224,7 +234,8 @@ main (int argc, char **argv)
   for (int i = 1; i < argc; i++) {
     Check check = { 0, };
     Clip clip = {.clip = argv[i],.decoder =
-          decoder ? decoder : "avdec_mpeg2video",.between =
+          decoder ? decoder : clip_is_h264 (argv[i]) ? "avdec_h264" :
+          "avdec_mpeg2video",.between =
           between,.max_frames = max_frames,.frame = on_frame,.user_data = &check
     };
     GstStructure *stats = NULL;

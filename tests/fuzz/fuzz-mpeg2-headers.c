@@ -72,7 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t to = next_cut(data, size, from, at_places);
     /* an allocation of its own size, so that reading past the end shows */
     uint8_t *copy = g_memdup2(data + from, to - from);
-    DeltaMpeg2Result result;
+    DeltaResult result;
     if (n == 0 && (mode & 4))
       delta_mpeg2_headers(headers, copy, to - from);
     delta_mpeg2_buffer(headers, copy, to - from, &result);

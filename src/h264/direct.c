@@ -1,0 +1,315 @@
+/* deltacnn: direct prediction of B macroblocks of H.264.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * ITU-T H.264 8.4.1.2. */
+#include "h264/state.h"
+
+/* The co-located 4x4 block, 8.4.1.2.1. */
+typedef struct {
+  int ref_idx;     /* refIdxCol; -1: intra */
+  int mv[2];       /* mvCol */
+  DcnH264RefId id; /* of the frame refPicCol belongs to */
+  int fields;      /* which of it refPicCol is */
+  int list;        /* the list it was predicted from */
+  gboolean field;  /* predicted in field mode: a field picture, or a field macroblock */
+} Col;
+
+/* Where to look for what is co-located with this macroblock; the same for all its blocks. */
+typedef struct {
+  const DcnH264MotionMap *map;
+  gboolean fields; /* colPic is a field (FLD of table 8-6) */
+  gboolean mbaff;  /* colPic is an MBAFF frame */
+  int parity;      /* of the nearer field: 0 top, 1 bottom */
+} ColPic;
+
+static gboolean
+col_pic(DcnH264Coded *coded, int mb_addr, ColPic *out)
+{
+  const DcnH264Ref *ref = &coded->slice->refs[1][0];
+  const DcnH264Frame *frame = ref->frame;
+  gboolean field_mb = coded->macroblocks.mbs[mb_addr].flags & DCN_H264_MB_FIELD;
+  if (!frame || !frame->picture || (frame->fields & ref->fields) != ref->fields)
+    return FALSE;
+  /* Ties go to the bottom field. */
+  int64_t poc = dcn_h264_frame_poc(coded->frame, DCN_H264_FRAME);
+  out->parity = ABS(frame->poc[0] - poc) >= ABS(frame->poc[1] - poc);
+  out->fields = frame->coded_as_fields;
+  out->mbaff = frame->mbaff;
+  if (!frame->coded_as_fields)
+    out->map = &frame->map[0];
+  else if (coded->structure != DCN_H264_FRAME)
+    out->map = &frame->map[ref->fields == DCN_H264_BOTTOM];
+  else
+    out->map = &frame->map[field_mb ? mb_addr & 1 : out->parity];
+  return out->map->kind != NULL;
+}
+
+/* Table 8-8.  (x, y): the block's corner, xCol and yCol. */
+static void
+colocated(const DcnH264Coded *coded, int mb_addr, const ColPic *pic, int x, int y, Col *col)
+{
+  int w = coded->macroblocks.mb_width;
+  gboolean field_mb = coded->macroblocks.mbs[mb_addr].flags & DCN_H264_MB_FIELD;
+  const DcnH264MotionMap *map = pic->map;
+  int mb = mb_addr;
+  if (coded->structure != DCN_H264_FRAME) {
+    if (!pic->fields && !pic->mbaff) {
+      mb = 2 * w * (mb_addr / w) + mb_addr % w + w * (y / 8);
+      y = 2 * y % 16;
+    } else if (!pic->fields) {
+      if (map->kind[2 * mb_addr] & DCN_H264_MOTION_FIELD) {
+        mb = 2 * mb_addr + (coded->structure == DCN_H264_BOTTOM);
+      } else {
+        mb = 2 * mb_addr + y / 8;
+        y = 2 * y % 16;
+      }
+    }
+  } else if (!coded->mbaff) {
+    if (pic->fields) {
+      mb = w * (mb_addr / (2 * w)) + mb_addr % w;
+      y = 8 * (mb_addr / w % 2) + 4 * (y / 8);
+    }
+  } else if (pic->fields) {
+    mb = mb_addr / 2;
+    if (!field_mb)
+      y = 8 * (mb_addr % 2) + 4 * (y / 8);
+  } else {
+    gboolean field = map->kind[mb_addr] & DCN_H264_MOTION_FIELD;
+    if (!field_mb && field) {
+      mb = mb_addr / 2 * 2 + pic->parity;
+      y = 8 * (mb_addr % 2) + 4 * (y / 8);
+    } else if (field_mb && !field) {
+      mb = mb_addr / 2 * 2 + y / 8;
+      y = 2 * y % 16;
+    }
+  }
+  int b4 = (y >> 2) * 4 + (x >> 2);
+  gboolean field_col = map->kind[mb] & DCN_H264_MOTION_FIELD;
+  col->field = pic->fields || field_col;
+  col->list = 0;
+  col->ref_idx = dcn_h264_motion_at(map, mb, 0, b4, col->mv);
+  if (col->ref_idx < 0 && !(map->kind[mb] & DCN_H264_MOTION_INTRA)) {
+    col->list = 1;
+    col->ref_idx = dcn_h264_motion_at(map, mb, 1, b4, col->mv);
+  }
+  if (col->ref_idx < 0)
+    return;
+  const DcnH264SliceInfo *slice = &g_array_index(map->slices, DcnH264SliceInfo, map->slice[mb]);
+  DcnH264RefId id = slice->ref_id[col->list][field_col ? col->ref_idx >> 1 : col->ref_idx];
+  col->id = id & ~3u;
+  col->fields = (int)(id & 3);
+  if (field_col) /* index 0 is the field of the macroblock's own parity */
+    col->fields = (col->ref_idx & 1) == (mb & 1) ? DCN_H264_TOP : DCN_H264_BOTTOM;
+}
+
+static int
+min_positive(int x, int y)
+{
+  return x >= 0 && y >= 0 ? MIN(x, y) : MAX(x, y);
+}
+
+static void
+set_block(DcnH264Motion *motion, int b4, int list, int ref_idx, const int mv[2])
+{
+  motion->mv[list][b4][0] = (int16_t)mv[0];
+  motion->mv[list][b4][1] = (int16_t)mv[1];
+  motion->ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)] = (int8_t)ref_idx;
+}
+
+/* Where blocks are 8x8 (direct_8x8_inference_flag) their corner of the macroblock decides. */
+static void
+corner(gboolean inference, int b4, int *x, int *y)
+{
+  *x = (b4 & 3) * 4;
+  *y = (b4 >> 2) * 4;
+  if (inference) {
+    *x = *x < 8 ? 0 : 12;
+    *y = *y < 8 ? 0 : 12;
+  }
+}
+
+/* 8.4.1.2.2; returns TRUE when all blocks are alike. */
+static gboolean
+spatial(DcnH264Coded *coded, int mb_addr, unsigned quarters)
+{
+  DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  gboolean inference = coded->sps.direct_8x8_inference_flag;
+  int ref[2], mv[2][2] = {{0, 0}, {0, 0}};
+  static const int zero[2] = {0, 0};
+  for (int list = 0; list < 2; list++) {
+    int refs[3], mvs[3][2];
+    dcn_h264_mb_neighbours(coded, mb_addr, list, refs, mvs);
+    ref[list] = MAX(min_positive(refs[0], min_positive(refs[1], refs[2])), -1);
+    if (ref[list] >= 0)
+      dcn_h264_median(refs, mvs, ref[list], mv[list]);
+  }
+  gboolean col_matters = FALSE;
+  if (ref[0] < 0 && ref[1] < 0) {
+    ref[0] = ref[1] = 0;
+  } else {
+    for (int list = 0; list < 2; list++)
+      col_matters |= ref[list] == 0 && (mv[list][0] || mv[list][1]);
+    if (coded->slice->long_term[1] & 1)
+      col_matters = FALSE;
+  }
+  if (!col_matters && quarters == 15) {
+    set_block(motion, 0, 0, ref[0], mv[0]);
+    set_block(motion, 0, 1, ref[1], mv[1]);
+    return TRUE;
+  }
+  ColPic pic;
+  if (col_matters && !col_pic(coded, mb_addr, &pic)) {
+    dcn_h264_fail(coded, "co-located picture missing");
+    col_matters = FALSE;
+  }
+  unsigned zeros = 0, all = 0;
+  gboolean col_zero = FALSE;
+  for (int b4 = 0; b4 < 16; b4++) {
+    int b8 = (b4 >> 3) * 2 + (b4 >> 1 & 1);
+    if (!(quarters >> b8 & 1))
+      continue;
+    if (col_matters) {
+      Col col;
+      int x, y;
+      corner(inference, b4, &x, &y);
+      colocated(coded, mb_addr, &pic, x, y, &col);
+      col_zero = col.ref_idx == 0 && ABS(col.mv[0]) <= 1 && ABS(col.mv[1]) <= 1;
+    }
+    all |= 1u << b4;
+    zeros |= (unsigned)col_zero << b4;
+    for (int list = 0; list < 2; list++)
+      set_block(motion, b4, list, ref[list], ref[list] == 0 && col_zero ? zero : mv[list]);
+  }
+  if (!inference && zeros && zeros != all)
+    coded->map->kind[mb_addr] |= DCN_H264_MOTION_SUB;
+  return quarters == 15 && (zeros == 0 || zeros == all);
+}
+
+/* refIdxL0 = map of refPicCol, 8.4.1.2.3; -1 when the list has it not. */
+static int
+map_to_list0(const DcnH264Coded *coded, int mb_addr, const Col *col)
+{
+  const DcnH264SliceInfo *slice = coded->slice;
+  gboolean field_mb = coded->macroblocks.mbs[mb_addr].flags & DCN_H264_MB_FIELD;
+  if (field_mb) {
+    int own = mb_addr & 1 ? DCN_H264_BOTTOM : DCN_H264_TOP;
+    int wanted = col->field ? col->fields : own;
+    for (int i = 0; i < slice->n_refs[0]; i++)
+      if ((slice->ref_id[0][i] & ~3u) == col->id)
+        return 2 * i + (wanted != own);
+    return -1;
+  }
+  int fields = DCN_H264_FRAME;
+  if (coded->structure != DCN_H264_FRAME)
+    fields = col->field ? col->fields : coded->structure;
+  for (int i = 0; i < slice->n_refs[0]; i++)
+    if (slice->ref_id[0][i] == (col->id | (DcnH264RefId)fields))
+      return i;
+  return -1;
+}
+
+/* 8.4.1.2.3: mvL0 and mvL1 of a block */
+static gboolean
+temporal_block(DcnH264Coded *coded, int mb_addr, const Col *col, int *ref_idx, int mv[2][2])
+{
+  const DcnH264SliceInfo *slice = coded->slice;
+  gboolean field_mb = coded->macroblocks.mbs[mb_addr].flags & DCN_H264_MB_FIELD;
+  gboolean bottom_mb = mb_addr & 1;
+  gboolean field_here = field_mb || coded->structure != DCN_H264_FRAME;
+  *ref_idx = 0;
+  int mv_col[2] = {0, 0};
+  if (col->ref_idx >= 0) {
+    *ref_idx = map_to_list0(coded, mb_addr, col);
+    mv_col[0] = col->mv[0];
+    mv_col[1] = col->mv[1];
+    if (field_here && !col->field)
+      mv_col[1] /= 2;
+    else if (!field_here && col->field)
+      mv_col[1] *= 2;
+  }
+  if (*ref_idx < 0)
+    return FALSE;
+  DcnH264Ref ref0 = dcn_h264_ref_at(slice, 0, *ref_idx, field_mb, bottom_mb);
+  DcnH264Ref ref1 = dcn_h264_ref_at(slice, 1, 0, field_mb, bottom_mb);
+  if (!ref0.frame || !ref1.frame)
+    return FALSE;
+  int own = field_mb ? (bottom_mb ? DCN_H264_BOTTOM : DCN_H264_TOP) : coded->structure;
+  int64_t poc = own == DCN_H264_FRAME ? MIN(coded->frame->poc[0], coded->frame->poc[1])
+                                      : coded->frame->poc[own - 1];
+  int64_t poc0 = dcn_h264_frame_poc(ref0.frame, ref0.fields);
+  int64_t poc1 = dcn_h264_frame_poc(ref1.frame, ref1.fields);
+  gboolean long_term = slice->long_term[0] >> (field_mb ? *ref_idx >> 1 : *ref_idx) & 1;
+  int tb = (int)CLAMP(poc - poc0, -128, 127);
+  int td = (int)CLAMP(poc1 - poc0, -128, 127);
+  if (long_term || td == 0) {
+    mv[0][0] = mv_col[0];
+    mv[0][1] = mv_col[1];
+    mv[1][0] = mv[1][1] = 0;
+    return TRUE;
+  }
+  int tx = (16384 + ABS(td / 2)) / td;
+  int scale = CLAMP((tb * tx + 32) >> 6, -1024, 1023);
+  for (int t = 0; t < 2; t++) {
+    mv[0][t] = (scale * mv_col[t] + 128) >> 8;
+    mv[1][t] = mv[0][t] - mv_col[t];
+  }
+  return TRUE;
+}
+
+static gboolean
+temporal(DcnH264Coded *coded, int mb_addr, unsigned quarters)
+{
+  DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  gboolean inference = coded->sps.direct_8x8_inference_flag;
+  ColPic pic;
+  if (!col_pic(coded, mb_addr, &pic)) {
+    dcn_h264_fail(coded, "co-located picture missing");
+    coded->map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO;
+    return TRUE;
+  }
+  gboolean uniform = quarters == 15;
+  for (int b4 = 0; b4 < 16; b4++) {
+    int b8 = (b4 >> 3) * 2 + (b4 >> 1 & 1);
+    if (!(quarters >> b8 & 1))
+      continue;
+    int first = (b4 & 8) + (b4 & 2); /* upper left 4x4 block of the 8x8 block */
+    int ref_idx, mv[2][2];
+    if (inference && b4 != first) {
+      for (int list = 0; list < 2; list++)
+        for (int t = 0; t < 2; t++)
+          motion->mv[list][b4][t] = motion->mv[list][first][t];
+      continue;
+    }
+    Col col;
+    int x, y;
+    corner(inference, b4, &x, &y);
+    colocated(coded, mb_addr, &pic, x, y, &col);
+    if (!temporal_block(coded, mb_addr, &col, &ref_idx, mv)) {
+      dcn_h264_fail(coded, "reference of direct prediction missing");
+      ref_idx = 0;
+      mv[0][0] = mv[0][1] = mv[1][0] = mv[1][1] = 0;
+    }
+    set_block(motion, b4, 0, ref_idx, mv[0]);
+    set_block(motion, b4, 1, 0, mv[1]);
+    if (ref_idx != motion->ref_idx[0][0])
+      uniform = FALSE;
+    for (int list = 0; list < 2; list++) {
+      for (int t = 0; t < 2; t++) {
+        if (motion->mv[list][b4][t] != motion->mv[list][0][t])
+          uniform = FALSE;
+        if (motion->mv[list][b4][t] != motion->mv[list][first][t])
+          coded->map->kind[mb_addr] |= DCN_H264_MOTION_SUB;
+      }
+    }
+  }
+  return uniform;
+}
+
+void
+dcn_h264_direct(DcnH264Coded *coded, int mb_addr, unsigned quarters)
+{
+  gboolean uniform = coded->slice->direct_spatial ? spatial(coded, mb_addr, quarters)
+                                                  : temporal(coded, mb_addr, quarters);
+  if (uniform)
+    coded->map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM;
+}

@@ -1,0 +1,313 @@
+/* deltacnn: what the macroblocks of an H.264 picture mean for the coding map.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The born rule of H.264.  An 8x8 luma block, with the chroma under it, is a sample-exact copy of the
+ * reference's block at the same position when
+ *   - all of it is predicted with zero vectors, from a frame or, in field pictures, from the field of
+ * the same parity (a zero vector reads whole samples of luma and chroma, 8.4.1.4, 8.4.2.2);
+ *   - weighted prediction leaves samples alone (weights.c);
+ *   - with two lists, both references hold the same samples there, which equal born values prove;
+ *   - there is no residual in its luma, and none in the macroblock's chroma;
+ *   - the deblocking filter touches nothing of it (deblock.c), which depends on neighbours of later
+ * macroblocks and slices: so this is decided when the whole picture is parsed. In field pictures both
+ * fields must have been copied, from blocks of the same born. */
+#include "h264/state.h"
+#include <string.h>
+
+/* All vectors of a quarter are zero; index of its reference, or -1. */
+static int
+zero_reference(const DcnH264MotionMap *map, int mb, int list, int b8, gboolean *zero)
+{
+  int first = (b8 >> 1) * 8 + (b8 & 1) * 2;
+  static const int offsets[4] = {0, 1, 4, 5};
+  int ref = -1;
+  int n = map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO) ? 1 : 4;
+  for (int i = 0; i < n; i++) {
+    int mv[2];
+    ref = dcn_h264_motion_at(map, mb, list, first + offsets[i], mv);
+    if (ref >= 0 && (mv[0] || mv[1]))
+      *zero = FALSE;
+  }
+  return ref;
+}
+
+/* Quarters that are predicted by a copy and have no residual. */
+static unsigned
+copies(const DcnH264Coded *coded, int mb_addr)
+{
+  const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr];
+  const DcnH264MotionMap *map = coded->map;
+  const DcnH264SliceInfo *slice = coded->slice;
+  int kind = map->kind[mb_addr];
+  if (kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD) || mb->flags & DCN_H264_MB_CHROMA)
+    return 0;
+  unsigned result = 0;
+  for (int b8 = 0; b8 < 4; b8++) {
+    unsigned luma = 0x33u << ((b8 >> 1) * 8 + (b8 & 1) * 2);
+    if (mb->nonzero & luma)
+      continue;
+    gboolean copy = TRUE;
+    int ref[2];
+    for (int list = 0; list < 2; list++) {
+      ref[list] = zero_reference(map, mb_addr, list, b8, &copy);
+      if (ref[list] >= slice->n_refs[list])
+        return 0;
+      if (ref[list] >= 0 && slice->refs[list][ref[list]].fields != coded->structure)
+        copy = FALSE;
+    }
+    if (ref[0] >= 0 && ref[1] >= 0)
+      copy &= slice->copy_bi[ref[0]] >> ref[1] & 1;
+    else if (ref[0] >= 0 || ref[1] >= 0)
+      copy &=
+          ref[0] >= 0 ? slice->copy_single[0] >> ref[0] & 1 : slice->copy_single[1] >> ref[1] & 1;
+    else
+      copy = FALSE;
+    result |= (unsigned)copy << b8;
+  }
+  return result;
+}
+
+typedef struct {
+  DcnH264Coded *coded;
+  int mb_addr;
+  int x, y;      /* of the macroblock, luma samples of the frame */
+  int line_step; /* 2 where its lines are those of a field */
+  int field;     /* DcnVector.field */
+  gboolean field_mb, bottom;
+} Place;
+
+static void
+add_vector(const Place *place, int list, int b4, int w, int h)
+{
+  DcnH264Coded *coded = place->coded;
+  int mv[2];
+  int ref = dcn_h264_motion_at(coded->map, place->mb_addr, list, b4, mv);
+  if (ref < 0)
+    return;
+  int entry = place->field_mb ? ref >> 1 : ref;
+  if (entry >= coded->slice->n_refs[list])
+    return;
+  DcnH264Ref reference = dcn_h264_ref_at(coded->slice, list, ref, place->field_mb, place->bottom);
+  DcnVector vector = {
+      .x = (uint16_t)(place->x + (b4 & 3) * 4),
+      .y = (uint16_t)(place->y + (b4 >> 2) * 4 * place->line_step),
+      .w = (uint16_t)w,
+      .h = (uint16_t)(h * place->line_step),
+      .ref_number = coded->slice->ref_number[list][entry],
+      .mv_x_qpel = (int16_t)mv[0],
+      .mv_y_qpel = (int16_t)mv[1],
+      .direction = (uint8_t)list,
+      .field = (uint8_t)place->field,
+      .ref_field = (uint8_t)(place->field ? reference.fields : 0),
+  };
+  g_array_append_val(coded->vectors, vector);
+}
+
+/* Direct prediction in 4x4 blocks is told as one 8x8 block where they are alike. */
+static gboolean
+alike(const DcnH264MotionMap *map, int mb, int list, int first)
+{
+  int a[2], b[2];
+  dcn_h264_motion_at(map, mb, list, first, a);
+  for (int i = 1; i < 4; i++) {
+    dcn_h264_motion_at(map, mb, list, first + (i & 1) + (i >> 1) * 4, b);
+    if (a[0] != b[0] || a[1] != b[1])
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+add_vectors(const Place *place)
+{
+  const DcnH264Coded *coded = place->coded;
+  const DcnH264Mb *mb = &coded->macroblocks.mbs[place->mb_addr];
+  int kind = coded->map->kind[place->mb_addr];
+  for (int list = 0; list < 2; list++) {
+    if (kind & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO)) {
+      add_vector(place, list, 0, 16, 16);
+    } else if (mb->type == DCN_H264_MB_16X8) {
+      add_vector(place, list, 0, 16, 8);
+      add_vector(place, list, 8, 16, 8);
+    } else if (mb->type == DCN_H264_MB_8X16) {
+      add_vector(place, list, 0, 8, 16);
+      add_vector(place, list, 2, 8, 16);
+    } else {
+      for (int b8 = 0; b8 < 4; b8++) {
+        int first = (b8 >> 1) * 8 + (b8 & 1) * 2;
+        int w = 8, h = 8;
+        if (mb->sub[b8] & DCN_H264_SUB_DIRECT) {
+          if (kind & DCN_H264_MOTION_SUB && !alike(coded->map, place->mb_addr, list, first))
+            w = h = 4;
+        } else {
+          int shape = mb->sub[b8] & DCN_H264_SUB_SHAPE;
+          w = shape == DCN_H264_SUB_4X8 || shape == DCN_H264_SUB_4X4 ? 4 : 8;
+          h = shape == DCN_H264_SUB_8X4 || shape == DCN_H264_SUB_4X4 ? 4 : 8;
+        }
+        for (int y = 0; y < 8; y += h)
+          for (int x = 0; x < 8; x += w)
+            add_vector(place, list, first + y + (x >> 2), w, h);
+      }
+    }
+  }
+}
+
+/* Flags and quantiser.  A field macroblock lies on two macroblocks of the frame; there both fields
+ * meet: intra or coded where either is, skipped where both are, and the coarser quantiser. */
+static void
+enter_macroblock(DcnH264Coded *coded, const DcnH264Mb *mb, int mb_x, int mb_y, gboolean merge)
+{
+  DcnPicture *picture = coded->frame->picture;
+  gboolean skipped = mb->type == DCN_H264_MB_P_SKIP || mb->type == DCN_H264_MB_B_SKIP;
+  gboolean has_residual = mb->nonzero || mb->flags & (DCN_H264_MB_CHROMA | DCN_H264_MB_LUMA_DC);
+  uint8_t flags = (uint8_t)((dcn_h264_mb_is_intra(mb) ? DCN_MB_INTRA : 0) |
+                            (skipped ? DCN_MB_SKIPPED : 0) | (has_residual ? DCN_MB_CODED : 0));
+  uint8_t qp = (uint8_t)MAX(mb->qp, 0);
+  if (mb_y >= picture->mb_rows)
+    return;
+  size_t i = (size_t)mb_y * (size_t)picture->mb_cols + (size_t)mb_x;
+  if (merge) {
+    unsigned both = picture->mb_flags[i] & flags & DCN_MB_SKIPPED;
+    unsigned either = (picture->mb_flags[i] | flags) & (DCN_MB_INTRA | DCN_MB_CODED);
+    picture->mb_flags[i] = (uint8_t)(both | either);
+    picture->quantiser[i] = MAX(picture->quantiser[i], qp);
+  } else {
+    picture->mb_flags[i] = flags;
+    picture->quantiser[i] = qp;
+  }
+}
+
+void
+dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int count)
+{
+  const DcnH264Macroblocks *m = &coded->macroblocks;
+  int kind = coded->map->kind[mb_addr];
+  unsigned copied = copies(coded, mb_addr);
+  memset(coded->copy + mb_addr, (int)copied, (size_t)count);
+  int mb_x, mb_y;
+  dcn_h264_mb_position(m, mb_addr, &mb_x, &mb_y);
+  Place place = {.coded = coded, .line_step = 1};
+  place.field_mb = kind & DCN_H264_MOTION_FIELD;
+  for (int i = 0; i < count; i++) {
+    const DcnH264Mb *mb = &m->mbs[mb_addr + i];
+    place.mb_addr = mb_addr + i;
+    place.x = 16 * mb_x;
+    if (coded->structure != DCN_H264_FRAME) {
+      place.y = 32 * mb_y;
+      place.line_step = 2;
+      place.field = coded->structure;
+      enter_macroblock(coded, mb, mb_x, 2 * mb_y, coded->second_field);
+      enter_macroblock(coded, mb, mb_x, 2 * mb_y + 1, coded->second_field);
+    } else if (place.field_mb) {
+      place.bottom = mb_y & 1;
+      place.y = 16 * (mb_y & ~1); /* lines of both fields lie between each other */
+      place.line_step = 2;
+      place.field = place.bottom ? DCN_H264_BOTTOM : DCN_H264_TOP;
+      enter_macroblock(coded, mb, mb_x, mb_y & ~1, place.bottom);
+      enter_macroblock(coded, mb, mb_x, mb_y | 1, place.bottom);
+    } else {
+      place.y = 16 * mb_y;
+      enter_macroblock(coded, mb, mb_x, mb_y, FALSE);
+    }
+    if (!(kind & DCN_H264_MOTION_INTRA))
+      add_vectors(&place);
+    if (++mb_x == m->mb_width) {
+      mb_x = 0;
+      mb_y++;
+    }
+  }
+}
+
+/* Where a reference's born values are, or NULL where nothing may be inherited from it. */
+static const uint32_t *
+source(const DcnH264Coded *coded, const DcnH264SliceInfo *slice, int list, int ref)
+{
+  const DcnH264Frame *frame = slice->refs[list][ref].frame;
+  if (!frame || !frame->picture || slice->ref_number[list][ref] == DCN_NUMBER_NONE ||
+      frame->picture == coded->frame->picture)
+    return NULL;
+  return frame->picture->born;
+}
+
+/* n blocks from block i of the grid on are copies. */
+static void
+inherit_blocks(DcnH264Coded *coded, const uint32_t *const sources[2], size_t i, size_t n)
+{
+  uint32_t *born = coded->frame->picture->born;
+  if (coded->structure == DCN_H264_FRAME && !sources[1]) {
+    memcpy(born + i, sources[0] + i, n * sizeof *born);
+    return;
+  }
+  for (size_t end = i + n; i < end; i++) {
+    uint32_t value = sources[0][i];
+    if (sources[1] && sources[1][i] != value)
+      continue;
+    if (coded->structure == DCN_H264_FRAME)
+      born[i] = value;
+    else if (!coded->second_field)
+      coded->first_field_born[i] = value;
+    else if (coded->first_field_born[i] == value)
+      born[i] = value;
+  }
+}
+
+/* Up to two lists' sources of a quarter: FALSE where one is missing. */
+static gboolean
+quarter_sources(const DcnH264Coded *coded, int mb, int b8, const uint32_t *sources[2])
+{
+  const DcnH264SliceInfo *slice =
+      &g_array_index(coded->map->slices, DcnH264SliceInfo, coded->map->slice[mb]);
+  int n = 0;
+  sources[0] = sources[1] = NULL;
+  for (int list = 0; list < 2; list++) {
+    int mv[2];
+    int ref = dcn_h264_motion_at(coded->map, mb, list, (b8 >> 1) * 8 + (b8 & 1) * 2, mv);
+    if (ref < 0)
+      continue;
+    sources[n] = source(coded, slice, list, ref);
+    if (!sources[n++])
+      return FALSE;
+  }
+  return n > 0;
+}
+
+void
+dcn_h264_inherit(DcnH264Coded *coded)
+{
+  const DcnH264Macroblocks *m = &coded->macroblocks;
+  const DcnH264MotionMap *map = coded->map;
+  DcnPicture *picture = coded->frame->picture;
+  size_t cols = (size_t)picture->cols;
+  gboolean field = coded->structure != DCN_H264_FRAME;
+  int n_mbs = m->mb_width * m->mb_height;
+  for (int mb = 0; mb < n_mbs;) {
+    unsigned copied = coded->copy[mb] & ~coded->filtered[mb];
+    int x, y, run = 1;
+    dcn_h264_mb_position(m, mb, &x, &y);
+    if (!copied) {
+      mb++;
+      continue;
+    }
+    if (copied == 15 && map->kind[mb] & DCN_H264_MOTION_ZERO && !coded->mbaff) {
+      while (x + run < m->mb_width && map->kind[mb + run] & DCN_H264_MOTION_ZERO &&
+             coded->copy[mb + run] == 15 && !coded->filtered[mb + run] &&
+             map->slice[mb + run] == map->slice[mb])
+        run++;
+    }
+    for (int b8 = 0; b8 < 4;
+         b8 += copied == 15 && map->kind[mb] & DCN_H264_MOTION_UNIFORM ? 2 : 1) {
+      const uint32_t *sources[2];
+      if (!(copied >> b8 & 1) || !quarter_sources(coded, mb, b8, sources))
+        continue;
+      gboolean both = copied == 15 && map->kind[mb] & DCN_H264_MOTION_UNIFORM;
+      size_t n = both ? 2 * (size_t)run : 1;
+      size_t column = 2 * (size_t)x + (both ? 0 : (size_t)(b8 & 1));
+      /* A block row of a field lies on two of the frame. */
+      size_t row = (size_t)(2 * y + (b8 >> 1)) * (field ? 2 : 1);
+      for (int k = 0; k < (field ? 2 : 1); k++)
+        if (row + (size_t)k < (size_t)picture->rows && column + n <= cols)
+          inherit_blocks(coded, sources, (row + (size_t)k) * cols + column, n);
+    }
+    mb += run;
+  }
+}
