@@ -68,6 +68,7 @@ codec_of() {
 decode_of() {
   case $1 in
     'video/mpeg 1' | 'video/mpeg 2') echo "parsebin ! deltaextract ! $decoder" ;;
+    video/x-h264*) echo "parsebin ! h264parse ! deltaextract ! avdec_h264" ;;
     video/*) echo "decodebin" ;;
     *) return 1 ;;
   esac

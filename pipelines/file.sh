@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Plays a video file with what the model sees in it.
 #   pipelines/file.sh [FILE [MODEL]]
-# MPEG-1 and MPEG-2 video: what changed comes from the codec.  Other codecs: from comparing pixels.
+# MPEG-1, MPEG-2 and H.264 video: what changed comes from the codec.  Other codecs: from comparing pixels.
 # Variables: see common.sh.
 . "$(dirname "$0")/common.sh"
 case ${1:-} in -h | --help) usage; exit ;; esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Watches an RTSP camera or server with what the model sees in it.
 #   pipelines/rtsp.sh URL [MODEL]
-# MPEG-2 video: what changed comes from the codec.  H.264: for now from comparing pixels.
+# MPEG-2 and H.264 video: what changed comes from the codec.
 # FRAMES=N stops after N frames.  Variables: see common.sh.
 . "$(dirname "$0")/common.sh"
 case ${1:-} in -h | --help) usage; exit ;; esac
@@ -15,7 +15,7 @@ classifier "$model"
 coding=$(timeout 20 "${gst_launch[@]}" -v rtspsrc location="$url" latency=100 ! application/x-rtp,media=video ! fakesink num-buffers=1 2>/dev/null |
   grep -o 'encoding-name=(string)[A-Z0-9-]*' | head -n 1 | sed 's/.*)//') || true
 case $coding in
-  H264) decode="rtph264depay ! h264parse ! avdec_h264" ;;
+  H264) decode="rtph264depay ! h264parse ! deltaextract ! avdec_h264" ;;
   MPV) decode="rtpmpvdepay ! mpegvideoparse ! deltaextract ! $decoder" ;;
   '') die "$url does not answer, or has no video" ;;
   *) decode="decodebin" ;;

@@ -252,14 +252,14 @@ check_copies (Check * check, const AVFrame * frame)
     const AVFrame *reference;
 
     gst_delta_picture_get_vector (picture, i, &v);
-    if (v.w != 16 || v.h != 16 || v.mv_x_qpel % 4 || v.mv_y_qpel % 4 || v.field)
-      continue;
     /* of one list only */
     if (i + 1 < n && gst_delta_picture_get_vector (picture, i + 1, &next)
-        && next.x == v.x && next.y == v.y) {
+        && next.x == v.x && next.y == v.y && next.direction != v.direction) {
       i++;
       continue;
     }
+    if (v.w != 16 || v.h != 16 || v.mv_x_qpel % 4 || v.mv_y_qpel % 4 || v.field)
+      continue;
     if (!(flags[v.y / 16 * mb_cols + v.x / 16] & GST_DELTA_MACROBLOCK_SKIPPED))
       continue;
     reference = frame_with_number (check, picture, v.ref_number);

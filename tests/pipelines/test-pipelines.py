@@ -111,14 +111,16 @@ def test_file_mpeg2dec():
     assert np.mean([x['label'] == y['label'] for x, y in zip(a, b)]) > 0.95
 
 
-def test_file_h264_falls_back_to_pixels():
-    need('ffmpeg')
+def test_file_h264():
+    need('ffmpeg', 'ffprobe')
     clip = os.path.join(tmp, 'h264.mp4')
     subprocess.run(['ffmpeg', '-v', 'error', '-y', '-t', '1', '-i', CLIP, '-c:v', 'libx264', '-preset', 'ultrafast', clip], check=True)
     out, _ = run('headless-messages.sh', clip)
     lines = json_lines(out)
     assert len(lines) == len(decoded(clip))
-    assert all(r['type'] == 'unknown' for r in lines), lines[0]
+    types = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=pict_type', '-of', 'csv=p=0', clip],
+                           stdout=subprocess.PIPE, check=True).stdout.decode().replace(',', '').split()
+    assert [r['type'] for r in lines] == types, [r['type'] for r in lines]
 
 
 def test_headless_messages():
@@ -203,7 +205,7 @@ def test_rtsp_mpeg2():
 
 
 def test_rtsp_h264():
-    rtsp('h264', False)
+    rtsp('h264', True)
 
 
 def test_rtsp_no_server():

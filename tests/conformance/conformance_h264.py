@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Conformance of the coding meta on real H.264 streams; prints TAP.
+
+    conformance_h264.py PART --soundness PROGRAM [--vectors PROGRAM] [--shared FOLDER] [--keep FOLDER]
+
+PART is one of
+    encodes      every encode of encodes_h264.py: claims hold at distances 1, 2 and 5; types and vectors are libavcodec's;
+                 skipped macroblocks are the samples of the reference that the meta names
+    clips        the same for every H.264 clip of the shared data folder
+    complete     P pictures of static cameras (shared data): claimed share of the blocks that did not change
+    corrupt      damaged streams: frames still flow, and no claim is wrong
+    openh264dec  encodes and clips with openh264 in place of libavcodec, where it decodes them
+
+DCN_TEST_FAST in the environment takes a sample.  What of libavcodec's vectors cannot be compared is printed with the
+results.
+"""
+
+import argparse
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import encodes_h264
+from conformance import FAST, Tap, check, number, skip_all, soundness_case, words, workers
+
+NOT_COMPARED = [
+    ("unused", "quarter of a B macroblock that does not use the list: libavcodec exports a zero vector for it"),
+    ("inner", "vectors inside of 8x8 blocks: libavcodec exports the upper left one of each"),
+    ("not_known", "pictures not understood"),
+]
+NOT_EXPORTED = ["which picture a vector refers to: skipped macroblocks are predicted from the one named instead, where "
+                "prediction is not weighted"]
+
+
+def vectors_case(tap, name, result, totals):
+    status, found, notes = result
+    for key in found:
+        if found[key].isdigit():
+            totals[key] = totals.get(key, 0) + int(found[key])
+    good = status == 0 and number(found, "frames") > 0
+    tap.case(good, "%s: types of %d frames, %d vectors of 8x8 blocks, %d differ; %d copies, %d differ" % (
+        name, number(found, "frames"), number(found, "vectors"),
+        number(found, "wrong") + number(found, "types_wrong"), number(found, "copies"), number(found, "copies_wrong")),
+        *([] if good else [str(found)] + notes))
+
+
+def print_totals(totals):
+    print("# vectors compared with libavcodec's: %d, equal: %d; copies checked: %d" % (
+        totals.get("vectors", 0), totals.get("equal", 0), totals.get("copies", 0)))
+    print("# not compared:")
+    for key, why in NOT_COMPARED:
+        print("#   %8d  %s" % (totals.get(key, 0), why))
+    for why in NOT_EXPORTED:
+        print("#          -  %s" % why)
+
+
+def check_both(options, path, keep=True):
+    result = check(options.soundness, path), check(options.vectors, path) if options.vectors else None
+    if not keep:
+        os.unlink(path)
+    return result
+
+
+def run_all(options, tap, names, work):
+    totals = {}
+    with workers() as pool:
+        for name, (sound, vectors) in zip(names, pool.map(work, names)):
+            soundness_case(tap, name, sound)
+            if vectors:
+                vectors_case(tap, name, vectors, totals)
+    print_totals(totals)
+
+
+def part_encodes(options, folder, tap):
+    names = encodes_h264.names(FAST)
+    if not names:
+        skip_all("no encoder")
+    run_all(options, tap, names,
+            lambda name: check_both(options, encodes_h264.make(name, folder), bool(options.keep)))
+    print("# %d encodes" % len(names))
+
+
+def h264_clips(options):
+    return {os.path.basename(path): path for suffix in ("264", "h264", "mp4", "mkv", "jsv", "avc")
+            for path in sorted(glob.glob(os.path.join(options.shared, "clips", "*." + suffix)))}
+
+
+def part_clips(options, folder, tap):
+    clips = h264_clips(options)
+    if not clips:
+        skip_all("no shared data")
+    names = [n for n in clips if not FAST or os.path.getsize(clips[n]) < 200000]
+    run_all(options, tap, names, lambda name: check_both(options, clips[name]))
+
+
+# (clip, first second, seconds, bound)
+CAMERAS = [
+    ("sample-videos__bottle-detection.mp4", 2, 3, 0.95),
+    ("sample-videos__asl_gestures__book.mkv", 0, 3, 0.95),
+    ("sample-videos__asl_gestures__yes.mkv", 0, 2, 0.95),
+    ("sample-videos__car-detection.mp4", 0, 6, 0.95),
+    ("openmpf__video_01.mp4", 0, 3, 0.95),
+]
+
+
+def part_complete(options, folder, tap):
+    clips = h264_clips(options)
+    if not clips:
+        skip_all("no shared data")
+
+    def report(name, result, bound):
+        status, found, notes = result
+        same, claimed = number(found, "p_same"), number(found, "p_claimed")
+        share = claimed / same if same else 1.0
+        good = status == 0 and (bound is None or (same > 0 and share >= bound))
+        tap.case(good, "%s: of %d blocks that stay the same between P pictures (%.0f%% of all) %.1f%% are claimed%s" % (
+            name, same, 100 * float(found.get("p_share", 0)), 100 * share,
+            "" if bound is None else ", %.0f%% wanted" % (100 * bound)), *([] if good else notes))
+
+    def camera(entry):
+        clip, start, seconds, _ = entry
+        path = os.path.join(folder, os.path.splitext(clip)[0] + ".264")
+        encodes_h264.encode(["-ss", str(start), "-t", str(seconds), "-i", clips[clip], "-an", "-r", "25"],
+                            encodes_h264.x264(bframes=0, keyint=250, crf=26, scenecut=0), path)
+        return check(options.soundness, path)
+
+    entries = [entry for entry in CAMERAS if entry[0] in clips][:2 if FAST else None]
+    with workers() as pool:
+        for entry, result in zip(entries, pool.map(camera, entries)):
+            report(entry[0] + " (x264, P pictures)", result, entry[3])
+    if not FAST:
+        for name, path in clips.items():
+            report(name, check(options.soundness, path), None)
+    print("# what is the same and not claimed: blocks predicted with a vector or coded with a residual that by chance gave")
+    print("# the samples of before (flat or saturated areas), and edges that the deblocking filter looked at in vain; the")
+    print("# codec did not say that they stay")
+
+
+def nals(data):
+    """Offsets of the start codes of a byte stream."""
+    return [m.start() for m in re.finditer(b"\0\0\1", bytes(data))]
+
+
+def damage(data, kind, rng):
+    """Bytes of a damaged stream."""
+    data = bytearray(data)
+    size = len(data)
+    starts = nals(data)
+    slices = [s for s in starts if s + 3 < size and data[s + 3] & 31 in (1, 5)]
+    if kind == "bits":
+        for _ in range(rng.choice([1, 3, 10, 50])):
+            data[rng.randrange(min(900, size // 2), size)] ^= 1 << rng.randrange(8)
+    elif kind == "headers":
+        for _ in range(rng.choice([1, 2, 5])):
+            at = rng.choice(slices) + rng.randrange(3, 10)
+            if at < size:
+                data[at] ^= 1 << rng.randrange(8)
+    elif kind == "types":
+        for _ in range(rng.choice([1, 2])):
+            data[rng.choice(starts) + 3] = rng.choice([0x01, 0x21, 0x41, 0x61, 0x65, 0x67, 0x68, 0x06, 0x09, 0x62, 0x6e, 0x74])
+    elif kind == "zeros":
+        at = rng.randrange(min(900, size // 2), size)
+        data[at:at + 300] = bytes(min(300, size - at))
+    elif kind == "cut":
+        at = rng.randrange(min(900, size // 2), size)
+        del data[at:at + rng.choice([1, 20, 500, 4000])]
+    elif kind == "pictures":
+        # NAL units lost, sent twice, or in another order
+        i = rng.randrange(1, max(2, len(slices) - 2))
+        a, b = slices[i], slices[i + 1] if i + 1 < len(slices) else size
+        choice = rng.random()
+        if choice < 0.6:
+            del data[a:b]
+        elif choice < 0.8:
+            data[a:a] = data[a:b]
+        elif i + 2 < len(slices):
+            c = slices[i + 2]
+            data[a:c] = data[b:c] + data[a:b]
+    elif kind == "headless":
+        # starts behind the first picture, with its parameter sets
+        first = slices[0]
+        del data[first:slices[rng.randrange(1, max(2, len(slices) // 2))]]
+    elif kind == "burst":
+        # many pictures lost in a row
+        i = rng.randrange(1, max(2, len(slices) - 2))
+        del data[slices[i]:slices[min(len(slices) - 1, i + rng.randrange(2, 12))]]
+    elif kind == "truncated":
+        del data[rng.randrange(size // 4, size):]
+    return bytes(data)
+
+
+DAMAGED = ["baseline", "b3-pyramid", "p-only", "high-cavlc", "slices4", "open-gop", "intra-refresh", "weightp1-b",
+           "direct-temporal-still", "mbaff-noise", "refs16", "short-gop", "openh264"]
+KINDS = ["bits", "headers", "types", "zeros", "cut", "pictures", "headless", "burst", "truncated"]
+
+
+def part_corrupt(options, folder, tap):
+    have = set(encodes_h264.names(False))
+    bases = [base for base in DAMAGED if base in have]
+    if not bases:
+        skip_all("no encoder")
+    jobs = [(base, kind) for base in bases for kind in KINDS]
+    seeds = 2 if FAST else options.seeds
+    if FAST:
+        jobs = jobs[::3]
+    paths = {base: encodes_h264.make(base, folder) for base in bases}
+
+    def work(job):
+        base, kind = job
+        with open(paths[base], "rb") as file:
+            good = file.read()
+        made = []
+        for seed in range(options.first_seed, options.first_seed + seeds):
+            path = os.path.join(folder, "damaged-%s-%s-%d.264" % (base, kind, seed))
+            with open(path, "wb") as file:
+                file.write(damage(good, kind, random.Random("%s %s %d" % (base, kind, seed))))
+            made.append(path)
+        # libavcodec conceals in another way with threads than without
+        decoder = "avdec_h264 max-threads=%d" % (1, 2, 4)[jobs.index(job) % 3]
+        result = subprocess.run([options.soundness, "--decoder", decoder, *made], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=600)
+        found = [words(line) for line in result.stdout.decode(errors="replace").splitlines()
+                 if line.startswith("frames=")]
+        for path, w in zip(made, found):
+            if number(w, "wrong") == 0 and not options.keep:
+                os.unlink(path)
+        return result, found, len(made)
+
+    with workers() as pool:
+        for (base, kind), (result, found, made) in zip(jobs, pool.map(work, jobs)):
+            frames = sum(number(f, "frames") for f in found)
+            wrong = sum(number(f, "wrong") for f in found)
+            crashed = result.returncode < 0
+            # a stream cut short within its first pictures, or without any place to start, may give nothing
+            flows = sum(number(f, "frames") > 0 for f in found) >= (0 if kind == "headless" else 0.5) * made
+            notes = []
+            if crashed:
+                notes.append("died of " + signal.Signals(-result.returncode).name)
+            notes += ["%s: %s" % (os.path.basename(f["clip"]), f["first_wrong"]) for f in found if number(f, "wrong")]
+            if crashed or len(found) != made:
+                notes += result.stderr.decode(errors="replace").splitlines()[-6:]
+            tap.case(not crashed and wrong == 0 and flows and len(found) == made,
+                     "%s, %s: %d streams, %d frames, %d known, %d claims, %d wrong" % (
+                         base, kind, made, frames, sum(number(f, "known") for f in found),
+                         sum(number(f, "claims") for f in found), wrong), *notes)
+
+
+def part_openh264dec(options, folder, tap):
+    if subprocess.run(["gst-inspect-1.0", "--exists", "openh264dec"]).returncode != 0:
+        skip_all("no openh264dec element")
+    names = [name for name in encodes_h264.names(FAST)
+             if encodes_h264.ENCODES[name][3][1] == "yuv420p" and not any(
+                 key in encodes_h264.ENCODES[name][3][3] for key in ("interlaced", "fake-interlaced"))]
+    names = names[::1 if FAST else 2]
+    clips = h264_clips(options)
+    small = [name for name in clips if os.path.getsize(clips[name]) < (100000 if FAST else 700000)]
+
+    def work(name):
+        if name in clips:
+            return check(options.soundness, clips[name], "--decoder", "openh264dec")
+        path = encodes_h264.make(name, folder)
+        result = check(options.soundness, path, "--decoder", "openh264dec")
+        os.unlink(path)
+        return result
+
+    with workers() as pool:
+        for name, (status, found, notes) in zip(names + small, pool.map(work, names + small)):
+            wrong, frames = number(found, "wrong"), number(found, "frames")
+            # what it cannot decode it refuses, which says nothing about claims
+            tap.case(wrong == 0 and bool(found) and status in (0, 2), "%s: %d frames%s, %d claims, %d wrong" % (
+                name, frames, "" if status == 0 else " before it gave up", number(found, "claims"), wrong),
+                *([] if wrong == 0 else ["first wrong: " + found.get("first_wrong", "?")] + notes))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["encodes", "clips", "complete", "corrupt", "openh264dec"])
+    parser.add_argument("--soundness", required=True)
+    parser.add_argument("--vectors")
+    parser.add_argument("--shared", default="")
+    parser.add_argument("--keep", help="leave the streams in this folder")
+    parser.add_argument("--seeds", type=int, default=9, help="damaged streams of each kind")
+    parser.add_argument("--first-seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.part != "clips" and not shutil.which("ffmpeg"):
+        skip_all("no ffmpeg")
+
+    tap = Tap()
+    folder = options.keep or tempfile.mkdtemp(prefix="deltacnn-conformance-")
+    os.makedirs(folder, exist_ok=True)
+    try:
+        globals()["part_" + options.part](options, folder, tap)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
