@@ -401,6 +401,11 @@ slice_nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
 static void
 nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
 {
+  /* forbidden_zero_bit: 7.4.1; some decoders skip what others read */
+  if (nalu->data[nalu->offset] & 0x80) {
+    fail (self, result, "forbidden_zero_bit");
+    return;
+  }
   switch (nalu->type) {
     case GST_H264_NAL_SPS:
       end_picture (self, result);

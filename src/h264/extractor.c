@@ -228,15 +228,20 @@ fill_gap(DcnH264Extractor *extractor, const DcnH264SliceHeader *header)
   if (dcn_h264_idr(header) || !extractor->have_prev_ref_frame_num)
     return;
   int missing = (header->frame_num - extractor->prev_ref_frame_num + max) % max - 1;
+  /* The standard counts from the last reference picture; libavcodec from the last picture, so that it
+   * finds other gaps where those are not one apart. */
+  int last = extractor->poc.prev_frame_num;
   if (missing < 0) {
-    /* A reference picture has another frame_num than the one before it. */
-    if (header->nal_ref_idc)
+    if (header->nal_ref_idc || header->frame_num != last)
       doubt(extractor);
     return;
   }
-  if (missing == 0)
+  if (missing == 0) {
+    if (last != extractor->prev_ref_frame_num && last != header->frame_num)
+      doubt(extractor);
     return;
-  if (!extractor->sps.gaps_in_frame_num_value_allowed_flag)
+  }
+  if (!extractor->sps.gaps_in_frame_num_value_allowed_flag || last != extractor->prev_ref_frame_num)
     doubt(extractor);
   int n = MIN(missing, MAX(dpb->max_num_ref_frames, 1));
   DcnH264SliceHeader inferred = {.nal_ref_idc = 1, .nal_unit_type = 1};
@@ -406,6 +411,27 @@ dcn_h264_extractor_begin_picture(DcnH264Extractor *extractor, const DcnH264Sps *
 
 /* ---- slices ---- */
 
+/* B pictures order their references by time.  8.2.1: no two frames share a picture order count; and
+ * libavcodec gives one to frames that are missing. */
+static void
+check_order(DcnH264Extractor *extractor)
+{
+  const DcnH264Dpb *dpb = &extractor->dpb;
+  const DcnH264Frame *current = extractor->coded.frame;
+  int poc = dcn_h264_frame_poc(current, DCN_H264_FRAME);
+  for (int i = 0; i < dpb->n_frames; i++) {
+    const DcnH264Frame *frame = dpb->frames[i];
+    int other = dcn_h264_frame_poc(frame, DCN_H264_FRAME);
+    if (!frame->picture)
+      dcn_h264_fail(&extractor->coded, "frame_num gap before a B picture");
+    if (frame != current && other == poc)
+      dcn_h264_fail(&extractor->coded, "two pictures of one picture order count");
+    for (int k = 0; k < i; k++)
+      if (dcn_h264_frame_poc(dpb->frames[k], DCN_H264_FRAME) == other)
+        dcn_h264_fail(&extractor->coded, "two pictures of one picture order count");
+  }
+}
+
 /* What the slice says about all of its macroblocks. */
 static void
 describe_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps, const DcnH264SliceHeader *header,
@@ -433,9 +459,7 @@ describe_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps, const DcnH264
     }
   }
   if (header->slice_type == DCN_H264_SLICE_B)
-    for (int i = 0; i < extractor->dpb.n_frames; i++)
-      if (!extractor->dpb.frames[i]->picture)
-        dcn_h264_fail(coded, "frame_num gap before a B picture");
+    check_order(extractor);
   dcn_h264_dpb_set_frame_num(&extractor->dpb, header->frame_num);
   if (!dcn_h264_lists(&extractor->dpb, coded->frame, header, lists)) {
     dcn_h264_fail(coded, "reference picture list names what is not there");
