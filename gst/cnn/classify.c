@@ -497,6 +497,12 @@ gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
   return same;
 }
 
+const guint8 *
+gst_delta_cnn_classifier_get_touched (GstDeltaCnnClassifier * c)
+{
+  return c->pixels ? c->touched : NULL;
+}
+
 static float
 confidence (const GstDeltaCnnClassifier * c, float output, float max,
     double sum)

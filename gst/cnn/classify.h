@@ -74,6 +74,10 @@ void gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
 gboolean gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
     const DcnFrame * frame, const guint8 * blocks, gint threads);
 
+/* After _tensor(), before _run(): [height * width of the tensor] 1 where a pixel was
+ * recomputed; NULL where none was since the last run. */
+const guint8 *gst_delta_cnn_classifier_get_touched (GstDeltaCnnClassifier * c);
+
 /* The network's own outputs of the last run. */
 const gfloat *gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
     guint * n_outputs);

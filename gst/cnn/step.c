@@ -40,7 +40,7 @@ start_over (GstDeltaCnnChanges * changes, GstDeltaCnnClassifier * classifier,
 }
 
 void
-gst_delta_cnn_step (GstDeltaCnnChanges * changes,
+gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step)
@@ -65,6 +65,15 @@ gst_delta_cnn_step (GstDeltaCnnChanges * changes,
   if (sample && !gst_delta_cnn_classifier_verify (classifier, input->samples,
           sample, settings->threads))
     start_over (changes, classifier, input->samples, settings->threads, step);
+}
+
+void
+gst_delta_cnn_step (GstDeltaCnnChanges * changes,
+    GstDeltaCnnClassifier * classifier,
+    const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
+    GstDeltaCnnStep * step)
+{
+  gst_delta_cnn_step_tensor (changes, classifier, settings, input, step);
   gst_delta_cnn_classifier_run (classifier, settings->mode, settings->top_k,
       settings->threads, &step->outcome);
 }

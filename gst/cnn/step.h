@@ -34,6 +34,13 @@ typedef struct
 void gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
     GstDeltaCnnInput * input);
 
+/* The first half: what changed, and the tensor brought up to date.  For who runs the
+ * network himself: all of the step but the outcome. */
+void gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
+    GstDeltaCnnClassifier * classifier,
+    const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
+    GstDeltaCnnStep * step);
+
 /* changes and classifier are those of one stream, made for the frames' size. */
 void gst_delta_cnn_step (GstDeltaCnnChanges * changes,
     GstDeltaCnnClassifier * classifier,

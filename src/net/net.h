@@ -40,7 +40,7 @@ typedef enum { DCN_MODE_DELTA, DCN_MODE_DENSE } DcnMode;
 /* caches for one stream; NULL with DCN_ERROR_MEMORY. Keeps a reference to net. */
 DcnState *dcn_state_new(DcnNet *net, GError **error);
 void dcn_state_free(DcnState *state);
-void dcn_state_reset(DcnState *state); /* the next run is a full one */
+void dcn_state_reset(DcnState *state); /* the next run is a full one; as if new */
 size_t dcn_state_cache_bytes(const DcnState *state);
 
 /* tolerance >= 0, relative to the rms of each value (measured on full passes); 0: exact.

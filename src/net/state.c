@@ -173,7 +173,12 @@ dcn_state_free(DcnState *state)
 void
 dcn_state_reset(DcnState *state)
 {
+  size_t n_ops = (size_t)MAX(state->net->program->n_ops, 1);
   state->valid = FALSE;
+  /* As a new one: the same frames then give the same bits. */
+  memset(state->refresh, 0, n_ops * sizeof *state->refresh);
+  memset(state->with_deltas, 1, n_ops);
+  state->costly_inputs = 0;
 }
 
 size_t

@@ -1,0 +1,463 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "calibrate-frames.h"
+#include "clip-pipeline.h"
+#include "formats.h"
+#include "layout.h"
+#include "step.h"
+#include "upstream.h"
+
+#include <gio/gio.h>
+#include <gst/app/gstappsink.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Frames are left out in runs of so many. */
+#define SEGMENT 64
+/* All frames are cut into about so many runs, of which every HOLD_OUT-th is held
+ * out.  Runs shorter than SHORTEST_RUN would be next to what was searched on. */
+#define RUNS 64
+#define SHORTEST_RUN 8
+#define HOLD_OUT 4
+
+typedef struct
+{
+  CalFrames *frames;
+  gsize bytes, max_bytes;
+  guint stride;                 /* every so many-th segment is kept */
+  guint64 seen;                 /* frames of all clips */
+  gboolean last_kept;           /* the frame before this one was, and is of this clip */
+
+  GstDeltaCnnClassifier *classifier;
+  GstDeltaCnnStepSettings settings;
+  GstDeltaCnnChanges *changes;
+  DcnFrameInfo info;
+  gboolean planned;
+
+  const gchar *clip;
+  guint n_clip, max_frames;     /* of this clip */
+  ClipPipeline *pipeline;
+  CalProgress progress;
+  gpointer user_data;
+  gboolean ending;
+} Load;
+
+static void
+frame_free (gpointer data)
+{
+  CalFrame *frame = data;
+
+  g_free (frame->touched);
+  g_free (frame->values);
+  g_free (frame->scores);
+  g_free (frame);
+}
+
+static gsize
+frame_bytes (const CalFrames * frames, const CalFrame * frame)
+{
+  return sizeof *frame + (frame->touched ? frames->pixels : 0) +
+      ((gsize) frame->n_values * frames->channels +
+      frames->n_scores) * sizeof (float);
+}
+
+gdouble
+cal_lead (const CalFrames * frames, const float *scores, guint best)
+{
+  float other = -HUGE_VALF;
+  guint i;
+
+  if (frames->n_scores == 1)
+    return best ? scores[0] - frames->threshold : frames->threshold - scores[0];
+  for (i = 0; i < frames->n_scores; i++)
+    if (i != best && scores[i] > other)
+      other = scores[i];
+  return (gdouble) scores[best] - other;
+}
+
+guint
+cal_best (const CalFrames * frames, const float *scores, gdouble * margin)
+{
+  guint i, best = 0;
+
+  if (frames->n_scores == 1)
+    best = scores[0] >= frames->threshold;
+  else
+    for (i = 1; i < frames->n_scores; i++)
+      if (scores[i] > scores[best])
+        best = i;
+  *margin = cal_lead (frames, scores, best);
+  return best;
+}
+
+/* What a final softmax reads, or the output: behind a softmax all differences look
+ * small. */
+static gint
+find_scores (const DcnProgram * program)
+{
+  gint i, value = program->outputs[0];
+
+  for (i = program->n_ops - 1; i >= 0; i--) {
+    const DcnOp *op = &program->ops[i];
+
+    if (op->output != value)
+      continue;
+    if (op->kind == DCN_OP_SOFTMAX)
+      return op->inputs[0];
+    if (op->kind != DCN_OP_GATHER || op->n_inputs != 1)
+      break;
+    value = op->inputs[0];
+  }
+  return program->outputs[0];
+}
+
+/* Every second one of the segments kept until now. */
+static void
+thin_out (Load * load)
+{
+  CalFrames *frames = load->frames;
+  GPtrArray *kept = g_ptr_array_new_with_free_func (frame_free);
+  guint i, segment = 0;
+
+  load->stride *= 2;
+  for (i = 0; i < frames->frames->len; i++) {
+    CalFrame *frame = g_ptr_array_index (frames->frames, i);
+
+    if (i % SEGMENT == 0)
+      segment = i / SEGMENT;
+    if (segment % 2) {
+      load->bytes -= frame_bytes (frames, frame);
+      frames->n_left_out++;
+      frame_free (frame);
+      continue;
+    }
+    /* the segment before it is gone now */
+    if (i % SEGMENT == 0) {
+      frame->restart = TRUE;
+      g_clear_pointer (&frame->touched, g_free);
+    }
+    g_ptr_array_add (kept, frame);
+  }
+  g_ptr_array_set_free_func (frames->frames, NULL);
+  g_ptr_array_unref (frames->frames);
+  frames->frames = kept;
+}
+
+/* Segments begin with the whole tensor, so that the one before can go. */
+static void
+keep_tensor (const Load * load, CalFrame * frame, const guint8 * touched)
+{
+  const CalFrames *frames = load->frames;
+  const float *tensor = dcn_state_input ((DcnState *)
+      gst_delta_cnn_classifier_get_state (load->classifier));
+  float *out;
+  guint i;
+
+  frame->whole = frame->restart || load->seen % SEGMENT == 0;
+  if (touched && !frame->restart)
+    frame->touched = g_memdup2 (touched, frames->pixels);
+  for (i = 0; i < frames->pixels; i++)
+    frame->n_values += frame->whole || (touched && touched[i]);
+  out = frame->values =
+      g_new (float, (gsize) frame->n_values * frames->channels);
+  for (i = 0; i < frames->pixels && frame->n_values; i++) {
+    if (!frame->whole && !touched[i])
+      continue;
+    memcpy (out, tensor + (gsize) i * frames->pitch,
+        frames->channels * sizeof (float));
+    out += frames->channels;
+  }
+}
+
+/* What the network says in dense mode. */
+static void
+keep_scores (Load * load, CalFrame * frame)
+{
+  CalFrames *frames = load->frames;
+  GstDeltaCnnOutcome outcome;
+
+  gst_delta_cnn_classifier_run (load->classifier, DCN_MODE_DENSE, 1,
+      load->settings.threads, &outcome);
+  frame->scores = g_new (float, frames->n_scores);
+  dcn_state_value (gst_delta_cnn_classifier_get_state (load->classifier),
+      frames->scores_value, frame->scores);
+  if (frames->n_scores == 1 && frames->frames->len == 0)
+    /* without a sigmoid behind it, the score is the confidence itself */
+    frames->threshold =
+        outcome.results[0].confidence == frame->scores[0] ? 0.5 : 0.0;
+  frame->best = cal_best (frames, frame->scores, &frame->margin);
+}
+
+static void
+keep_frame (Load * load, const guint8 * touched)
+{
+  CalFrames *frames = load->frames;
+  GstDeltaCnnOutcome outcome;
+  CalFrame *frame;
+
+  if (load->seen / SEGMENT % load->stride) {
+    /* only for the next tensor to be a difference from this one */
+    gst_delta_cnn_classifier_run (load->classifier, DCN_MODE_DELTA, 1,
+        load->settings.threads, &outcome);
+    load->last_kept = FALSE;
+    frames->n_left_out++;
+    load->seen++;
+    return;
+  }
+  frame = g_new0 (CalFrame, 1);
+  frame->restart = !load->last_kept;
+  keep_tensor (load, frame, touched);
+  keep_scores (load, frame);
+  g_ptr_array_add (frames->frames, frame);
+  load->bytes += frame_bytes (frames, frame);
+  load->last_kept = TRUE;
+  load->seen++;
+  while (load->bytes > load->max_bytes && load->seen % SEGMENT == 0
+      && frames->frames->len >= 2 * SEGMENT)
+    thin_out (load);
+}
+
+/* As the element does it: frames of another size are another stream. */
+static gboolean
+plan (Load * load, const DcnFrameInfo * info)
+{
+  GError *error = NULL;
+
+  if (load->planned && memcmp (info, &load->info, sizeof *info) == 0)
+    return TRUE;
+  if (!gst_delta_cnn_classifier_set_frame (load->classifier, info, &error)) {
+    g_prefix_error (&error, "%s: frames of %dx%d cannot be classified: ",
+        load->clip, info->width, info->height);
+    clip_pipeline_fail (load->pipeline, error);
+    return FALSE;
+  }
+  g_clear_pointer (&load->changes, gst_delta_cnn_changes_free);
+  load->changes = gst_delta_cnn_changes_new (info);
+  load->info = *info;
+  load->planned = TRUE;
+  load->last_kept = FALSE;
+  return TRUE;
+}
+
+static gboolean
+take_buffer (Load * load, GstPad * pad, const GstVideoInfo * info,
+    GstBuffer * buffer)
+{
+  GstVideoFrame mapped;
+  GstDeltaCnnVisible visible;
+  GstDeltaCnnInput input;
+  GstDeltaCnnStep step;
+  DcnFrameInfo frame_info;
+  DcnFrame samples;
+  const gchar *why;
+  gboolean ok;
+
+  /* as in the element, such a frame passes without a result */
+  if (!gst_delta_cnn_layout_map (info, buffer, &mapped))
+    return TRUE;
+  gst_delta_cnn_formats_visible (info, buffer, GST_VIDEO_FRAME_WIDTH (&mapped),
+      GST_VIDEO_FRAME_HEIGHT (&mapped), &visible);
+  ok = gst_delta_cnn_formats_describe (info, &visible, &frame_info)
+      && plan (load, &frame_info);
+  if (ok) {
+    gst_delta_cnn_formats_planes (&mapped, &visible, &samples);
+    gst_delta_cnn_step_input (buffer, &samples, &input);
+    if (input.picture && load->settings.source == GST_DELTA_CNN_SOURCE_AUTO)
+      input.untouched = gst_delta_cnn_upstream_untouched (pad, &why);
+    gst_delta_cnn_step_tensor (load->changes, load->classifier,
+        &load->settings, &input, &step);
+    load->frames->by_codec |= step.decision.used == GST_DELTA_CNN_USED_CODEC;
+    keep_frame (load, gst_delta_cnn_classifier_get_touched (load->classifier));
+  }
+  gst_video_frame_unmap (&mapped);
+  return ok;
+}
+
+static GstFlowReturn
+on_sample (GstAppSink * sink, gpointer user_data)
+{
+  Load *load = user_data;
+  GstSample *sample = gst_app_sink_pull_sample (sink);
+  GstVideoInfo info;
+  GstPad *pad;
+  gboolean ok = TRUE;
+
+  if (!sample)
+    return GST_FLOW_OK;
+  if (!load->ending
+      && gst_video_info_from_caps (&info, gst_sample_get_caps (sample))) {
+    pad = gst_element_get_static_pad (GST_ELEMENT (sink), "sink");
+    ok = take_buffer (load, pad, &info, gst_sample_get_buffer (sample));
+    gst_object_unref (pad);
+    load->n_clip++;
+    if (load->progress)
+      load->progress (load->clip, load->n_clip, load->user_data);
+    if (load->n_clip == load->max_frames) {
+      load->ending = TRUE;
+      clip_pipeline_end (load->pipeline);
+    }
+  }
+  gst_sample_unref (sample);
+  return ok ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+static GstElement *
+add_sink (ClipPipeline * pipeline, gpointer user_data)
+{
+  GstAppSinkCallbacks callbacks = { NULL };
+  GstElement *convert = clip_pipeline_make (pipeline, "videoconvert");
+  GstElement *sink = clip_pipeline_make (pipeline, "appsink");
+  GstCaps *caps;
+
+  if (!convert || !sink)
+    return NULL;
+  caps = gst_caps_from_string ("video/x-raw,format=" GST_DELTA_CNN_FORMATS);
+  g_object_set (sink, "caps", caps, "sync", FALSE, "async", FALSE, NULL);
+  gst_caps_unref (caps);
+  callbacks.new_sample = on_sample;
+  gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, user_data, NULL);
+  if (!gst_element_link (convert, sink))
+    return NULL;
+  gst_element_sync_state_with_parent (sink);
+  gst_element_sync_state_with_parent (convert);
+  return convert;
+}
+
+static gboolean
+load_clip (Load * load, const gchar * clip, GError ** error)
+{
+  gboolean ok;
+
+  load->clip = clip;
+  load->n_clip = 0;
+  load->last_kept = load->ending = FALSE;
+  load->planned = FALSE;
+  load->pipeline = clip_pipeline_new (clip, add_sink, load, error);
+  if (!load->pipeline)
+    return FALSE;
+  ok = clip_pipeline_run (load->pipeline, error);
+  load->frames->interrupted |= clip_pipeline_interrupted (load->pipeline);
+  g_clear_pointer (&load->pipeline, clip_pipeline_free);
+  if (ok && load->n_clip == 0 && !load->frames->interrupted) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+        "%s: no frame could be decoded", clip);
+    ok = FALSE;
+  }
+  return ok;
+}
+
+static void
+hold_out (CalFrames * frames)
+{
+  guint run = MAX (frames->frames->len / RUNS, SHORTEST_RUN), i;
+
+  for (i = 0; i < frames->frames->len; i++) {
+    CalFrame *frame = g_ptr_array_index (frames->frames, i);
+
+    frame->held_out = i / run % HOLD_OUT == HOLD_OUT / 2;
+    frames->n_held_out += frame->held_out;
+  }
+}
+
+static gint
+by_size (gconstpointer a, gconstpointer b)
+{
+  gdouble x = *(const gdouble *) a, y = *(const gdouble *) b;
+
+  return (x > y) - (x < y);
+}
+
+static void
+measure_scores (CalFrames * frames)
+{
+  gdouble *margins = g_new (gdouble, frames->frames->len + 1), sum = 0.0;
+  guint i, j;
+
+  for (i = 0; i < frames->frames->len; i++) {
+    const CalFrame *frame = g_ptr_array_index (frames->frames, i);
+    gdouble mean = 0.0, square = 0.0;
+
+    for (j = 0; j < frames->n_scores; j++)
+      mean += frame->scores[j] / frames->n_scores;
+    if (frames->n_scores == 1)
+      mean = frames->threshold;
+    for (j = 0; j < frames->n_scores; j++)
+      square += (frame->scores[j] - mean) * (frame->scores[j] - mean);
+    sum += square / frames->n_scores;
+    margins[i] = frame->margin;
+  }
+  qsort (margins, frames->frames->len, sizeof *margins, by_size);
+  frames->typical_margin =
+      frames->frames->len ? margins[frames->frames->len / 2] : 0.0;
+  g_free (margins);
+  frames->spread = sqrt (sum / MAX (frames->frames->len, 1));
+}
+
+CalFrames *
+cal_frames_load (const gchar * model, gchar ** clips,
+    GstDeltaCnnSource source, guint max_frames, gsize max_bytes, gint threads,
+    CalProgress progress, gpointer user_data, GError ** error)
+{
+  CalFrames *frames = g_new0 (CalFrames, 1);
+  Load load = { 0 };
+  const DcnProgram *program;
+  const DcnValue *input;
+  gboolean ok = FALSE;
+  guint i;
+
+  frames->frames = g_ptr_array_new_with_free_func (frame_free);
+  load.frames = frames;
+  load.max_bytes = max_bytes;
+  load.max_frames = max_frames;
+  load.stride = 1;
+  load.progress = progress;
+  load.user_data = user_data;
+  load.settings.source = source;
+  load.settings.mode = DCN_MODE_DELTA;
+  load.settings.top_k = 1;
+  load.settings.threads = threads;
+  load.classifier = gst_delta_cnn_classifier_new (model, NULL, error);
+  if (!load.classifier)
+    goto done;
+  /* In delta mode hardly anything is computed: for frames that are left out. */
+  gst_delta_cnn_classifier_set_tolerance (load.classifier, 1e6);
+  frames->net =
+      dcn_net_ref (gst_delta_cnn_classifier_get_net (load.classifier));
+  program = dcn_net_program (frames->net);
+  input = &program->values[program->input];
+  frames->pixels = input->h * input->w;
+  frames->channels = input->c;
+  frames->pitch = dcn_channel_pitch (input->c);
+  frames->tensor = g_strdup (input->name);
+  frames->scores_value = find_scores (program);
+  frames->n_scores =
+      dcn_value_elements (&program->values[frames->scores_value]);
+  for (i = 0; clips[i] && !frames->interrupted; i++) {
+    if (!load_clip (&load, clips[i], error))
+      goto done;
+    frames->n_clips++;
+  }
+  hold_out (frames);
+  measure_scores (frames);
+  ok = TRUE;
+
+done:
+  gst_delta_cnn_classifier_free (load.classifier);
+  g_clear_pointer (&load.changes, gst_delta_cnn_changes_free);
+  if (!ok)
+    g_clear_pointer (&frames, cal_frames_free);
+  return frames;
+}
+
+void
+cal_frames_free (CalFrames * frames)
+{
+  if (!frames)
+    return;
+  g_ptr_array_unref (frames->frames);
+  dcn_net_unref (frames->net);
+  g_free (frames->tensor);
+  g_free (frames);
+}

@@ -1,0 +1,367 @@
+/* GStreamer deltacnn
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * 1. One tolerance for all values: the largest that keeps the agreement, by halving.
+ * 2. Values are grouped by depth.  For each group: how much less it would cost, and how
+ *    much more it would risk, if its tolerance alone were doubled.  Groups that save much
+ *    at little risk get more, the others less, and all together are then scaled to where
+ *    the agreement just holds.  Where that costs less than before, the same again.
+ * 3. On all frames, in order, those held out included: while either kind misses the
+ *    agreement, everything is made a little smaller.
+ *
+ * Labels flip one at a time, so the risk, which is smooth, says where to go, and the
+ * agreement only how far.  Where the class never changes in the clips, the agreement
+ * would allow anything: the error of the scores has a limit, too.
+ */
+#include "calibrate-search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "model/modelinfo.h"
+
+#define LOWEST 0.001
+#define HIGHEST 1.0
+/* Of the frames that may differ, this share is kept in reserve while searching. */
+#define RESERVE 0.25
+#define MOST_GROUPS 48
+#define FEWEST_GROUPS 10
+#define ROUNDS 12
+/* A round that gains less is the last of its step width. */
+#define GAIN 0.01
+#define STEP 0.4
+#define SMALLEST_STEP 0.1
+/* Of one group in one round, as a factor. */
+#define WIDEST 2.5
+#define NARROWING 0.85
+
+typedef struct
+{
+  CalRunner *runner;
+  const CalFrames *frames;
+  const CalSearchSettings *settings;
+  const DcnProgram *program;
+  CalFound *found;
+  gint *group;                  /* [n_values] number of the value's group, or -1 */
+  guint n_groups;
+  guint most_differ;
+  guint skip;                   /* for what only has to point the way */
+} Search;
+
+/* What stands in the .modelinfo is what is tried. */
+static double
+rounded (double tolerance)
+{
+  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  if (!(tolerance >= LOWEST / 2))
+    return 0.0;
+  g_ascii_formatd (text, sizeof text, "%.3g", MIN (tolerance, HIGHEST));
+  return g_ascii_strtod (text, NULL);
+}
+
+static double *
+spread_out (const Search * s, const double *by_group, double factor)
+{
+  double *tolerances = g_new (double, s->program->n_values);
+  gint i;
+
+  for (i = 0; i < s->program->n_values; i++)
+    tolerances[i] = s->group[i] < 0 ? -1.0 :
+        rounded (by_group[s->group[i]] * factor);
+  return tolerances;
+}
+
+/* Each by_group times its factor, n of them at once. */
+static gboolean
+try_all (Search * s, const double *const *by_group, const double *factors,
+    guint n, gboolean point, CalResult * results)
+{
+  CalTrial *trials = g_new0 (CalTrial, n);
+  gboolean ok;
+  guint i;
+
+  for (i = 0; i < n; i++) {
+    trials[i].tolerances = spread_out (s, by_group[i], factors[i]);
+    trials[i].skip = point ? s->skip : 0;
+    trials[i].most_differ = point ? G_MAXUINT : s->most_differ;
+  }
+  ok = cal_runner_run (s->runner, trials, results, n);
+  for (i = 0; i < n; i++)
+    g_free ((double *) trials[i].tolerances);
+  g_free (trials);
+  s->found->trials += n;
+  return ok;
+}
+
+/* Given up ones differ too much. */
+static gboolean
+keeps (const Search * s, const CalResult * result)
+{
+  return result->complete && result->searched.mean_error <= s->settings->error;
+}
+
+/* The largest factor in [low, high] at which by_group keeps the agreement: a grid of
+ * `grid` factors first, then halving.  0 in *factor where none does. */
+static gboolean
+scale (Search * s, const double *by_group, double low, double high,
+    guint grid, guint halvings, double *factor, CalResult * best)
+{
+  const double **all = g_new (const double *, grid);
+  double *factors = g_new (double, grid);
+  CalResult *results = g_new0 (CalResult, grid);
+  gboolean ok;
+  guint i;
+  gint last = -1;
+
+  for (i = 0; i < grid; i++) {
+    all[i] = by_group;
+    factors[i] = low * pow (high / low, i / (double) (grid - 1));
+  }
+  ok = try_all (s, all, factors, grid, FALSE, results);
+  for (i = 0; ok && i < grid && keeps (s, &results[i]); i++)
+    last = i;
+  *factor = last < 0 ? 0.0 : factors[last];
+  if (last >= 0)
+    *best = results[last];
+  if (last >= 0 && last + 1 < (gint) grid) {
+    double above = factors[last + 1];
+
+    for (i = 0; ok && i < halvings; i++) {
+      double middle = sqrt (*factor * above);
+      CalResult result;
+
+      ok = try_all (s, &by_group, &middle, 1, FALSE, &result);
+      if (ok && keeps (s, &result)) {
+        *factor = middle;
+        *best = result;
+      } else {
+        above = middle;
+      }
+    }
+  }
+  g_free (all);
+  g_free (factors);
+  g_free (results);
+  return ok;
+}
+
+/* Values that can be named, by when they are made.  What was only moved has been tested
+ * before, and outputs are not. */
+static void
+group_values (Search * s, guint most)
+{
+  const DcnProgram *program = s->program;
+  GHashTable *names = g_hash_table_new (g_str_hash, g_str_equal);
+  GArray *values = g_array_new (FALSE, FALSE, sizeof (gint));
+  guint i;
+  gint j, k;
+
+  for (j = -1; j < program->n_ops; j++) {
+    gint value = j < 0 ? program->input : program->ops[j].output;
+    const gchar *name = program->values[value].name;
+
+    s->group[value] = -1;
+    if (j >= 0 && (program->ops[j].kind == DCN_OP_CONCAT
+            || program->ops[j].kind == DCN_OP_GATHER))
+      continue;
+    for (k = 0; k < program->n_outputs && program->outputs[k] != value; k++);
+    if (k == program->n_outputs && dcn_modelinfo_can_name (name)
+        && g_hash_table_add (names, (gpointer) name))
+      g_array_append_val (values, value);
+  }
+  s->n_groups = MIN (values->len, most);
+  /* the input, which all that follows profits from, has one of its own */
+  for (i = 0; i < values->len; i++)
+    s->group[g_array_index (values, gint, i)] = s->n_groups < 2
+        || i == 0 ? 0 : 1 + (i - 1) * (s->n_groups - 1) / (values->len - 1);
+  g_array_unref (values);
+  g_hash_table_unref (names);
+}
+
+static void
+tell (Search * s, const gchar * doing, gdouble done)
+{
+  if (s->settings->progress)
+    s->settings->progress (doing, done, s->settings->user_data);
+}
+
+/* Where to go from here: log factors per group, of which only the proportions count. */
+static gboolean
+directions (Search * s, const double *by_group, double step, double *out)
+{
+  guint n = s->n_groups + 1, i;
+  double **all = g_new0 (double *, n);
+  double *factors = g_new (double, n);
+  CalResult *results = g_new0 (CalResult, n);
+  double mean = 0.0;
+  gboolean ok;
+
+  for (i = 0; i < n; i++) {
+    all[i] = g_memdup2 (by_group, s->n_groups * sizeof (double));
+    factors[i] = 1.0;
+    if (i < s->n_groups)
+      all[i][i] = MIN (all[i][i] * 2.0, HIGHEST);
+  }
+  ok = try_all (s, (const double *const *) all, factors, n, TRUE, results);
+  if (ok) {
+    const CalResult *now = &results[s->n_groups];
+    /* below these, differences say nothing */
+    double least_gain = 1e-4 * now->cost;
+    double least_risk = 0.01 * now->searched.risk + 1e-9;
+
+    for (i = 0; i < s->n_groups; i++) {
+      double gain = MAX (now->cost - results[i].cost, least_gain);
+      double risk = MAX (results[i].searched.risk - now->searched.risk,
+          least_risk);
+
+      out[i] = step * log (gain / risk);
+      mean += out[i] / s->n_groups;
+    }
+    for (i = 0; i < s->n_groups; i++)
+      out[i] = CLAMP (out[i] - mean, -log (WIDEST), log (WIDEST));
+  }
+  for (i = 0; i < n; i++)
+    g_free (all[i]);
+  g_free (all);
+  g_free (factors);
+  g_free (results);
+  return ok;
+}
+
+/* Step 2.  by_group keeps the agreement at cost; and so it does afterwards. */
+static gboolean
+refine (Search * s, double *by_group, gdouble cost)
+{
+  double *next = g_new (double, s->n_groups), *way =
+      g_new (double, s->n_groups);
+  double step = STEP, factor;
+  gboolean ok = TRUE;
+  guint round, i;
+
+  for (round = 0; ok && round < ROUNDS && step >= SMALLEST_STEP; round++) {
+    CalResult result = { 0 };
+
+    tell (s, "each layer", (double) round / ROUNDS);
+    if (cal_runner_is_late (s->runner))
+      break;
+    ok = directions (s, by_group, step, way);
+    if (!ok || cal_runner_is_late (s->runner))
+      break;
+    for (i = 0; i < s->n_groups; i++)
+      next[i] = CLAMP (by_group[i] * exp (way[i]), LOWEST, HIGHEST);
+    ok = scale (s, next, 0.35, 2.2, 6, 3, &factor, &result);
+    if (!ok)
+      break;
+    if (factor > 0.0 && result.cost < cost * (1.0 - GAIN / 4)) {
+      if (result.cost > cost * (1.0 - GAIN))
+        step /= 2;
+      cost = result.cost;
+      for (i = 0; i < s->n_groups; i++)
+        by_group[i] = CLAMP (next[i] * factor, LOWEST, HIGHEST);
+    } else {
+      step /= 2;
+    }
+  }
+  g_free (next);
+  g_free (way);
+  return ok;
+}
+
+static gboolean
+holds (const CalKind * kind, const CalSearchSettings * settings)
+{
+  return kind->differ <= kind->frames * (1.0 - settings->agreement) + 1e-9
+      && kind->mean_error <= settings->error;
+}
+
+/* Step 3, for one candidate: replaces what was found where that costs more, or was not
+ * there. */
+static gboolean
+confirm (Search * s, const double *by_group)
+{
+  CalFound *found = s->found;
+  gdouble factor = 1.0;
+
+  for (;;) {
+    double *tolerances = spread_out (s, by_group, factor > 1e-3 ? factor : 0.0);
+    CalTrial trial = { tolerances, TRUE, 0, G_MAXUINT, NULL };
+    CalResult result;
+    gboolean ok;
+
+    tell (s, "on the frames held out", 0.0);
+    found->trials++;
+    ok = cal_runner_run (s->runner, &trial, &result, 1);
+    /* in the end exact */
+    if (ok && (factor <= 1e-3 || (holds (&result.searched, s->settings)
+                && holds (&result.held_out, s->settings)))) {
+      if (!found->tolerances || result.cost < found->final.cost) {
+        g_free (found->tolerances);
+        found->tolerances = g_steal_pointer (&tolerances);
+        found->final = result;
+        found->narrowed = factor < 1.0;
+      }
+      g_free (tolerances);
+      return TRUE;
+    }
+    g_free (tolerances);
+    if (!ok)
+      return FALSE;
+    factor *= NARROWING;
+  }
+}
+
+gboolean
+cal_search (CalRunner * runner, const CalFrames * frames,
+    const CalSearchSettings * settings, CalFound * found)
+{
+  Search s = { runner, frames, settings, dcn_net_program (frames->net), found };
+  guint i, searched = frames->frames->len - frames->n_held_out;
+  gdouble work = (gdouble) dcn_net_macs (frames->net) * searched;
+  double *by_group, *same, factor = 0.0;
+  gboolean ok;
+
+  memset (found, 0, sizeof *found);
+  s.most_differ = (guint) floor (searched * (1.0 - settings->agreement) *
+      (1.0 - RESERVE) + 1e-9);
+  s.group = g_new (gint, s.program->n_values);
+  for (i = 0; i < (guint) s.program->n_values; i++)
+    s.group[i] = -1;
+  /* Large networks get fewer groups and fewer frames, so that a round still ends. */
+  group_values (&s, CLAMP ((guint) (3e12 / MAX (work, 1.0)), FEWEST_GROUPS,
+          MOST_GROUPS));
+  s.skip = CLAMP ((guint) (work / 2e11), 1, 4);
+  by_group = g_new (double, MAX (s.n_groups, 1));
+  same = g_new (double, MAX (s.n_groups, 1));
+  for (i = 0; i < s.n_groups; i++)
+    by_group[i] = LOWEST;
+  cal_runner_set_deadline (runner, settings->deadline);
+  tell (&s, "one for all layers", 0.0);
+  ok = s.n_groups == 0 || scale (&s, by_group, 2.0, 1024.0, 10, 3, &factor,
+      &found->global);
+  if (ok && factor > 0.0) {
+    found->global_tolerance = LOWEST * factor;
+    for (i = 0; i < s.n_groups; i++)
+      by_group[i] = same[i] = found->global_tolerance;
+    ok = refine (&s, by_group, found->global.cost);
+  } else {
+    /* not even the smallest */
+    for (i = 0; i < s.n_groups; i++)
+      by_group[i] = same[i] = 0.0;
+  }
+  cal_runner_set_deadline (runner, 0);
+  /* held out frames may take more from the one than from the other */
+  ok = ok && confirm (&s, by_group) && confirm (&s, same);
+  g_free (by_group);
+  g_free (same);
+  g_free (s.group);
+  if (!ok)
+    cal_found_clear (found);
+  return ok;
+}
+
+void
+cal_found_clear (CalFound * found)
+{
+  g_clear_pointer (&found->tolerances, g_free);
+}
