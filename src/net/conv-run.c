@@ -40,13 +40,17 @@ typedef struct {
 static int
 block_pixels(const Loop *loop, int block, int *begin)
 {
-  int size = loop->plan->block_pixels;
-  if (block < loop->n_stale_blocks) {
-    *begin = block * size;
-    return MIN(size, loop->n_stale - *begin);
+  gboolean stale = block < loop->n_stale_blocks;
+  int64_t first = stale ? 0 : loop->n_stale, pixels = loop->job->count - first;
+  int blocks = loop->n_blocks - loop->n_stale_blocks;
+  if (stale) {
+    pixels = loop->n_stale;
+    blocks = loop->n_stale_blocks;
+  } else {
+    block -= loop->n_stale_blocks;
   }
-  *begin = loop->n_stale + (block - loop->n_stale_blocks) * size;
-  return MIN(size, loop->job->count - *begin);
+  *begin = (int)(first + pixels * block / blocks);
+  return (int)(first + pixels * (block + 1) / blocks) - *begin;
 }
 
 /* The block's outputs of one group, channel blocks [b0, b1), from values. */
@@ -278,11 +282,14 @@ dcn_conv_run(DcnJob *job)
   loop.n_stale = job->count;
   if (!job->full && with_deltas && job->in->delta && density < MAX_DENSITY)
     sort_stale(&loop);
-  int size = plan->block_pixels;
+  int size = plan->block_pixels, threads = state->threads;
   loop.n_stale_blocks = (loop.n_stale + size - 1) / size;
+  /* What is computed from values does not depend on how it is cut. */
+  if (threads > 1 && loop.n_stale_blocks > 1)
+    loop.n_stale_blocks = (loop.n_stale_blocks + threads - 1) / threads * threads;
   loop.n_blocks = loop.n_stale_blocks + (job->count - loop.n_stale + size - 1) / size;
 
-  int channel_blocks = plan->groups * plan->blocks, threads = state->threads;
+  int channel_blocks = plan->groups * plan->blocks;
   double cost = (double)plan->block_floats * MIN(size, job->count) * channel_blocks;
   if (loop.n_stale < job->count)
     cost *= MIN(1.0, 2 * density);
@@ -301,7 +308,7 @@ dcn_conv_run(DcnJob *job)
   }
   dcn_parallel_for(threads, loop.n_blocks * loop.parts, dcn_grain((size_t)(cost / loop.parts)),
                    blocks, &loop);
-  if (loop.parts > 1)
+  if (loop.parts > 1 && !(loop.clamps && loop.sums == job->out->ref)) /* else it is finished */
     dcn_parallel_for(threads, job->count, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
                      &loop);
   if (!job->acc)

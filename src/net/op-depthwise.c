@@ -154,7 +154,7 @@ depthwise_run(DcnJob *job)
   loop.clamped = dcn_act_limits(&job->op->op->act, &loop.lo, &loop.hi);
   dcn_mark_window(job, &plan->window);
   dcn_parallel_for(job->state->threads, out->n * out->h,
-                   dcn_grain(((size_t)plan->taps * in->c + 100) * MAX(job->count, 1) /
+                   dcn_grain(((size_t)plan->taps * in->c * 4 + 500) * MAX(job->count, 1) /
                              (size_t)(out->n * out->h)),
                    rows, &loop);
 }

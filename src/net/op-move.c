@@ -157,7 +157,8 @@ concat_run(DcnJob *job)
     job->list = list;
     job->count = count;
   }
-  dcn_parallel_for(job->state->threads, job->count, dcn_grain((size_t)out->c), concat_pixels, job);
+  dcn_parallel_for(job->state->threads, job->count, dcn_grain((size_t)out->c * 8 + 500),
+                   concat_pixels, job);
 }
 
 const DcnOpClass dcn_concat_class = {"concat", concat_prepare, concat_run, NULL};
@@ -237,7 +238,7 @@ gather_run(DcnJob *job)
     job->list = list;
     job->count = count;
   }
-  dcn_run_pixels(job, gather_pixel, (size_t)out->c * 2);
+  dcn_run_pixels(job, gather_pixel, (size_t)out->c * 8 + 500);
 }
 
 const DcnOpClass dcn_gather_class = {"gather", gather_prepare, gather_run, gather_clear};

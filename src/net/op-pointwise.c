@@ -26,7 +26,7 @@ static void
 affine_run(DcnJob *job)
 {
   dcn_list_changed(job, job->in);
-  dcn_run_pixels(job, affine_pixel, (size_t)job->out->net->c * 2);
+  dcn_run_pixels(job, affine_pixel, (size_t)job->out->net->c * 8 + 500);
 }
 
 const DcnOpClass dcn_affine_class = {"affine", nothing_to_prepare, affine_run, NULL};
@@ -44,7 +44,7 @@ act_run(DcnJob *job)
   dcn_list_changed(job, job->in);
   dcn_run_pixels(job, act_pixel,
                  (size_t)job->out->net->c *
-                     (kind == DCN_ACT_SIGMOID || kind == DCN_ACT_TANH ? 40 : 2));
+                     (kind == DCN_ACT_SIGMOID || kind == DCN_ACT_TANH ? 400 : 8));
 }
 
 const DcnOpClass dcn_act_class = {"activation", nothing_to_prepare, act_run, NULL};
@@ -140,7 +140,7 @@ binary_run(DcnJob *job)
     job->list = list;
     job->count = count;
   }
-  dcn_run_pixels(job, binary_pixel, (size_t)out->c * 2);
+  dcn_run_pixels(job, binary_pixel, (size_t)out->c * 8 + 500);
 }
 
 const DcnOpClass dcn_binary_class = {"binary", binary_prepare, binary_run, NULL};
@@ -193,7 +193,7 @@ static void
 lrn_run(DcnJob *job)
 {
   dcn_list_changed(job, job->in);
-  dcn_run_pixels(job, lrn_pixel, (size_t)job->out->net->c * 20);
+  dcn_run_pixels(job, lrn_pixel, (size_t)job->out->net->c * 200);
 }
 
 const DcnOpClass dcn_lrn_class = {"local response normalisation", lrn_prepare, lrn_run, NULL};
@@ -229,7 +229,7 @@ static void
 softmax_run(DcnJob *job)
 {
   dcn_list_changed(job, job->in);
-  dcn_run_pixels(job, softmax_pixel, (size_t)job->out->net->c * 40);
+  dcn_run_pixels(job, softmax_pixel, (size_t)job->out->net->c * 400);
 }
 
 const DcnOpClass dcn_softmax_class = {"softmax", nothing_to_prepare, softmax_run, NULL};

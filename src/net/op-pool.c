@@ -95,7 +95,8 @@ pool_run(DcnJob *job)
 {
   const Plan *plan = job->op->plan;
   dcn_list_window(job, &plan->window);
-  dcn_run_pixels(job, pixel, (size_t)plan->window.kh * plan->window.kw * (job->in->net->c + 16));
+  dcn_run_pixels(job, pixel,
+                 (size_t)plan->window.kh * plan->window.kw * (job->in->net->c * 4 + 64));
 }
 
 const DcnOpClass dcn_pool_class = {"pool", pool_prepare, pool_run, pool_clear};
@@ -131,7 +132,7 @@ global_run(DcnJob *job)
 {
   const DcnNetValue *in = job->in->net;
   dcn_list_all(job);
-  dcn_run_pixels(job, global_pixel, (size_t)in->h * in->w * in->c);
+  dcn_run_pixels(job, global_pixel, (size_t)in->h * in->w * in->c * 4);
 }
 
 const DcnOpClass dcn_global_avg_class = {"global average", global_prepare, global_run, NULL};

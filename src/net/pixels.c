@@ -3,7 +3,8 @@
 #include "net/internal.h"
 #include "util/parallel.h"
 
-/* A chunk should take some microseconds, or handing it to a thread costs more than it saves. */
+/* A chunk should take some microseconds, or handing it to a thread costs more than it saves.  Cost is counted in
+ * multiplies of igemm, of which a nanosecond has about a hundred. */
 #define CHUNK_COST 250000
 
 typedef struct {

@@ -265,8 +265,7 @@ dcn_parallel_for(int threads, int count, int grain, DcnParallelFunc func, void *
   team->func = func;
   team->context = context;
   team->count = count;
-  /* Several chunks a thread even out a helper that starts late. */
-  team->chunk = MAX(grain, (count + threads * 8 - 1) / (threads * 8));
+  team->chunk = grain; /* the smallest that pays, so that all end together */
   team->threads = threads;
   atomic_store(&team->next, 0);
   unsigned number = atomic_load(&team->state) / NUMBER + 1;
