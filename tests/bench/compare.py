@@ -12,6 +12,7 @@ BUILD     build folder with deltacnn-bench and the tests
 --out     the tables (default: RESULTS.md beside this script)
 --pairs   how often each pair is measured, ours and theirs in turn; medians count (default: 5)
 --only    of the parts: dense, full, still, threads, clips, kernels, layer
+--frames  of each clip at most (default: all); for a quick look
 --calibrate  for each clip alone, as for a camera that stays where it is (clip, the default), or for all at once (all)
 --with    put before every command that is measured, as in --with 'taskset -c 0,1'
 """
@@ -275,9 +276,10 @@ class Compare:
     def clip_row(self, model, clip, tolerance):
         """[(ms, of it the network)] and onnxruntime's ms, pair by pair; result of a run beside dense."""
         ours, theirs = [], []
-        beside = self.bench(model, '--clip', clip, '--tolerance', str(tolerance), '--layers')
+        args = ('--clip', clip, '--tolerance', str(tolerance), '--frames', str(self.o.frames))
+        beside = self.bench(model, *args, '--layers')
         for _ in range(max(1, self.o.pairs // 2)):
-            r = self.bench(model, '--clip', clip, '--tolerance', str(tolerance), '--alone')
+            r = self.bench(model, *args, '--alone')
             ours.append((r['ms']['all'], r['network_all']))
             theirs.append(self.ort(model))
         return ours, theirs, beside
@@ -339,7 +341,7 @@ class Compare:
         clips = self.clips()
         if not clips:
             return ''
-        text = ('## Real clips\n\nStatic cameras, MPEG-2, I picture every 15, no B pictures (`-q:v 4`); mean over all frames, the first and the I '
+        text = (f'## Real clips\n\nStatic cameras, MPEG-2, I picture every 15, no B pictures (`-q:v 4`); mean over {"all" if not self.o.frames else f"the first {self.o.frames}"} frames, the first and the I '
                 'pictures included, one thread. "ours" is finding what changed, frame to tensor and network, run alone. Against onnxruntime: network with '
                 'its `run()`, and all of ours with its `run()` and our full frame to tensor. Tolerances are chosen on the first '
                 f'{CALIBRATION_FRAMES} frames of {"each clip" if self.o.calibrate == "clip" else "all clips"} to keep an agreement of 0.97 '
@@ -411,6 +413,7 @@ def main():
     p.add_argument('--work')
     p.add_argument('--out', default=os.path.join(HERE, 'RESULTS.md'))
     p.add_argument('--pairs', type=int, default=5)
+    p.add_argument('--frames', type=int, default=0)
     p.add_argument('--calibrate', choices=('clip', 'all'), default='clip')
     p.add_argument('--only', default=','.join(PARTS))
     p.add_argument('--with', dest='prefix', default='')
