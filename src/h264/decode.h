@@ -101,7 +101,7 @@ void dcn_h264_macroblocks_clear(DcnH264Macroblocks *macroblocks);
  * nal, size, header_bits   as dcn_h264_extractor_slice() takes them
  * func                     may be NULL
  * Returns NULL, or what was wrong, a static string: macroblocks before the error are decoded, and func was called for them
- * (MBAFF: not for half a pair). */
+ * (MBAFF: not for half a pair).  A macroblock that another slice has is an error: leave redundant slices out. */
 const char *dcn_h264_slice_data(DcnH264Macroblocks *macroblocks, const DcnH264Pps *pps, const DcnH264SliceHeader *header,
                                 const uint8_t *nal, size_t size, size_t header_bits, DcnH264MbFunc func, void *user);
 

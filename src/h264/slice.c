@@ -48,12 +48,12 @@ dcn_h264_macroblocks_clear(DcnH264Macroblocks *m)
   memset(m, 0, sizeof *m);
 }
 
-/* Room for the vectors of more macroblocks. */
+/* Room for the vectors of one more macroblock. */
 static gboolean
-reserve_mvd(DcnH264Slice *s, int macroblocks)
+reserve_mvd(DcnH264Slice *s)
 {
   DcnH264Macroblocks *m = s->m;
-  uint32_t need = m->n_mvd + MVDS_PER_MB * (uint32_t)macroblocks;
+  uint32_t need = m->n_mvd + MVDS_PER_MB;
   if (G_LIKELY(need <= m->mvd_capacity))
     return TRUE;
   uint32_t capacity = MAX(2 * m->mvd_capacity, need + 4096);
@@ -180,6 +180,7 @@ skip(DcnH264Slice *s, int mb_addr, int flags)
   memset(mb->ref_idx[1], -1, 4);
   s->m->contexts[mb_addr] = (DcnH264Context){.coded = {0}};
   s->last_qp_delta = FALSE;
+  s->m->n_decoded++;
 }
 
 /* Before a macroblock of the slice is written: nobody else's. */
@@ -188,7 +189,6 @@ claim(DcnH264Slice *s, int mb_addr)
 {
   if (G_UNLIKELY(s->m->mbs[mb_addr].slice != 0))
     return dcn_h264_fail(s, "macroblock decoded twice");
-  s->m->n_decoded++;
   return TRUE;
 }
 
@@ -196,11 +196,15 @@ static gboolean
 one_macroblock(DcnH264Slice *s)
 {
   s->mb->slice = s->number;
-  if (!reserve_mvd(s, 1) || !dcn_h264_macroblock(s))
-    return FALSE;
-  if (s->cabac ? dcn_h264_cabac_overrun(&s->engine) : s->reader.error)
-    return dcn_h264_fail(s, "slice is cut off");
-  return TRUE;
+  if (reserve_mvd(s) && dcn_h264_macroblock(s)) {
+    if (s->cabac ? !dcn_h264_cabac_overrun(&s->engine) : !s->reader.error) {
+      s->m->n_decoded++;
+      return TRUE;
+    }
+    dcn_h264_fail(s, "slice is cut off");
+  }
+  s->mb->slice = 0;
+  return FALSE;
 }
 
 typedef struct {
