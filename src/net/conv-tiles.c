@@ -1,6 +1,7 @@
 /* deltacnn: what the matrix kernels read for a block of output pixels: pointers to values, or to
  * differences with the masks that say which of them are not zero.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/bits.h"
 #include "net/conv.h"
 #include <string.h>
 
@@ -156,7 +157,7 @@ dcn_conv_point_to_deltas(const DcnJob *job, int begin, int np, int group, DcnWor
     }
     uint64_t bits = 0;
     for (int j = 0; j < taps * words; j++)
-      bits += (uint64_t)__builtin_popcountll(masks[j]);
+      bits += (uint64_t)dcn_bits_count(masks[j]);
     multiplies += bits * (uint64_t)n;
     *padded += bits * (uint64_t)dr;
   }

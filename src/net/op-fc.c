@@ -154,6 +154,22 @@ list_deltas(const DcnJob *job, const Plan *plan)
   return count;
 }
 
+/* Sums that are only ever added to gather rounding errors: in turn, each part of them is made anew. */
+static void
+refresh(const DcnJob *job, const Plan *plan)
+{
+  DcnRefresh *turn = &job->state->refresh[job->op->index];
+  int parts = (plan->m + COLUMNS - 1) / COLUMNS;
+  turn->due += parts;
+  if (turn->due < DCN_REFRESH_RUNS)
+    return;
+  Loop loop = {job, plan, list_values(job, plan), TRUE};
+  for (; turn->due >= DCN_REFRESH_RUNS; turn->due -= DCN_REFRESH_RUNS) {
+    columns(&loop, turn->next, turn->next + 1, 0);
+    turn->next = (turn->next + 1) % parts;
+  }
+}
+
 static void
 fc_finish(const DcnJob *job, int pixel, float *y, DcnWorker *worker)
 {
@@ -177,6 +193,8 @@ fc_run(DcnJob *job)
   if (loop.count > 0 || loop.whole)
     dcn_parallel_for(threads, (plan->m + COLUMNS - 1) / COLUMNS,
                      dcn_grain((size_t)loop.count * COLUMNS), columns, &loop);
+  if (!loop.whole)
+    refresh(job, plan);
   dcn_worker(job, 0)->macs += macs;
   dcn_run_pixels(job, fc_finish, 0);
 }

@@ -1,5 +1,6 @@
 /* deltacnn: operators that only move data: concatenation and gather.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/bits.h"
 #include "net/internal.h"
 #include "util/error.h"
 #include "util/memory.h"
@@ -56,7 +57,7 @@ emit_slice(const DcnJob *job, const DcnValueState *in, int q, int p, int c0, Dcn
   if (is_view(in, out, c0)) { /* ref is in place already */
     slice = in->mask + (size_t)q * in->net->words;
     for (int j = 0; j < in->net->words; j++)
-      n += __builtin_popcountll(slice[j]);
+      n += dcn_bits_count(slice[j]);
     if (out->delta)
       memcpy(delta, in->delta + (size_t)q * in->net->pitch, sizeof(float) * (size_t)in->net->c);
   } else {
@@ -108,14 +109,56 @@ concat_pixel(const DcnJob *job, int p, DcnWorker *worker)
   }
 }
 
+/* All inputs are made in place, each as large as the output: marks are merged, and where somebody
+ * reads them deltas copied. */
+static void
+concat_views(const DcnJob *job, int p)
+{
+  const DcnOp *op = job->op->op;
+  DcnValueState *out = job->out;
+  uint64_t *mask = out->mask + (size_t)p * out->net->words;
+  float *delta = out->delta ? out->delta + (size_t)p * out->net->pitch : NULL;
+  for (int i = 0; i < op->n_inputs; i++) {
+    const DcnValueState *in = dcn_job_input(job, i);
+    int c = op->u.concat.origins[i].c, word = c >> 6, shift = c & 63;
+    size_t bytes = sizeof(float) * (size_t)in->net->c;
+    if (!in->changed[p]) {
+      if (delta)
+        memset(delta + c, 0, bytes);
+      continue;
+    }
+    if (delta)
+      memcpy(delta + c, in->delta + (size_t)p * in->net->pitch, bytes);
+    const uint64_t *slice = in->mask + (size_t)p * in->net->words;
+    for (int j = 0; j < in->net->words; j++) {
+      mask[word + j] |= slice[j] << shift;
+      if (shift && slice[j] >> (64 - shift))
+        mask[word + j + 1] |= slice[j] >> (64 - shift);
+    }
+  }
+  out->changed[p] = 1;
+}
+
 /* Channels of one output pixel may come from several inputs, so the pixels, not the inputs, are the
  * items. */
 static void
 concat_pixels(void *context, int begin, int end, int number)
 {
   const DcnJob *job = context;
+  gboolean views = TRUE;
+  for (int i = 0; i < job->op->op->n_inputs; i++) {
+    const DcnValueState *in = dcn_job_input(job, i);
+    views &= !job->full && in->net->pixels == job->out->net->pixels &&
+             is_view(in, job->out, job->op->op->u.concat.origins[i].c);
+  }
   for (int i = begin; i < end; i++)
-    concat_pixel(job, dcn_job_pixel(job, i), dcn_worker(job, number));
+    if (views)
+      concat_views(job, dcn_job_pixel(job, i));
+    else
+      concat_pixel(job, dcn_job_pixel(job, i), dcn_worker(job, number));
+  if (views && begin == 0) /* each channel comes from one of them */
+    for (int i = 0; i < job->op->op->n_inputs; i++)
+      dcn_worker(job, number)->values_changed += dcn_job_input(job, i)->values_changed;
 }
 
 static void
