@@ -126,6 +126,31 @@ on_decoded_pad (GstElement * decoder, GstPad * pad, gpointer user_data)
   gst_object_unref (sink);
 }
 
+static gboolean
+caps_are (GstCaps * caps, const gchar * what)
+{
+  GstCaps *wanted = gst_caps_from_string (what);
+  gboolean are = gst_caps_can_intersect (caps, wanted);
+
+  gst_caps_unref (wanted);
+  return are;
+}
+
+/* The decoder for a stream that deltaextract reads; NULL: decodebin is to find one. */
+static const gchar *
+decoder_of (GstCaps * caps, gboolean * h264)
+{
+  *h264 = caps_are (caps, "video/x-h264");
+  if (*h264)
+    return clip_pipeline_have_factory ("avdec_h264") ? "avdec_h264" : NULL;
+  /* the parser may not have fixed its caps yet: 1 or 2 */
+  if (!caps_are (caps, "video/mpeg, mpegversion=(int)[1,2], "
+          "systemstream=(boolean)false"))
+    return NULL;
+  return clip_pipeline_have_factory ("avdec_mpeg2video") ? "avdec_mpeg2video"
+      : "mpeg2dec";
+}
+
 static void
 on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
 {
@@ -133,10 +158,10 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
   GstCaps *caps = gst_pad_get_current_caps (pad);
   const GstStructure *s;
   const gchar *name;
-  GstElement *first = NULL, *decoder, *next;
+  GstElement *first = NULL, *extract, *decoder, *next;
+  const gchar *decoder_name;
   GstPad *sink;
-  GstCaps *mpeg;
-  gboolean taken, readable;
+  gboolean taken, h264;
 
   if (!caps)
     caps = gst_pad_query_caps (pad, NULL);
@@ -164,25 +189,22 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
     return;
   }
 
-  /* the parser may not have fixed its caps yet: 1 or 2 */
-  mpeg = gst_caps_from_string ("video/mpeg, mpegversion=(int)[1,2], "
-      "systemstream=(boolean)false");
-  readable = gst_caps_can_intersect (caps, mpeg);
-  gst_caps_unref (mpeg);
+  decoder_name = decoder_of (caps, &h264);
   if (!(next = self->add (self, self->user_data)))
     goto failed;
-  if (readable) {
-    first = clip_pipeline_make (self, "deltaextract");
-    decoder =
-        clip_pipeline_make (self,
-        clip_pipeline_have_factory ("avdec_mpeg2video") ? "avdec_mpeg2video" :
-        "mpeg2dec");
-    if (!first || !decoder
-        || !gst_element_link_many (first, decoder, next, NULL))
+  if (decoder_name) {
+    extract = clip_pipeline_make (self, "deltaextract");
+    decoder = clip_pipeline_make (self, decoder_name);
+    /* parsebin's own parser gives whatever form the container has */
+    first = h264 ? clip_pipeline_make (self, "h264parse") : extract;
+    if (!first || !extract || !decoder
+        || (h264 && !gst_element_link (first, extract))
+        || !gst_element_link_many (extract, decoder, next, NULL))
       goto failed;
-    self->extract = first;
+    self->extract = extract;
     self->coded = TRUE;
     gst_element_sync_state_with_parent (decoder);
+    gst_element_sync_state_with_parent (extract);
   } else {
     first = clip_pipeline_make (self, "decodebin");
     if (!first)

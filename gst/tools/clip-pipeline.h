@@ -3,7 +3,7 @@
  *
  * A clip's first video stream, decoded, with its coding metas:
  *
- *   filesrc ! parsebin ! [deltaextract !] decoder ! what the caller adds
+ *   filesrc ! parsebin ! [h264parse !] [deltaextract !] decoder ! what the caller adds
  *
  * Built as the streams of the file show up.
  */

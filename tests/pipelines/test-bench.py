@@ -118,6 +118,17 @@ def test_pixels_instead_of_the_codec():
     assert made['changes_from']['pixels'] == 9
 
 
+def test_h264():
+    if not shutil.which('ffmpeg'):
+        raise Skip('no ffmpeg')
+    clip = os.path.join(tmp, 'h264.mp4')
+    subprocess.run(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', CLIP, '-frames:v', '30', '-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0',
+                    clip], check=True, stdin=subprocess.DEVNULL)
+    r = bench('--clip', clip)
+    assert r['frames'] == 30 and r['changes_from']['codec'] == 29 and r['mismatches'] == 0, r
+    assert r['value_fraction'] < 0.9 and r['top1_agreement'] == 1, r['value_fraction']
+
+
 def test_tolerance():
     exact, loose = (bench('--clip', CLIP, '--frames', '60', '--tolerance', t) for t in ('0', '0.1'))
     assert loose['tolerance'] == 0.1 and loose['value_fraction'] < exact['value_fraction'] * 0.7
