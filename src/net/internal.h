@@ -57,6 +57,7 @@ typedef struct {
 /* What a worker needs at most, summed up over all ops by their prepare(). */
 typedef struct {
   size_t pointers; /* const float * entries */
+  size_t lines;    /* const float * entries: rows of a window */
   size_t masks;    /* uint64_t entries */
   size_t floats;   /* scratch floats of the op's own use */
   size_t channels; /* widest pixel of any value, rounded up */
@@ -125,8 +126,9 @@ struct _DcnWorker {
   const float **pointers;
   uint64_t *masks;
   float *floats;
-  float *y;                      /* one pixel of any value */
-  float *delta;                  /* one pixel: where diff writes deltas nobody reads */
+  const float **lines;
+  float *y;                      /* a run of pixels of any value: dcn_run_most() */
+  float *repeated;               /* one pixel of any value */
   uint64_t values_changed, macs; /* of the op at work */
   uint64_t cost, cost_values;    /* a convolution's, as cost.c counts: as done, and all from values */
   uint64_t blocks_igemm, blocks_dgemm;
@@ -322,10 +324,24 @@ void dcn_window_clear(DcnWindow *window);
 int dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch,
                      uint64_t *reached);
 
-/* pixels.c: loops over output pixels. */
+/* Pixels of a value that are computed before they are tested: so many that they stay in the
+ * first-level cache, at least one. */
+#define DCN_RUN_FLOATS 4096
+static inline int
+dcn_run_most(const DcnNetValue *out)
+{
+  return MAX(1, DCN_RUN_FLOATS / out->pitch);
+}
+
+/* pixels.c: loops over output pixels.  In each, cost is the work of a pixel, in multiplies or the
+ * like. */
 typedef void (*DcnPixelFunc)(const DcnJob *job, int pixel, float *y, DcnWorker *worker);
-/* Computes the job's pixels; cost is the work of one, in multiplies or the like. */
+/* Computes the job's pixels with a function that does one, activation included. */
 void dcn_run_pixels(DcnJob *job, DcnPixelFunc func, size_t cost);
+typedef void (*DcnPixelsFunc)(const DcnJob *job, int first, int n, float *y, size_t ldy,
+                              DcnWorker *worker);
+/* The same with one that does n from `first` on, to y[i * ldy], without the op's activation. */
+void dcn_run_runs(DcnJob *job, DcnPixelsFunc func, size_t cost);
 /* job->list becomes the changed pixels of v (all in a full run). */
 void dcn_list_changed(DcnJob *job, const DcnValueState *v);
 void dcn_list_all(DcnJob *job);
@@ -335,6 +351,18 @@ void dcn_mark_window(DcnJob *job, const DcnWindow *window);
 /* Items per chunk such that a chunk is worth a thread's while. */
 int dcn_grain(size_t cost_per_item);
 DcnWorker *dcn_worker(const DcnJob *job, int worker);
+
+/* rows.c: loops over output rows, for windows. */
+typedef struct {
+  const float *const *lines; /* [kh] where the input rows under the output row begin; NULL outside */
+  int oy, x, n;              /* output pixels [x, x + n) of row oy of an image */
+  float *y;                  /* go to y[i * ldy], i < n */
+  size_t ldy;
+} DcnRowRun;
+typedef void (*DcnRowFunc)(const DcnJob *job, const DcnRowRun *run, DcnWorker *worker);
+/* Computes, activation included, what changed inputs reach through the window (all in a full run)
+ * and emits it; the op's prepare() has raised needs.lines to kh. */
+void dcn_run_rows(DcnJob *job, const DcnWindow *window, DcnRowFunc func, size_t cost);
 
 /* act.c */
 void dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float *y, int n);

@@ -12,21 +12,23 @@ nothing_to_prepare(DcnNet *net, DcnNetOp *op, GError **error)
 }
 
 static void
-affine_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+affine_pixels(const DcnJob *job, int p, int n, float *y, size_t ldy, DcnWorker *worker)
 {
   const DcnOp *op = job->op->op;
-  const float *x = dcn_ref(job->in, p), *scale = op->u.affine.scale, *shift = op->u.affine.shift;
-  int n = job->out->net->c;
-  for (int c = 0; c < n; c++)
-    y[c] = x[c] * scale[c] + shift[c];
-  dcn_act_run(job->kernels, &op->act, y, y, n);
+  const float *scale = op->u.affine.scale, *shift = op->u.affine.shift;
+  int channels = job->out->net->c;
+  for (int i = 0; i < n; i++, y += ldy) {
+    const float *x = dcn_ref(job->in, p + i);
+    for (int c = 0; c < channels; c++)
+      y[c] = x[c] * scale[c] + shift[c];
+  }
 }
 
 static void
 affine_run(DcnJob *job)
 {
   dcn_list_changed(job, job->in);
-  dcn_run_pixels(job, affine_pixel, (size_t)job->out->net->c * 8 + 500);
+  dcn_run_runs(job, affine_pixels, (size_t)job->out->net->c * 8 + 100);
 }
 
 const DcnOpClass dcn_affine_class = {"affine", nothing_to_prepare, affine_run, NULL};
@@ -74,30 +76,17 @@ pixel_of_b(const BinaryPlan *plan, const DcnNetValue *out, int p)
   return rest / out->h * plan->step_n + rest % out->h * plan->step_y + x * plan->step_x;
 }
 
+/* One pixel, or several as if they were one of many channels. */
 static void
-binary_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+binary(const DcnJob *job, const float *a, const float *b, float *y, int n)
 {
-  const DcnOp *op = job->op->op;
-  const BinaryPlan *plan = job->op->plan;
-  const DcnBinary *binary = &op->u.binary;
-  const DcnNetValue *out = job->out->net;
-  const DcnKernels *k = job->kernels;
-  int n = out->c, q = pixel_of_b(plan, out, p);
-  const float *a = dcn_ref(job->in, p);
-  const float *b =
-      plan->constant ? plan->constant + (size_t)q * binary->bc : dcn_ref(dcn_job_input(job, 1), q);
-  if (binary->bc == 1 && n > 1) {
-    float *repeated = worker->delta; /* free until the pixel is emitted */
-    for (int c = 0; c < n; c++)
-      repeated[c] = b[0];
-    b = repeated;
-  }
+  const DcnBinary *binary = &job->op->op->u.binary;
   switch (binary->kind) {
   case DCN_BINARY_ADD:
-    k->add(a, b, y, n);
+    job->kernels->add(a, b, y, n);
     break;
   case DCN_BINARY_MUL:
-    k->mul(a, b, y, n);
+    job->kernels->mul(a, b, y, n);
     break;
   case DCN_BINARY_SUB:
     for (int c = 0; c < n; c++)
@@ -108,7 +97,33 @@ binary_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
       y[c] = binary->swap ? b[c] / a[c] : a[c] / b[c];
     break;
   }
-  dcn_act_run(k, &op->act, y, y, n);
+}
+
+static void
+binary_pixels(const DcnJob *job, int p, int n, float *y, size_t ldy, DcnWorker *worker)
+{
+  const BinaryPlan *plan = job->op->plan;
+  const DcnBinary *op = &job->op->op->u.binary;
+  const DcnNetValue *out = job->out->net;
+  const DcnValueState *b = plan->constant ? NULL : dcn_job_input(job, 1);
+  /* Two values alike, and no gaps: padding gives zeros, but for a quotient. */
+  if (b && b->net->pixels == out->pixels && op->bc == out->c && op->kind != DCN_BINARY_DIV &&
+      job->in->net->ref_pitch == out->pitch && b->net->ref_pitch == out->pitch &&
+      ldy == (size_t)out->pitch) {
+    binary(job, dcn_ref(job->in, p), dcn_ref(b, p), y, (n - 1) * out->pitch + out->c);
+    return;
+  }
+  for (int i = 0; i < n; i++, y += ldy) {
+    int q = pixel_of_b(plan, out, p + i);
+    const float *of_b = b ? dcn_ref(b, q) : plan->constant + (size_t)q * op->bc;
+    if (op->bc == 1 && out->c > 1) {
+      float *repeated = worker->repeated;
+      for (int c = 0; c < out->c; c++)
+        repeated[c] = of_b[0];
+      of_b = repeated;
+    }
+    binary(job, dcn_ref(job->in, p + i), of_b, y, out->c);
+  }
 }
 
 static void
@@ -140,7 +155,7 @@ binary_run(DcnJob *job)
     job->list = list;
     job->count = count;
   }
-  dcn_run_pixels(job, binary_pixel, (size_t)out->c * 8 + 500);
+  dcn_run_runs(job, binary_pixels, (size_t)out->c * 8 + 100);
 }
 
 const DcnOpClass dcn_binary_class = {"binary", binary_prepare, binary_run, NULL};

@@ -53,40 +53,53 @@ pool_prepare(DcnNet *net, DcnNetOp *op, GError **error)
                                      pool->pad_right, pool->dil_w, in->w, pool->count_include_pad)))
     return dcn_no_memory(error);
   net->needs.pointers = MAX(net->needs.pointers, (size_t)pool->kh * pool->kw);
+  net->needs.lines = MAX(net->needs.lines, (size_t)pool->kh);
   return TRUE;
 }
 
+/* The window's pixels inside the input, for the output pixel in column x; returns how many. */
+static int
+point(const DcnWindow *win, const DcnRowRun *row, int x, size_t pitch, const float **a)
+{
+  const int *ix = win->ix + (size_t)x * win->kw;
+  int taps = 0;
+  for (int ky = 0; ky < win->kh; ky++)
+    for (int kx = 0; row->lines[ky] && kx < win->kw; kx++)
+      if (ix[kx] >= 0)
+        a[taps++] = row->lines[ky] + (size_t)ix[kx] * pitch;
+  return taps;
+}
+
 static void
-pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+pool_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
 {
   const Plan *plan = job->op->plan;
   const DcnWindow *win = &plan->window;
-  const DcnNetValue *in = job->in->net;
-  int ox = p % win->out_w, rest = p / win->out_w, oy = rest % win->out_h, taps = 0;
-  const int *iy = win->iy + (size_t)oy * win->kh, *ix = win->ix + (size_t)ox * win->kw;
-  size_t pitch = (size_t)in->ref_pitch;
-  const float *image = job->in->ref + (size_t)(rest / win->out_h) * win->in_h * win->in_w * pitch;
-  for (int ky = 0; ky < win->kh; ky++) {
-    if (iy[ky] < 0)
-      continue;
-    const float *row = image + (size_t)iy[ky] * win->in_w * pitch;
-    for (int kx = 0; kx < win->kw; kx++)
-      if (ix[kx] >= 0)
-        worker->pointers[taps++] = row + (size_t)ix[kx] * pitch;
-  }
-  const float *const *a = worker->pointers;
-  if (job->op->op->kind == DCN_OP_MAX_POOL) {
-    if (taps > 0)
-      job->kernels->max_pool(a, taps, y, in->c);
+  const DcnKernels *k = job->kernels;
+  size_t pitch = (size_t)job->in->net->ref_pitch, step = (size_t)win->step * pitch;
+  const float **a = worker->pointers;
+  int c = job->in->net->c, taps = 0;
+  float *y = row->y;
+  for (int x = row->x; x < row->x + row->n; x++, y += row->ldy) {
+    /* From one pixel between the borders to the next all move by the same step. */
+    if (x > row->x && x > win->inner_begin && x < win->inner_end)
+      for (int t = 0; t < taps; t++)
+        a[t] += step;
     else
-      for (int c = 0; c < in->c; c++)
-        y[c] = -FLT_MAX;
-  } else {
-    int divisor = plan->rows[oy] * plan->cols[ox];
-    if (taps > 0)
-      job->kernels->sum_pool(a, taps, divisor > 0 ? 1.0f / (float)divisor : 0, y, in->c);
-    else
-      memset(y, 0, sizeof(float) * (size_t)in->c);
+      taps = point(win, row, x, pitch, a);
+    if (job->op->op->kind == DCN_OP_MAX_POOL) {
+      if (taps > 0)
+        k->max_pool(a, taps, y, c);
+      else
+        for (int i = 0; i < c; i++)
+          y[i] = -FLT_MAX;
+    } else {
+      int divisor = plan->rows[row->oy] * plan->cols[x];
+      if (taps > 0)
+        k->sum_pool(a, taps, divisor > 0 ? 1.0f / (float)divisor : 0, y, c);
+      else
+        memset(y, 0, sizeof(float) * (size_t)c);
+    }
   }
 }
 
@@ -94,9 +107,8 @@ static void
 pool_run(DcnJob *job)
 {
   const Plan *plan = job->op->plan;
-  dcn_list_window(job, &plan->window);
-  dcn_run_pixels(job, pixel,
-                 (size_t)plan->window.kh * plan->window.kw * (job->in->net->c * 4 + 64));
+  dcn_run_rows(job, &plan->window, pool_row,
+               (size_t)plan->window.kh * plan->window.kw * (job->in->net->c * 4 + 32));
 }
 
 const DcnOpClass dcn_pool_class = {"pool", pool_prepare, pool_run, pool_clear};

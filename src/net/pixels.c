@@ -7,9 +7,11 @@
  * multiplies of igemm, of which a nanosecond has about a hundred. */
 #define CHUNK_COST 250000
 
+/* One of the two functions is there. */
 typedef struct {
   const DcnJob *job;
-  DcnPixelFunc func;
+  DcnPixelFunc pixel;
+  DcnPixelsFunc pixels;
 } Loop;
 
 DcnWorker *
@@ -24,28 +26,63 @@ dcn_grain(size_t cost_per_item)
   return (int)(CHUNK_COST / MAX(cost_per_item, 1)) + 1;
 }
 
+/* Pixels [p, p + n) to y[i * ldy], activation included. */
 static void
-pixels(void *context, int begin, int end, int number)
+compute(const Loop *loop, int p, int n, float *y, size_t ldy, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  if (loop->pixel) {
+    for (int i = 0; i < n; i++)
+      loop->pixel(job, p + i, y + (size_t)i * ldy, worker);
+    return;
+  }
+  const DcnAct *act = &job->op->op->act;
+  const DcnNetValue *out = job->out->net;
+  loop->pixels(job, p, n, y, ldy, worker);
+  float lo, hi;
+  if (dcn_act_is_none(act))
+    return;
+  if (dcn_act_limits(act, &lo, &hi) && ldy == (size_t)out->pitch && dcn_act_keeps_zero(act)) {
+    dcn_act_run(job->kernels, act, y, y, (n - 1) * out->pitch + out->c);
+    return;
+  }
+  for (int i = 0; i < n; i++, y += ldy)
+    dcn_act_run(job->kernels, act, y, y, out->c);
+}
+
+static void
+runs(void *context, int begin, int end, int number)
 {
   const Loop *loop = context;
   const DcnJob *job = loop->job;
+  const DcnNetValue *out = job->out->net;
   DcnWorker *worker = dcn_worker(job, number);
-  for (int i = begin; i < end; i++) {
-    int p = dcn_job_pixel(job, i);
+  int most = dcn_run_most(out);
+  for (int i = begin, n; i < end; i += n) {
+    int p = dcn_job_pixel(job, i), limit = MIN(end - i, most);
+    for (n = job->list ? 1 : limit; n < limit && job->list[i + n] == p + n;)
+      n++;
     if (job->full) {
-      loop->func(job, p, dcn_ref(job->out, p), worker);
-    } else {
-      loop->func(job, p, worker->y, worker);
-      dcn_emit(job, p, worker->y, worker);
+      compute(loop, p, n, dcn_ref(job->out, p), (size_t)out->ref_pitch, worker);
+      continue;
     }
+    compute(loop, p, n, worker->y, (size_t)out->pitch, worker);
+    dcn_emit_run(job, p, n, worker->y, (size_t)out->pitch, -HUGE_VALF, HUGE_VALF, worker);
   }
 }
 
 void
 dcn_run_pixels(DcnJob *job, DcnPixelFunc func, size_t cost)
 {
-  Loop loop = {job, func};
-  dcn_parallel_for(job->state->threads, job->count, dcn_grain(cost), pixels, &loop);
+  Loop loop = {.job = job, .pixel = func};
+  dcn_parallel_for(job->state->threads, job->count, dcn_grain(cost), runs, &loop);
+}
+
+void
+dcn_run_runs(DcnJob *job, DcnPixelsFunc func, size_t cost)
+{
+  Loop loop = {.job = job, .pixels = func};
+  dcn_parallel_for(job->state->threads, job->count, dcn_grain(cost), runs, &loop);
 }
 
 void

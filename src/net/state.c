@@ -30,7 +30,8 @@ worker_free(DcnWorker *worker)
   dcn_aligned_free(worker->masks);
   dcn_aligned_free(worker->floats);
   dcn_aligned_free(worker->y);
-  dcn_aligned_free(worker->delta);
+  dcn_aligned_free(worker->lines);
+  dcn_aligned_free(worker->repeated);
   dcn_aligned_free(worker);
 }
 
@@ -43,8 +44,9 @@ worker_new(const DcnNeeds *needs, Budget *budget)
   worker->pointers = take(budget, needs->pointers, sizeof *worker->pointers);
   worker->masks = take(budget, needs->masks, sizeof *worker->masks);
   worker->floats = take(budget, needs->floats, sizeof(float));
-  worker->y = take(budget, needs->channels, sizeof(float));
-  worker->delta = take(budget, needs->channels, sizeof(float));
+  worker->lines = take(budget, needs->lines, sizeof *worker->lines);
+  worker->y = take(budget, MAX(needs->channels, DCN_RUN_FLOATS), sizeof(float));
+  worker->repeated = take(budget, needs->channels, sizeof(float));
   return worker;
 }
 
