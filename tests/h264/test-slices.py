@@ -7,6 +7,7 @@ The streams are made here by ffmpeg's libx264: each syntax of slice data that it
 """
 
 import argparse
+import fields
 import os
 import shutil
 import subprocess
@@ -47,6 +48,15 @@ ENCODES = {
     "mbaff-gray": (MIXED, "gray", ["-crf", "22"] + ILME, "tff=1:bframes=1:intra-refresh=1", ["beside frame"]),
 }
 
+# Pairs of encodes that fields.py makes field pictures of; CAVLC only.
+FIELDS = {
+    "fields": "bframes=0:ref=2:qp=30",
+    "fields-spatial": "bframes=2:ref=2:b-pyramid=none:direct=spatial:qp=30",
+    "fields-temporal": "bframes=2:ref=3:b-pyramid=none:direct=temporal:qp=36:slices=3",
+}
+FIELD = ("color=gray:size=208x96:rate=25,noise=alls=40:allf=p:all_seed=1[bg];testsrc2=size=104x96:rate=25[fg];"
+         "[bg][fg]overlay=x='40+20*sin(t*3+{0}/50.0)':y={0},format=yuv420p")
+
 
 def ffmpeg(*args):
     return subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *args], stdin=subprocess.DEVNULL).returncode == 0
@@ -58,6 +68,17 @@ def encode(folder, name, cabac):
     ok = ffmpeg("-f", "lavfi", "-i", source.format(pixels), "-frames:v", "12", "-c:v", "libx264", "-threads", "1", *args,
                 "-x264-params", f"cabac={cabac}:{params}", "-f", "h264", path)
     return (path if ok else None), holds
+
+
+def encode_fields(folder, name):
+    paths = [os.path.join(folder, f"{name}.{parity}.264") for parity in (0, 1)]
+    for parity, path in enumerate(paths):
+        ffmpeg("-f", "lavfi", "-i", FIELD.format(parity), "-frames:v", "12", "-c:v", "libx264", "-threads", "1",
+               "-x264-params", f"cabac=0:scenecut=0:b-adapt=0:mbtree=0:weightp=0:keyint=infinite:{FIELDS[name]}",
+               "-f", "h264", path)
+    out = os.path.join(folder, name + ".264")
+    fields.interleave(*paths, out)
+    return out
 
 
 def clips(shared, folder):
@@ -93,12 +114,12 @@ class Tap:
         return 1 if self.failed else 0
 
 
-def check(tap, args, name, path, holds=()):
+def check(tap, args, name, path, holds=(), qp=True):
     run = subprocess.run([args.check_slices, path], stdout=subprocess.PIPE, text=True)
     last = run.stdout.strip().splitlines()[-1] if run.stdout.strip() else "no output"
     short = [what for what in holds if run.returncode == 0 and count(last, what) == 0]
     tap.result(run.returncode == 0 and not short, name + ": slices", run.stdout + "".join(f"no {w}\n" for w in short))
-    if args.check_qp:
+    if args.check_qp and qp:
         run = subprocess.run([args.check_qp, path], stdout=subprocess.PIPE, text=True)
         tap.result(run.returncode == 0, name + ": quantisers", run.stdout)
 
@@ -123,6 +144,8 @@ def main():
                         print("1..0 # SKIP no libx264" if tap.n == 0 else f"Bail out! cannot encode {name}")
                         return 0 if tap.n == 0 else 1
                     check(tap, args, os.path.basename(path), path, holds)
+            for name in FIELDS:
+                check(tap, args, name, encode_fields(folder, name), ["skipped"], qp=False)
         else:
             for name, path in clips(args.clips, folder):
                 check(tap, args, name, path)
