@@ -6,6 +6,7 @@
 
 #include "changes.h"
 #include <string.h>
+#include "coding/picture.h"
 #include "frame/compare.h"
 
 /* Frames that are checked whole after a reset.  Most of what stands between a
@@ -41,7 +42,8 @@ struct _GstDeltaCnnChanges
   guint64 epoch;                /* 0: none came yet */
   guint32 seen[SEEN_MAX];       /* numbers; a ring */
   guint n_seen;                 /* in all */
-  gboolean lost;                /* frames were lost: until the next I picture */
+  gboolean lost;                /* frames were lost: until the next I picture (MPEG-2)
+                                 * or epoch */
 
   /* About the last decision. */
   gboolean last_by_codec;       /* it came from pictures */
@@ -119,14 +121,14 @@ was_seen (GstDeltaCnnChanges * changes, guint32 number)
   return FALSE;
 }
 
-/* A B picture is shown after the picture that it predicts forward from.  Where
- * that one never came, a reference picture was lost between extractor and decoder,
- * and the decoder predicts from another one than the picture says (its forward
- * reference is then the one before, ISO/IEC 13818-2 6.1.1.11).  P pictures need no
- * such check: whatever the decoder took the lost picture to be, the pictures that
- * are predicted from it in turn agree with each other about it. */
+/* MPEG-2: a B picture is shown after the picture that it predicts forward from.
+ * Where that one never came, a reference picture was lost between extractor and
+ * decoder, and the decoder predicts from another one than the picture says (its
+ * forward reference is then the one before, ISO/IEC 13818-2 6.1.1.11).  P pictures
+ * need no such check: whatever the decoder took the lost picture to be, the pictures
+ * that are predicted from it in turn agree with each other about it. */
 static gboolean
-references_came (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
+forward_reference_came (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
 {
   guint i, n = gst_delta_picture_get_n_vectors (picture);
   GstDeltaVector vector;
@@ -137,6 +139,27 @@ references_came (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
     if (gst_delta_picture_get_vector (picture, i, &vector)
         && vector.direction == 0)
       return was_seen (changes, vector.ref_number);
+  return TRUE;
+}
+
+/* H.264: with several references pictures need not agree about what a lost one was,
+ * one may copy from what the decoder made up, another from an older picture that
+ * the lost one was a copy of.  So every reference that is shown earlier has to have
+ * come; those too old to be remembered did. */
+static gboolean
+past_came (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
+{
+  guint32 oldest = 0;
+  gint i;
+
+  if (changes->n_seen > SEEN_MAX) {
+    oldest = G_MAXUINT32;
+    for (i = 0; i < SEEN_MAX; i++)
+      oldest = MIN (oldest, changes->seen[i]);
+  }
+  for (i = 0; i < picture->n_past; i++)
+    if (picture->past[i] >= oldest && !was_seen (changes, picture->past[i]))
+      return FALSE;
   return TRUE;
 }
 
@@ -162,11 +185,17 @@ note_picture (GstDeltaCnnChanges * changes, const GstDeltaCnnInput * input)
     /* The extractor did not see this gap, or there would be a new epoch. */
     changes->lost = TRUE;
   }
-  if (gst_delta_picture_get_picture_type (picture) == GST_DELTA_PICTURE_TYPE_I)
+  if (picture->n_past >= 0) {
+    /* An I picture is no end to it: the next may refer beyond. */
+    changes->lost |= !past_came (changes, picture);
+  } else if (gst_delta_picture_get_picture_type (picture) ==
+      GST_DELTA_PICTURE_TYPE_I) {
     changes->lost = FALSE;
+  }
   changes->last_repeated = was_seen (changes,
       gst_delta_picture_get_number (picture));
-  changes->uncertain = changes->lost || !references_came (changes, picture);
+  changes->uncertain = changes->lost || (picture->n_past < 0
+      && !forward_reference_came (changes, picture));
 }
 
 static void

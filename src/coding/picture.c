@@ -14,6 +14,7 @@ dcn_picture_new(uint64_t epoch, uint32_t number, DcnPictureType type, int coded_
   picture->number = number;
   picture->type = type;
   picture->known = TRUE;
+  picture->n_past = -1;
   picture->coded_width = picture->crop_width = coded_width;
   picture->coded_height = picture->crop_height = coded_height;
   picture->cols = (coded_width + 7) / 8;

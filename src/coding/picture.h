@@ -22,6 +22,7 @@ typedef enum {
 
 #define DCN_DIRECTION_FORWARD 0  /* MPEG-2 forward, H.264 list 0 */
 #define DCN_DIRECTION_BACKWARD 1 /* MPEG-2 backward, H.264 list 1 */
+#define DCN_PAST_MAX 32
 #define DCN_NUMBER_NONE UINT32_MAX /* no such picture: a reference that was lost */
 
 /* One motion vector of one partition.  Rectangles are in luma samples of the frame; for a field picture or a
@@ -60,6 +61,10 @@ struct _DcnPicture {
   uint8_t *quantiser;    /* [mb_rows * mb_cols], owned; quantiser_scale (MPEG-2, 1..112) or QP_Y (H.264) */
   uint8_t *mb_flags;     /* [mb_rows * mb_cols], owned; DCN_MB_* */
   GArray *vectors;       /* of DcnVector, owned; macroblock order within a coded picture */
+  /* Pictures that this one predicts from and that are shown before it, by number: who has not seen one of them knows
+   * that a decoder may have done without it.  n_past -1: not told. */
+  int n_past;
+  uint32_t past[DCN_PAST_MAX];
 };
 
 /* A picture whose blocks are all born in it.  Sizes must be in [1, 16384].  Returns NULL when memory is short.

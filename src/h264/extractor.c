@@ -397,6 +397,9 @@ dcn_h264_extractor_begin_picture(DcnH264Extractor *extractor, const DcnH264Sps *
   } else {
     abandon_first_field(extractor);
     fill_gap(extractor, header);
+    /* A new coded video sequence: nothing behind it refers to anything before. */
+    if (dcn_h264_idr(header))
+      extractor->epoch_is_over = TRUE;
     frame = new_frame(extractor, picture_type(header->slice_type));
     if (!frame) {
       doubt(extractor);
@@ -549,6 +552,32 @@ settle(DcnH264Extractor *extractor)
   extractor->in_doubt = FALSE;
 }
 
+/* Pictures shown earlier that the coded picture predicts from, DcnPicture.past. */
+static void
+note_past(DcnH264Coded *coded)
+{
+  DcnPicture *picture = coded->frame->picture;
+  int poc = dcn_h264_frame_poc(coded->frame, DCN_H264_FRAME);
+  picture->n_past = MAX(picture->n_past, 0);
+  for (guint i = 0; i < coded->map->slices->len; i++) {
+    const DcnH264SliceInfo *slice = &g_array_index(coded->map->slices, DcnH264SliceInfo, i);
+    for (int list = 0; list < 2; list++) {
+      for (int k = 0; k < slice->n_refs[list]; k++) {
+        const DcnH264Frame *frame = slice->refs[list][k].frame;
+        uint32_t number = slice->ref_number[list][k];
+        if (!(slice->used[list] >> k & 1) || number == DCN_NUMBER_NONE || frame == coded->frame ||
+            dcn_h264_frame_poc(frame, DCN_H264_FRAME) >= poc)
+          continue;
+        int n = 0;
+        while (n < picture->n_past && picture->past[n] != number)
+          n++;
+        if (n == picture->n_past && n < DCN_PAST_MAX)
+          picture->past[picture->n_past++] = number;
+      }
+    }
+  }
+}
+
 /* 8.2.1: after command 5 counts are relative to the picture. */
 static void
 restart_order(DcnH264Frame *frame, int structure)
@@ -603,6 +632,7 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
   if (!coded->error && picture->known) {
     dcn_h264_deblock(coded);
     dcn_h264_inherit(coded);
+    note_past(coded);
   }
   mark(extractor);
   frame->fields |= coded->structure;

@@ -230,7 +230,7 @@ sub_macroblocks(DcnH264Coded *coded, int mb_addr, const DcnH264Mb *mb)
   }
 }
 
-/* All the indices that were used name a picture that is there. */
+/* All the indices that were used name a picture that is there; notes which. */
 static void
 check_references(DcnH264Coded *coded, int mb_addr)
 {
@@ -246,6 +246,8 @@ check_references(DcnH264Coded *coded, int mb_addr)
       DcnH264Ref entry = dcn_h264_ref_at(coded->slice, list, ref, field_mb, 0);
       if (!entry.frame || !entry.frame->picture)
         dcn_h264_fail(coded, "reference picture missing");
+      else
+        coded->slice->used[list] |= 1u << (field_mb ? ref >> 1 : ref);
     }
   }
 }

@@ -46,6 +46,7 @@ typedef struct {
   uint32_t long_term[2];        /* bit refIdx */
   uint32_t copy_single[2];      /* bit refIdx: prediction from it alone leaves samples as they are (weights.c) */
   uint32_t copy_bi[32];         /* [refIdxL0] bit refIdxL1: so does the mean of two equal samples */
+  uint32_t used[2];             /* bit refIdx: something is predicted from it */
   gboolean direct_spatial;
   int disable_deblocking_filter_idc;
   int filter_offset_a, filter_offset_b;

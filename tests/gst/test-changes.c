@@ -455,6 +455,44 @@ test_lost_reference (Fixture * f, gconstpointer data)
   }
 }
 
+/* H.264: once a reference that is shown earlier never came, every claim is checked
+ * up to the next epoch, I pictures or not; one too old to be remembered did come. */
+static void
+test_lost_past (Fixture * f, gconstpointer data)
+{
+  guint32 number;
+  gint lost;
+
+  for (lost = 0; lost < 2; lost++) {
+    gst_delta_cnn_changes_reset (f->changes);
+    go_on (f, 98);
+    for (number = 100; number < 110; number++) {
+      GstDeltaPicture *p = picture (1, number, number == 105 ? DCN_PICTURE_I
+          : DCN_PICTURE_P, all_from_0);
+
+      p->n_past = number == 105 ? 0 : 2;
+      p->past[0] = number == 103 ? (lost ? 99 : 98) : number == 100 ? 98 :
+          number - 1;
+      p->past[1] = 3;
+      decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+      assert_sampled (f, lost && number >= 103);
+      gst_delta_picture_unref (p);
+    }
+    for (number = 0; number < 3; number++) {
+      GstDeltaPicture *p = picture (2, number, DCN_PICTURE_P, all_from_0);
+
+      p->n_past = number > 0;
+      p->past[0] = number - 1;
+      decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+      if (number)
+        assert_sampled (f, FALSE);
+      else
+        assert_everything (f);
+      gst_delta_picture_unref (p);
+    }
+  }
+}
+
 /* A claim that does not hold where pictures were lost is no reason never to believe
  * the codec again. */
 static void
@@ -590,6 +628,7 @@ main (int argc, char **argv)
   ADD ("crop", test_crop);
   ADD ("discont", test_discont);
   ADD ("lost-reference", test_lost_reference);
+  ADD ("lost-past", test_lost_past);
   ADD ("refuted-after-loss", test_refuted_after_loss);
   ADD ("sample", test_sample);
   ADD ("sample-repeated", test_sample_repeated);
