@@ -11,9 +11,6 @@
 
 G_BEGIN_DECLS
 
-/* Of the tensors; where more would be needed, runs of frames are left out. */
-#define CAL_MAX_BYTES ((gsize) 2 << 30)
-
 typedef struct
 {
   gboolean restart;             /* the frame before is another clip's, or was left out */
@@ -48,7 +45,8 @@ typedef struct
 typedef void (*CalProgress) (const gchar * clip, guint n_frames,
     gpointer user_data);
 
-/* max_frames of each clip, 0: all.  max_bytes of tensors; threads: 0 for all cores.  NULL and
+/* max_frames of each clip, 0: all.  max_bytes of tensors: where more would be needed,
+ * runs of frames are left out.  threads: 0 for all cores.  NULL and
  * a sentence for the user in error. */
 CalFrames *cal_frames_load (const gchar * model, gchar ** clips,
     GstDeltaCnnSource source, guint max_frames, gsize max_bytes, gint threads,

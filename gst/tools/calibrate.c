@@ -30,7 +30,7 @@ typedef struct
   gchar *source_name, *output;
   GstDeltaCnnSource source;
   gdouble agreement, error;
-  gint frames, threads, seconds;
+  gint frames, threads, seconds, megabytes;
   gboolean dry_run, quiet;
 } Options;
 
@@ -69,6 +69,9 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"time", 't', 0, G_OPTION_ARG_INT, &o->seconds,
         "Search for about so long at most, reading the clips not counted "
           "(default: 120)", "SECONDS"},
+    {"memory", 0, 0, G_OPTION_ARG_INT, &o->megabytes,
+        "Keep at most about MB megabytes of frames; runs of frames are left out "
+          "where there are more (default: 2048)", "MB"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output,
         "Write this file instead of the .modelinfo beside the model", "FILE"},
     {"dry-run", 0, 0, G_OPTION_ARG_NONE, &o->dry_run,
@@ -87,6 +90,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
   o->agreement = 0.99;
   o->error = 0.1;
   o->seconds = 120;
+  o->megabytes = 2048;
   g_option_context_set_summary (context,
       "Finds how much the values of a network may be off before its results are\n"
       "others: decodes the clips, tries tolerances on their frames, and writes\n"
@@ -115,9 +119,10 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
         "--error must be above 0");
     return FALSE;
   }
-  if (o->frames < 0 || o->threads < 0 || o->seconds < 1) {
+  if (o->frames < 0 || o->threads < 0 || o->seconds < 1 || o->megabytes < 1) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--frames and --threads must be 0 or more, --time 1 or more");
+        "--frames and --threads must be 0 or more, --time and --memory 1 or "
+        "more");
     return FALSE;
   }
   for (i = 0; o->source_name && sources[i]; i++)
@@ -248,8 +253,8 @@ print_report (const Options * o, const CalFrames * frames,
       frames->n_clips, frames->n_clips == 1 ? "" : "s",
       frames->by_codec ? "the codec" : "comparing pixels");
   if (frames->n_left_out)
-    g_print (" (%u more left out, to stay below %" G_GSIZE_FORMAT
-        " MB)", frames->n_left_out, CAL_MAX_BYTES >> 20);
+    g_print (" (%u more left out, to stay below %d MB)", frames->n_left_out,
+        o->megabytes);
   g_print ("\n%u trials\n", found->trials);
   if (found->global_tolerance > 0.0)
     g_print ("the same for all values: %.3g, multiplies %.1f %%, "
@@ -398,7 +403,8 @@ calibrate (const Options * o, GError ** error)
   if (!(to = target (o, &from, error)))
     goto done;
   frames = cal_frames_load (o->files[0], o->files + 1, o->source, o->frames,
-      CAL_MAX_BYTES, o->threads, watched ? show_reading : NULL, NULL, error);
+      (gsize) o->megabytes << 20, o->threads, watched ? show_reading : NULL,
+      NULL, error);
   wipe_progress ();
   if (!frames)
     goto done;

@@ -151,6 +151,23 @@ decoder_of (GstCaps * caps, gboolean * h264)
       : "mpeg2dec";
 }
 
+/* Sound, subtitles: where nothing were linked at all, the demuxer would fail before
+ * it says that there is no video. */
+static void
+swallow (ClipPipeline * self, GstPad * pad)
+{
+  GstElement *sink = clip_pipeline_make (self, "fakesink");
+  GstPad *sinkpad;
+
+  if (!sink)
+    return;
+  g_object_set (sink, "sync", FALSE, "async", FALSE, NULL);
+  gst_element_sync_state_with_parent (sink);
+  sinkpad = gst_element_get_static_pad (sink, "sink");
+  gst_pad_link (pad, sinkpad);
+  gst_object_unref (sinkpad);
+}
+
 static void
 on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
 {
@@ -186,6 +203,7 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
   g_mutex_unlock (&self->lock);
   if (taken) {
     gst_caps_unref (caps);
+    swallow (self, pad);
     return;
   }
 
@@ -231,17 +249,23 @@ failed:
               "the pipeline could not be built"), NULL));
 }
 
+static GError *
+no_video (ClipPipeline * self)
+{
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+      "%s has no video stream%s%s%s", self->clip,
+      self->other_streams ? " (only " : "",
+      self->other_streams ? self->other_streams : "",
+      self->other_streams ? ")" : "");
+}
+
 static void
 on_no_more_pads (GstElement * parsebin, gpointer user_data)
 {
   ClipPipeline *self = user_data;
 
   if (!self->linked)
-    clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-            "%s has no video stream%s%s%s", self->clip,
-            self->other_streams ? " (only " : "",
-            self->other_streams ? self->other_streams : "",
-            self->other_streams ? ")" : ""));
+    clip_pipeline_fail (self, no_video (self));
 }
 
 static gboolean
@@ -364,6 +388,9 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   g_source_remove (interrupt);
   gst_bus_remove_watch (bus);
   gst_object_unref (bus);
+  /* not every file says that there are no more pads */
+  if (!self->error && !self->linked && !self->interrupted)
+    self->error = no_video (self);
   if (!self->error)
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&self->error));
