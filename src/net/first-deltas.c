@@ -15,53 +15,86 @@
 static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.3, 3.8, 4.6, 4.8, 6.6, 6.6, 8.8, 8.8};
 #define TILE_COST 50.0
 
+/* Without the instruction, which this file is not compiled for. */
+static inline int
+count_bits(uint64_t v)
+{
+  v -= v >> 1 & UINT64_C(0x5555555555555555);
+  v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
+  v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+  return (int)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* The rows of one output row's windows in which something changed, and their places in a mask. */
 typedef struct {
-  size_t image;       /* number of its first pixel */
-  int row;            /* of all images' rows: the first one's */
-  const int *iy, *ix; /* window tables */
-} Place;
+  int n;
+  const uint64_t *bits[64];
+  uint8_t word[64], shift[64];
+} Rows;
 
-static inline Place
-place(const DcnWindow *win, DcnCursor *cursor, int pixel)
+static void
+find_rows(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, Rows *rows)
 {
-  dcn_cursor_move(cursor, win, pixel);
-  return (Place){(size_t)cursor->image * win->in_h * win->in_w, cursor->image * win->in_h,
-                 win->iy + (size_t)cursor->y * win->kh, win->ix + (size_t)cursor->x * win->kw};
+  const DcnWindow *win = &plan->window;
+  const DcnValueState *in = job->in;
+  const int *iy = win->iy + (size_t)cursor->y * win->kh;
+  rows->n = 0;
+  for (int ky = 0; ky < win->kh; ky++) {
+    int row = cursor->image * win->in_h + iy[ky];
+    if (iy[ky] < 0 || in->row_changed[row] == 0)
+      continue;
+    rows->bits[rows->n] = in->bits + (size_t)row * in->net->row_words;
+    rows->word[rows->n] = (uint8_t)(ky / plan->rows_per_word);
+    rows->shift[rows->n++] = (uint8_t)(ky % plan->rows_per_word * win->kw);
+  }
 }
 
-static inline gboolean
-lies_inside(const DcnWindow *win, const Place *at)
-{
-  return at->iy[0] >= 0 && at->iy[win->kh - 1] >= 0 && at->ix[0] >= 0 && at->ix[win->kw - 1] >= 0;
-}
-
-/* Fills in the masks; returns a hash of each in keys, and how many pixels each holds in counts. */
+/* Fills in masks and corners; returns a hash of each mask in keys, and how many pixels each holds
+ * in counts. */
 static void
 look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_t *keys,
         int *counts)
 {
   const DcnWindow *win = &plan->window;
-  const DcnValueState *in = job->in;
-  int kh = win->kh, words = in->net->row_words;
+  int words = job->in->net->row_words, row = -1;
   uint64_t all = (UINT64_C(1) << win->kw) - 1;
+  Rows rows;
   DcnCursor cursor = DCN_CURSOR_INIT;
+  memset(unit->masks, 0, sizeof *unit->masks * (size_t)unit->n_pixels * plan->words);
   for (int i = 0; i < unit->n_pixels; i++) {
-    Place at = place(win, &cursor, unit->pixels[i]);
-    int64_t x = win->first_column + (int64_t)cursor.x * win->step;
-    uint64_t *mask = unit->masks + (size_t)i * kh, key = 0;
+    dcn_cursor_move(&cursor, win, unit->pixels[i]);
+    if (row != cursor.image * win->out_h + cursor.y) {
+      row = cursor.image * win->out_h + cursor.y;
+      find_rows(job, plan, &cursor, &rows);
+    }
+    const int *iy = win->iy + (size_t)cursor.y * win->kh;
+    int64_t x = win->first_column + (int64_t)cursor.x * win->step, at = x >> 6;
+    int shift = (int)(x & 63);
+    uint64_t *mask = unit->masks + (size_t)i * plan->words, key = 0;
+    if (at >= 0 && at + 1 < words)
+      for (int r = 0; r < rows.n; r++) {
+        const uint64_t *bits = rows.bits[r] + at;
+        mask[rows.word[r]] |= ((bits[0] >> shift | bits[1] << 1 << (63 - shift)) & all)
+                              << rows.shift[r];
+      }
+    else
+      for (int r = 0; r < rows.n; r++)
+        mask[rows.word[r]] |= (dcn_bits_at(rows.bits[r], words, x) & all) << rows.shift[r];
     int count = 0;
-    for (int ky = 0; ky < kh; ky++) {
-      int row = at.row + at.iy[ky];
-      mask[ky] = at.iy[ky] < 0 || in->row_changed[row] == 0
-                     ? 0
-                     : dcn_bits_at(in->bits + (size_t)row * words, words, x) & all;
-      count += __builtin_popcountll(mask[ky]);
-      key = (key ^ mask[ky]) * UINT64_C(0x9e3779b97f4a7c15);
+    for (int j = 0; j < plan->words; j++) {
+      count += count_bits(mask[j]);
+      key = (key ^ mask[j]) * UINT64_C(0x9e3779b97f4a7c15);
       key ^= key >> 29;
     }
-    /* Windows across a border are alone: their pixels differ in which taps exist. */
-    keys[i] = lies_inside(win, &at) ? key | 1 : 0;
+    /* Windows across a border are alone: taps that others have lie outside of the image. */
+    gboolean inside = x >= 0 && x + win->kw <= win->in_w && iy[0] >= 0 && iy[win->kh - 1] >= 0;
+    keys[i] = inside ? key | 1 : 0;
     counts[i] = count;
+    unit->corners[i] = (((ptrdiff_t)cursor.image * win->in_h +
+                         (ptrdiff_t)cursor.y * plan->stride_h - plan->pad_top) *
+                            win->in_w +
+                        x) *
+                       plan->c;
   }
 }
 
@@ -94,12 +127,12 @@ group(DcnFirstUnit *unit, const uint64_t *keys)
 
 /* merged |= mask; returns the bits of the result. */
 static inline int
-merge(uint64_t *merged, const uint64_t *mask, int kh)
+merge(uint64_t *merged, const uint64_t *mask, int words)
 {
   int count = 0;
-  for (int ky = 0; ky < kh; ky++) {
-    merged[ky] |= mask[ky];
-    count += __builtin_popcountll(merged[ky]);
+  for (int j = 0; j < words; j++) {
+    merged[j] |= mask[j];
+    count += count_bits(merged[j]);
   }
   return count;
 }
@@ -109,19 +142,19 @@ static void
 cut_tile(const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin, int tr, const uint64_t *keys,
          const int *counts, DcnFirstTile *tile)
 {
-  int kh = plan->window.kh, first = unit->order[begin], own = counts[first], all = own;
+  int words = plan->words, first = unit->order[begin], own = counts[first], all = own;
   uint64_t merged[64];
   double best = tap_cost[1] * own * plan->c + TILE_COST, per_tap = best / own;
-  *tile = (DcnFirstTile){begin, 1, 0, own, keys[first] != 0};
-  if (!tile->same)
+  *tile = (DcnFirstTile){begin, 1, 0, own};
+  if (keys[first] == 0)
     return;
-  memcpy(merged, unit->masks + (size_t)first * kh, sizeof *merged * (size_t)kh);
+  memcpy(merged, unit->masks + (size_t)first * words, sizeof *merged * (size_t)words);
   for (int n = 1; n < tr && begin + n < unit->n_pixels; n++) {
     int i = unit->order[begin + n];
     if (keys[i] == 0)
       break;
     if (keys[i] != keys[first])
-      all = merge(merged, unit->masks + (size_t)i * kh, kh);
+      all = merge(merged, unit->masks + (size_t)i * words, words);
     own += counts[i];
     double cost = tap_cost[n + 1] * all * plan->c + TILE_COST;
     if (cost < per_tap * own) {
@@ -157,30 +190,18 @@ dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *u
 }
 
 void
-dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
+dcn_first_list_taps(const DcnFirstPlan *plan, DcnFirstUnit *unit)
 {
-  const DcnWindow *win = &plan->window;
-  int kh = win->kh, kw = win->kw, c = plan->c, nr = job->kernels->nr;
-  DcnCursor cursor = DCN_CURSOR_INIT;
+  int words = plan->words;
   for (int t = 0; t < unit->n_tiles; t++) {
     const DcnFirstTile *tile = &unit->tiles[t];
-    const uint64_t *mask = unit->masks + (size_t)unit->order[tile->begin] * kh;
-    uint64_t merged[64];
-    memcpy(merged, mask, sizeof *merged * (size_t)kh);
-    for (int i = 1; i < tile->pixels; i++)
-      merge(merged, unit->masks + (size_t)unit->order[tile->begin + i] * kh, kh);
-    Place at = place(win, &cursor, unit->pixels[unit->order[tile->begin]]);
-    int64_t corner = win->first_column + (int64_t)cursor.x * win->step;
     DcnTap *tap = unit->taps + tile->first;
-    for (int ky = 0; ky < kh; ky++) {
-      if (merged[ky] == 0)
-        continue;
-      int64_t row = tile->same ? (int64_t)(at.iy[ky] - at.iy[0]) * win->in_w
-                               : (int64_t)at.image + (int64_t)at.iy[ky] * win->in_w + corner;
-      for (uint64_t bits = merged[ky]; bits; bits &= bits - 1) {
-        int kx = __builtin_ctzll(bits);
-        *tap++ = (DcnTap){(int32_t)((row + kx) * c), (ky * kw + kx) * c * nr};
-      }
+    for (int j = 0; j < words; j++) {
+      uint64_t bits = 0;
+      for (int i = 0; i < tile->pixels; i++)
+        bits |= unit->masks[(size_t)unit->order[tile->begin + i] * words + j];
+      for (; bits; bits &= bits - 1)
+        *tap++ = plan->taps[j * 64 + __builtin_ctzll(bits)];
     }
   }
 }
@@ -190,22 +211,14 @@ dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *u
               size_t stride)
 {
   const DcnKernels *k = job->kernels;
-  const DcnWindow *win = &plan->window;
   int nr = k->nr, tr = k->tr, c = plan->c;
   const float *windows[DCN_FIRST_UNIT_MAX];
   int32_t pixels[DCN_FIRST_UNIT_MAX];
-  for (int i = 0; i < unit->n_pixels; i++)
+  for (int i = 0; i < unit->n_pixels; i++) {
     pixels[i] = unit->pixels[unit->order[i]];
-  DcnCursor cursor = DCN_CURSOR_INIT;
-  for (int t = 0; t < unit->n_tiles; t++) {
-    const DcnFirstTile *tile = &unit->tiles[t];
-    for (int i = tile->begin; i < tile->begin + tile->pixels; i++) {
-      windows[i] = job->in->delta;
-      if (tile->same) {
-        Place at = place(win, &cursor, pixels[i]);
-        windows[i] += (at.image + (size_t)at.iy[0] * win->in_w + (size_t)at.ix[0]) * c;
-      }
-    }
+    /* At the border a window begins outside of the image; its taps are inside. */
+    windows[i] = (const float *)((uintptr_t)job->in->delta +
+                                 (uintptr_t)(unit->corners[unit->order[i]] * (ptrdiff_t)sizeof(float)));
   }
   for (int b = 0; b < plan->blocks; b++) {
     const float *w = plan->weights + (size_t)b * plan->block_floats;

@@ -121,7 +121,7 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
   unit.pixels = pixels;
   unit.n_pixels = np;
   unit.masks = worker->masks;
-  unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * kh);
+  unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * plan->words);
   dcn_first_plan_unit(job, plan, &unit);
   int vector = MAX(job->kernels->nr / 2, 1);
   double columns = (plan->m + vector - 1) / vector * vector;
@@ -134,7 +134,7 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
     return FALSE;
   }
   worker->cost += cost;
-  dcn_first_list_taps(job, plan, &unit);
+  dcn_first_list_taps(plan, &unit);
   dcn_first_add(job, plan, &unit, loop->sums, loop->stride);
   worker->macs += unit.multiplies * (uint64_t)plan->m;
   worker->blocks_dgemm++;

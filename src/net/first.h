@@ -12,11 +12,16 @@
 typedef struct {
   DcnWindow window;
   int c, m;            /* input and output channels */
+  int stride_h, pad_top;
   int row_floats;      /* kw * c */
   int blocks;          /* of nr output channels */
   size_t block_floats; /* kh * row_floats * nr */
   float *weights;      /* owned */
   float *bias;         /* [blocks][nr], owned */
+  /* What changed in a window is a mask of one bit per pixel: whole rows of kw bits, as many as fit,
+   * in each word. */
+  int rows_per_word, words;
+  DcnTap *taps;        /* [words * 64] the tap of each bit, counted from the window's corner; owned */
   int unit;            /* output pixels in a unit of work; never depends on the number of threads */
   gboolean deltas;     /* changes may be added to sums that are kept */
   /* The sums are kept in ref: there is no activation, and nobody reads the values but the caller,
@@ -29,27 +34,26 @@ typedef struct {
 typedef struct {
   int begin, pixels; /* in order[] */
   int first, count;  /* in taps[] */
-  uint8_t same;      /* the windows lie inside: taps count from each window's corner; else (one
-                        pixel) from the first pixel of all */
 } DcnFirstTile;
 
 typedef struct {
   const int32_t *pixels; /* of the unit; their sums stand */
   int n_pixels;
-  uint64_t *masks; /* [n_pixels][kh]: changed pixels of each row of the window */
+  uint64_t *masks; /* [n_pixels][words] */
   DcnTap *taps;
   DcnFirstTile tiles[DCN_FIRST_UNIT_MAX];
   uint8_t order[DCN_FIRST_UNIT_MAX];
+  ptrdiff_t corners[DCN_FIRST_UNIT_MAX]; /* [n_pixels] where the window begins in deltas, floats */
   int n_tiles;
   double cost;         /* in multiplies of igemm, per output channel */
   uint64_t multiplies; /* per output channel */
 } DcnFirstUnit;
 
 /* Finds what changed in the windows of unit->pixels, cuts them into tiles and says what adding
- * would take.  masks and taps are set by the caller: n_pixels * kh and n_pixels * kh * kw. */
+ * would take.  masks and taps are set by the caller: n_pixels * words and n_pixels * kh * kw. */
 void dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
 /* Lists the taps of every tile. */
-void dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
+void dcn_first_list_taps(const DcnFirstPlan *plan, DcnFirstUnit *unit);
 /* Adds the products: sums[pixel * stride + channel]. */
 void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit,
                    float *sums, size_t stride);

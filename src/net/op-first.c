@@ -55,6 +55,21 @@ pack(const DcnFirstPlan *plan, const DcnConv *conv, int nr)
   }
 }
 
+static gboolean
+list_taps(DcnFirstPlan *plan, const DcnConv *conv, int in_w, int nr)
+{
+  plan->rows_per_word = 64 / conv->kw;
+  plan->words = (conv->kh + plan->rows_per_word - 1) / plan->rows_per_word;
+  plan->taps = dcn_aligned_new0((size_t)plan->words * 64, sizeof *plan->taps);
+  if (!plan->taps)
+    return FALSE;
+  for (int ky = 0; ky < conv->kh; ky++)
+    for (int kx = 0; kx < conv->kw; kx++)
+      plan->taps[ky / plan->rows_per_word * 64 + ky % plan->rows_per_word * conv->kw + kx] =
+          (DcnTap){(ky * conv->dil_h * in_w + kx) * plan->c, (ky * conv->kw + kx) * plan->c * nr};
+  return TRUE;
+}
+
 static void
 first_clear(DcnNetOp *op)
 {
@@ -62,6 +77,7 @@ first_clear(DcnNetOp *op)
   dcn_window_clear(&plan->window);
   dcn_aligned_free(plan->weights);
   dcn_aligned_free(plan->bias);
+  dcn_aligned_free(plan->taps);
   g_free(plan);
 }
 
@@ -74,11 +90,15 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   DcnFirstPlan *plan = op->plan = g_new0(DcnFirstPlan, 1);
   plan->c = in->c;
   plan->m = out->c;
+  plan->stride_h = conv->stride_h;
+  plan->pad_top = conv->pad_top;
   plan->row_floats = conv->kw * in->c;
   plan->blocks = (out->c + k->nr - 1) / k->nr;
   plan->block_floats = (size_t)conv->kh * plan->row_floats * k->nr;
   plan->unit = DCN_FIRST_UNIT_MAX / k->mr * k->mr;
-  plan->deltas = conv->kh * plan->row_floats >= DELTAS_MIN_TAPS && plan->block_floats <= INT32_MAX;
+  plan->deltas = conv->kh * plan->row_floats >= DELTAS_MIN_TAPS &&
+                 plan->block_floats <= INT32_MAX &&
+                 (double)conv->kh * conv->dil_h * in->w * in->c <= INT32_MAX;
   plan->in_place = plan->deltas && dcn_act_is_none(&op->op->act) && out->view_of < 0 &&
                    is_output(net, op->op->output) && !read_by_an_op(net, op->op->output);
   size_t weights;
@@ -86,7 +106,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
                        conv->pad_top, conv->pad_left, conv->dil_h, conv->dil_w) ||
       !dcn_size_mul(plan->block_floats, (size_t)plan->blocks, &weights) ||
       !(plan->weights = dcn_aligned_new0(weights, sizeof(float))) ||
-      !(plan->bias = dcn_aligned_new0((size_t)plan->blocks * k->nr, sizeof(float))))
+      !(plan->bias = dcn_aligned_new0((size_t)plan->blocks * k->nr, sizeof(float))) ||
+      (plan->deltas && !list_taps(plan, conv, in->w, k->nr)))
     return dcn_no_memory(error);
   pack(plan, conv, k->nr);
   g_clear_pointer(&conv->weights, g_free);
@@ -101,8 +122,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
                                          rows * plan->row_floats);
   if (plan->deltas) { /* masks and taps of a unit; a tap is as large as a word of a mask */
-    size_t windows = (size_t)plan->unit * conv->kh;
-    needs->masks = MAX(needs->masks, windows + windows * conv->kw);
+    size_t windows = (size_t)plan->unit;
+    needs->masks = MAX(needs->masks, windows * plan->words + windows * conv->kh * conv->kw);
     op->reads_deltas = TRUE;
     if (!plan->in_place)
       op->acc_floats = out->floats;

@@ -3,7 +3,7 @@
  *
  *   study-layer [--width 3840] [--height 2160] [--kernel 11] [--stride 4] [--outputs 64] [--relu]
  *               [--threads 1] [--frames 5] [--shares 0.001,0.01,...] [--pattern blocks|pixels]
- *               [--no-others] [--csv FILE] [--markdown]
+ *               [--no-dense] [--no-others] [--csv FILE] [--markdown]
  *
  * The layer that the original study could not make faster by sparsity: 64 kernels of 3x11x11 on a
  * 3840x2160 frame, here with AlexNet's stride 4 and padding 2.  Changes are whole 16x16 blocks on
@@ -31,7 +31,7 @@
 
 static int width = 3840, height = 2160, kernel = 11, stride = 4, outputs = 64, threads = 1,
            frames = 5;
-static gboolean relu, no_others, markdown;
+static gboolean relu, no_others, no_dense, markdown;
 static char *csv_path, *share_list, *only;
 
 static const GOptionEntry entries[] = {
@@ -46,6 +46,7 @@ static const GOptionEntry entries[] = {
     {"shares", 0, 0, G_OPTION_ARG_STRING, &share_list, "shares that change", "S,S,..."},
     {"pattern", 0, 0, G_OPTION_ARG_STRING, &only, "blocks or pixels", "NAME"},
     {"no-others", 0, 0, G_OPTION_ARG_NONE, &no_others, "without OpenBLAS and CSR", NULL},
+    {"no-dense", 0, 0, G_OPTION_ARG_NONE, &no_dense, "for profilers", NULL},
     {"csv", 0, 0, G_OPTION_ARG_FILENAME, &csv_path, "writes the figures there, too", "FILE"},
     {"markdown", 0, 0, G_OPTION_ARG_NONE, &markdown, "tables in Markdown", NULL},
     {NULL},
@@ -217,7 +218,7 @@ measure(Study *s, gboolean blocks, double share)
     DcnRunInfo info;
     double part = change_frame(s, blocks, share);
     double took = timed_run(s->delta, s, s->touched, DCN_MODE_DELTA, &info);
-    double dense = timed_run(s->dense, s, NULL, DCN_MODE_DENSE, NULL);
+    double dense = no_dense ? 1 : timed_run(s->dense, s, NULL, DCN_MODE_DENSE, NULL);
     if (f < 0)
       continue;
     ms[f] = took;
