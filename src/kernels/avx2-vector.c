@@ -204,7 +204,8 @@ dcn_f32_diff_image_1p__avx2(const DcnDiff *d, int pixels, int channels)
     _mm_maskstore_ps(ref, _mm_castps_si128(differs), y);
     if (d->delta)
       _mm_maskstore_ps(d->delta + (size_t)i * channels, m, _mm_and_ps(differs, difference));
-    d->mask[i] = (uint64_t)bits;
+    if (d->mask)
+      d->mask[i] = (uint64_t)bits;
     d->changed[i] = 1;
     total += __builtin_popcount((unsigned)bits);
   }

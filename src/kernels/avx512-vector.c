@@ -270,7 +270,8 @@ dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels)
           _mm512_maskz_compress_ps((__mmask16)used, _mm512_maskz_mov_ps(differs, difference)));
     for (int j = 0; j < n; j++) {
       unsigned bits = (unsigned)differs >> 4 * j & 15;
-      d->mask[i + j] = bits;
+      if (d->mask)
+        d->mask[i + j] = bits;
       d->changed[i + j] = bits != 0;
     }
     total += __builtin_popcount(differs);

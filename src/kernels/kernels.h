@@ -144,7 +144,7 @@ typedef struct {
    * without gaps, in x 4 floats each, of which those beyond `channels` mean nothing.  There are no
    * limits; lo, hi and ld* are not looked at.  Made for few changes:
    *
-   * mask, changed   0 on entry; they stay so for a pixel in which nothing changed
+   * mask, changed   0 on entry (mask may be NULL); they stay so for a pixel in which nothing changed
    * delta           written at least for the pixels in which something changed; if for others, 0 */
   int (*diff_image)(const DcnDiff *d, int pixels, int channels);
 } DcnKernels;

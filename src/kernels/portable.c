@@ -320,7 +320,8 @@ dcn_f32_diff_image_1p__portable(const DcnDiff *d, int pixels, int channels)
       continue;
     if (d->delta)
       memcpy(d->delta + (size_t)i * channels, delta, sizeof(float) * (size_t)channels);
-    d->mask[i] = bits;
+    if (d->mask)
+      d->mask[i] = bits;
     d->changed[i] = 1;
     total += __builtin_popcountll(bits);
   }

@@ -15,16 +15,6 @@
 static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.3, 3.8, 4.6, 4.8, 6.6, 6.6, 8.8, 8.8};
 #define TILE_COST 50.0
 
-/* Without the instruction, which this file is not compiled for. */
-static inline int
-count_bits(uint64_t v)
-{
-  v -= v >> 1 & UINT64_C(0x5555555555555555);
-  v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
-  v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-  return (int)(v * UINT64_C(0x0101010101010101) >> 56);
-}
-
 /* The rows of one output row's windows in which something changed, and their places in a mask. */
 typedef struct {
   int n;
@@ -58,7 +48,7 @@ look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_
   const DcnWindow *win = &plan->window;
   int words = job->in->net->row_words, row = -1;
   uint64_t all = (UINT64_C(1) << win->kw) - 1;
-  Rows rows;
+  Rows rows = {.n = 0};
   DcnCursor cursor = DCN_CURSOR_INIT;
   memset(unit->masks, 0, sizeof *unit->masks * (size_t)unit->n_pixels * plan->words);
   for (int i = 0; i < unit->n_pixels; i++) {
@@ -82,7 +72,7 @@ look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_
         mask[rows.word[r]] |= (dcn_bits_at(rows.bits[r], words, x) & all) << rows.shift[r];
     int count = 0;
     for (int j = 0; j < plan->words; j++) {
-      count += count_bits(mask[j]);
+      count += dcn_bits_count(mask[j]);
       key = (key ^ mask[j]) * UINT64_C(0x9e3779b97f4a7c15);
       key ^= key >> 29;
     }
@@ -132,7 +122,7 @@ merge(uint64_t *merged, const uint64_t *mask, int words)
   int count = 0;
   for (int j = 0; j < words; j++) {
     merged[j] |= mask[j];
-    count += count_bits(merged[j]);
+    count += dcn_bits_count(merged[j]);
   }
   return count;
 }
@@ -217,8 +207,9 @@ dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *u
   for (int i = 0; i < unit->n_pixels; i++) {
     pixels[i] = unit->pixels[unit->order[i]];
     /* At the border a window begins outside of the image; its taps are inside. */
-    windows[i] = (const float *)((uintptr_t)job->in->delta +
-                                 (uintptr_t)(unit->corners[unit->order[i]] * (ptrdiff_t)sizeof(float)));
+    windows[i] =
+        (const float *)((uintptr_t)job->in->delta +
+                        (uintptr_t)(unit->corners[unit->order[i]] * (ptrdiff_t)sizeof(float)));
   }
   for (int b = 0; b < plan->blocks; b++) {
     const float *w = plan->weights + (size_t)b * plan->block_floats;

@@ -44,14 +44,14 @@ test_pixels(const DcnJob *job, int first, int pixels, DcnWorker *worker)
       .x = x,
       .ref = dcn_ref(v, first),
       .delta = v->delta ? v->delta + (size_t)first * nv->pitch : NULL,
-      .mask = v->mask + first,
+      .mask = v->mask ? v->mask + first : NULL,
       .changed = v->changed + first,
       .tolerance = v->threshold,
   };
   worker->values_changed += (uint64_t)job->kernels->diff_image(&d, pixels, nv->c);
 }
 
-/* Items are rows.  Of a row with touched pixels also the three after each are tested, which does no
+/* Items are rows: tests them and makes bits of their marks.  Of a row with touched pixels also the three after each are tested, which does no
  * harm and makes fewer, longer runs. */
 static void
 test_rows(void *context, int begin, int end, int number)
@@ -60,23 +60,33 @@ test_rows(void *context, int begin, int end, int number)
   const DcnJob *job = loop->job;
   DcnWorker *worker = dcn_worker(job, number);
   int w = job->out->net->w;
-  if (!loop->touched) {
+  DcnValueState *v = job->out;
+  if (!loop->touched)
     test_pixels(job, begin * w, (end - begin) * w, worker);
-    return;
-  }
-  for (int row = begin; row < end; row++)
+  for (int row = begin; row < end; row++) {
+    uint64_t *bits = v->bits + (size_t)row * v->net->row_words;
+    if (!loop->touched) {
+      v->row_changed[row] = dcn_bits_pack(v->changed + (size_t)row * w, w, bits);
+      continue;
+    }
+    int changed = 0;
     for (int x = 0; x < w; x += 64) {
       int n = MIN(64, w - x), first = row * w + x;
       uint64_t near = dcn_bits_of_any_bytes(loop->touched + first, n);
       near |= near << 1;
       near |= near << 2;
       near &= dcn_bits_last(n);
+      if (near == 0)
+        continue; /* its marks are clear */
       while (near) {
         int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
         test_pixels(job, first + from, run, worker);
         near &= ~(dcn_bits_last(run) << from);
       }
+      changed += dcn_bits_pack(v->changed + first, n, bits + (x >> 6));
     }
+    v->row_changed[row] = changed;
+  }
 }
 
 void
@@ -90,5 +100,7 @@ dcn_input_propagate(DcnState *state, const uint8_t *touched)
                    &loop);
   for (int i = 0; i < state->n_workers; i++)
     v->values_changed += state->workers[i]->values_changed;
-  dcn_value_finish(v);
+  v->n_changed = 0;
+  for (int row = 0; row < nv->n * nv->h; row++)
+    v->n_changed += v->row_changed[row];
 }

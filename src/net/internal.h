@@ -36,6 +36,7 @@ typedef struct {
   gboolean moved; /* only data movement made it: what changes here was already tested; tolerance 0
                      by default */
   gboolean wants_delta; /* an op reads deltas of it */
+  gboolean no_mask;     /* only first layers read it, which look at bits */
   gboolean clean_delta; /* delta is 0 in pixels that have not changed, and not in the shared arena's
                            part */
   int last_delta_use;   /* last such op */
@@ -390,6 +391,7 @@ extern const DcnOpClass dcn_conv_class, dcn_first_class, dcn_fc_class, dcn_depth
     dcn_global_avg_class, dcn_affine_class, dcn_act_class, dcn_binary_class, dcn_lrn_class,
     dcn_softmax_class, dcn_concat_class, dcn_gather_class, dcn_matmul_class;
 gboolean dcn_first_fits(const DcnNet *net, const DcnOp *op);
+gboolean dcn_first_in_place(const DcnNetOp *op); /* keeps its sums in its output */
 gboolean dcn_fc_fits(const DcnNet *net, const DcnOp *op);
 gboolean dcn_depthwise_fits(const DcnNet *net, const DcnOp *op);
 

@@ -263,6 +263,22 @@ plan_concat_deltas(DcnNet *net)
   }
 }
 
+/* The input's masks are 8 bytes a pixel: for a large image that is much. */
+static void
+plan_masks(DcnNet *net)
+{
+  const DcnProgram *program = net->program;
+  DcnNetValue *input = &net->values[program->input];
+  input->no_mask = input->c <= 4 && !input->output;
+  for (int i = 0; i < program->n_ops; i++)
+    for (int j = 0; j < program->ops[i].n_inputs; j++)
+      if (program->ops[i].inputs[j] == program->input && net->ops[i].class != &dcn_first_class)
+        input->no_mask = FALSE;
+  for (int i = 0; i < program->n_ops; i++)
+    if (net->ops[i].class == &dcn_first_class && dcn_first_in_place(&net->ops[i]))
+      net->values[program->ops[i].output].no_mask = TRUE;
+}
+
 static gboolean
 plan_net(DcnNet *net, GError **error)
 {
@@ -318,6 +334,7 @@ plan_net(DcnNet *net, GError **error)
   for (int i = 0; i < program->n_values; i++)
     if (net->values[i].produced)
       net->total_values += (uint64_t)net->values[i].pixels * net->values[i].c;
+  plan_masks(net);
   plan_concat_deltas(net);
   plan_arena(net);
   return TRUE;

@@ -131,4 +131,11 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   return TRUE;
 }
 
+gboolean
+dcn_first_in_place(const DcnNetOp *op)
+{
+  const DcnFirstPlan *plan = op->plan;
+  return plan->in_place;
+}
+
 const DcnOpClass dcn_first_class = {"first", first_prepare, dcn_first_run, first_clear};

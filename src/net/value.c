@@ -3,7 +3,21 @@
 #include "net/internal.h"
 #include <string.h>
 
-/* Only what was set is cleared, in units of 64 pixels. */
+/* Of 64 pixels so many are cleared one by one. */
+#define FEW_PIXELS 12
+
+static void
+clear_pixels(DcnValueState *v, size_t first, size_t n)
+{
+  const DcnNetValue *nv = v->net;
+  memset(v->changed + first, 0, n);
+  if (v->mask)
+    memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
+  if (nv->clean_delta && v->delta)
+    memset(v->delta + first * nv->pitch, 0, n * nv->pitch * sizeof *v->delta);
+}
+
+/* Only what was set is cleared, or the 64 pixels around it. */
 void
 dcn_value_clear_marks(DcnValueState *v)
 {
@@ -18,10 +32,11 @@ dcn_value_clear_marks(DcnValueState *v)
       if (bits[i] == 0)
         continue;
       size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
-      memset(v->changed + first, 0, n);
-      memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
-      if (nv->clean_delta && v->delta)
-        memset(v->delta + first * nv->pitch, 0, n * nv->pitch * sizeof *v->delta);
+      if (dcn_bits_count(bits[i]) > FEW_PIXELS)
+        clear_pixels(v, first, n);
+      else
+        for (uint64_t left = bits[i]; left; left &= left - 1)
+          clear_pixels(v, first + (size_t)__builtin_ctzll(left), 1);
       bits[i] = 0;
     }
     v->row_changed[row] = 0;

@@ -58,7 +58,7 @@ typedef struct {
   int out_h, out_w, pad;
   DcnNet *net;
   DcnState *delta, *dense;
-  float *frame; /* [height][width][PITCH] */
+  float *frames[2]; /* both states' inputs, [height][width][PITCH] */
   uint8_t *touched, *reached;
   FILE *csv;
   double rw_bytes_per_s;
@@ -118,8 +118,17 @@ make_program(const Study *s)
   op->inputs = g_new0(int, 1);
   op->act.kind = relu ? DCN_ACT_RELU : DCN_ACT_NONE;
   size_t weights = (size_t)outputs * CHANNELS * kernel * kernel;
-  op->u.conv = (DcnConv){kernel, kernel, stride, stride, s->pad, s->pad, 1, 1, 1,
-                         g_new(float, weights), g_new0(float, (gsize)outputs)};
+  op->u.conv = (DcnConv){kernel,
+                         kernel,
+                         stride,
+                         stride,
+                         s->pad,
+                         s->pad,
+                         1,
+                         1,
+                         1,
+                         g_new(float, weights),
+                         g_new0(float, (gsize)outputs)};
   for (size_t i = 0; i < weights; i++)
     op->u.conv.weights[i] = random_value() * 0.1f;
   p->n_outputs = 1;
@@ -133,7 +142,7 @@ change_pixel(Study *s, size_t p)
 {
   s->touched[p] = 1;
   for (int c = 0; c < CHANNELS; c++)
-    s->frame[p * PITCH + c] = random_value();
+    s->frames[0][p * PITCH + c] = s->frames[1][p * PITCH + c] = random_value();
 }
 
 /* Returns the share of pixels that changed. */
@@ -188,9 +197,8 @@ count_reached(Study *s)
 }
 
 static double
-timed_run(DcnState *state, const Study *s, const uint8_t *touched, DcnMode mode, DcnRunInfo *info)
+timed_run(DcnState *state, const uint8_t *touched, DcnMode mode, DcnRunInfo *info)
 {
-  memcpy(dcn_state_input(state), s->frame, (size_t)width * height * PITCH * sizeof(float));
   double start = now_ms();
   dcn_state_run(state, touched, mode, threads, info);
   return now_ms() - start;
@@ -200,9 +208,10 @@ static void
 head(const char *name)
 {
   if (markdown)
-    printf("\n%s\n\n| changed %% | outputs reached %% | multiplies %% | ms | dense ms | times dense | "
-           "GFLOP/s | memory ms | compute ms |\n|---|---|---|---|---|---|---|---|---|\n",
-           name);
+    printf(
+        "\n%s\n\n| changed %% | outputs reached %% | multiplies %% | ms | dense ms | times dense | "
+        "GFLOP/s | memory ms | compute ms |\n|---|---|---|---|---|---|---|---|---|\n",
+        name);
   else
     printf("\n%s\n%9s %9s %9s %9s %9s %9s %9s %9s %9s\n", name, "changed%", "reached%", "mult.%",
            "ms", "dense ms", "x dense", "GFLOP/s", "memory ms", "comp. ms");
@@ -217,8 +226,8 @@ measure(Study *s, gboolean blocks, double share)
   for (int f = -1; f < frames; f++) {
     DcnRunInfo info;
     double part = change_frame(s, blocks, share);
-    double took = timed_run(s->delta, s, s->touched, DCN_MODE_DELTA, &info);
-    double dense = no_dense ? 1 : timed_run(s->dense, s, NULL, DCN_MODE_DENSE, NULL);
+    double took = timed_run(s->delta, s->touched, DCN_MODE_DELTA, &info);
+    double dense = no_dense ? 1 : timed_run(s->dense, NULL, DCN_MODE_DENSE, NULL);
     if (f < 0)
       continue;
     ms[f] = took;
@@ -295,7 +304,7 @@ packed_image(const Study *s, const uint8_t *where)
   float *image = dcn_aligned_new0(pixels * CHANNELS, sizeof(float));
   for (size_t p = 0; p < pixels; p++)
     if (!where || where[p])
-      memcpy(image + p * CHANNELS, s->frame + p * PITCH, sizeof(float) * CHANNELS);
+      memcpy(image + p * CHANNELS, s->frames[0] + p * PITCH, sizeof(float) * CHANNELS);
   return image;
 }
 
@@ -325,7 +334,7 @@ measure_others(Study *s, const DcnKernels *k)
   dcn_aligned_free(image);
   double blas = median(ms, 3);
   printf("\nunfolded, OpenBLAS sgemm, %d thread(s): %.1f ms\n", threads, blas);
-  uint32_t *index = g_new(uint32_t, terms *(size_t)s->out_w);
+  uint32_t *index = g_new(uint32_t, terms * (size_t)s->out_w);
   float *x = g_new(float, terms *(size_t)s->out_w);
   int *begin = g_new(int, (gsize)s->out_w + 1);
   static const double shares[] = {0.01, 0.1};
@@ -390,7 +399,8 @@ main(int argc, char **argv)
     return 1;
   }
   size_t pixels = (size_t)width * height;
-  s.frame = dcn_aligned_new0(pixels * PITCH, sizeof(float));
+  s.frames[0] = dcn_state_input(s.delta);
+  s.frames[1] = dcn_state_input(s.dense);
   s.touched = g_malloc0(pixels);
   s.reached = g_malloc0((gsize)width);
   s.csv = csv_path ? fopen(csv_path, "w") : NULL;
@@ -401,17 +411,18 @@ main(int argc, char **argv)
   if (s.csv)
     fprintf(s.csv, "pattern,threads,relu,changed,reached,multiplies,ms,dense_ms,times_dense,"
                    "memory_ms,compute_ms\n");
-  printf("%s%d kernels of %dx%dx%d, stride %d, on %dx%d; kernels %s, %d thread(s)%s; caches %.0f MB, "
-         "%.2f of the activations\n",
-         markdown ? "## One first layer\n\n" : "", outputs, CHANNELS, kernel, kernel, stride, width,
-         height, k->isa, threads, relu ? ", with ReLU" : "",
-         (double)dcn_state_cache_bytes(s.delta) / 1e6,
-         (double)dcn_state_cache_bytes(s.delta) /
-             (sizeof(float) * ((double)pixels * CHANNELS + (double)s.out_h * s.out_w * outputs)));
+  printf(
+      "%s%d kernels of %dx%dx%d, stride %d, on %dx%d; kernels %s, %d thread(s)%s; caches %.0f MB, "
+      "%.2f of the activations\n",
+      markdown ? "## One first layer\n\n" : "", outputs, CHANNELS, kernel, kernel, stride, width,
+      height, k->isa, threads, relu ? ", with ReLU" : "",
+      (double)dcn_state_cache_bytes(s.delta) / 1e6,
+      (double)dcn_state_cache_bytes(s.delta) /
+          (sizeof(float) * ((double)pixels * CHANNELS + (double)s.out_h * s.out_w * outputs)));
   measure_memory(&s, k);
   change_frame(&s, FALSE, 1);
-  timed_run(s.delta, &s, NULL, DCN_MODE_DELTA, NULL);
-  timed_run(s.dense, &s, NULL, DCN_MODE_DENSE, NULL);
+  timed_run(s.delta, NULL, DCN_MODE_DELTA, NULL);
+  timed_run(s.dense, NULL, DCN_MODE_DENSE, NULL);
   char **shares = g_strsplit(
       share_list ? share_list : "0,0.001,0.002,0.005,0.01,0.02,0.05,0.1,0.2,0.3,0.5,0.7,0.9,0.95,1",
       ",", -1);
@@ -429,7 +440,6 @@ main(int argc, char **argv)
   dcn_state_free(s.delta);
   dcn_state_free(s.dense);
   dcn_net_unref(s.net);
-  dcn_aligned_free(s.frame);
   g_free(s.touched);
   g_free(s.reached);
   return failed;
