@@ -216,6 +216,11 @@ dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *u
     int columns = MIN(nr, plan->m - b * nr);
     for (int t = 0; t < unit->n_tiles; t++) {
       const DcnFirstTile *tile = &unit->tiles[t];
+      /* Sums of a large image come from memory, in pieces too short for the processor to foresee:
+       * those of the next unit are asked for while this one is at work. */
+      for (int i = tile->begin; i < MIN(tile->begin + tile->pixels, unit->n_next); i++)
+        for (int j = 0; j < columns; j += 16)
+          __builtin_prefetch(sums + (size_t)unit->next[i] * stride + (size_t)b * nr + j, 1);
       const float *d[DCN_TR_MAX];
       float *out[DCN_TR_MAX];
       for (int i = 0; i < tr; i++) {

@@ -110,9 +110,10 @@ from_values(const Loop *loop, const int32_t *pixels, int np, int at, DcnWorker *
   worker->blocks_igemm++;
 }
 
-/* By adding what changed; FALSE where that takes longer than from values. */
+/* By adding what changed; FALSE where that takes longer than from values.  end: where the next unit
+ * begins in the job's list. */
 static gboolean
-by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
+by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnFirstPlan *plan = loop->plan;
@@ -120,6 +121,8 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
   DcnFirstUnit unit;
   unit.pixels = pixels;
   unit.n_pixels = np;
+  unit.next = job->list ? job->list + end : NULL;
+  unit.n_next = job->list ? MIN(plan->unit, job->count - end) : 0;
   unit.masks = worker->masks;
   unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * plan->words);
   dcn_first_plan_unit(job, plan, &unit);
@@ -204,7 +207,7 @@ units(void *context, int first, int end, int number)
       worker->cost += cost;
       worker->cost_values += cost;
     }
-    if (n_stale < np && !by_deltas(loop, pixels + n_stale, np - n_stale, worker))
+    if (n_stale < np && !by_deltas(loop, pixels + n_stale, np - n_stale, begin + np, worker))
       from_values(loop, pixels + n_stale, np - n_stale, n_stale, worker);
     finish(loop, begin, np, worker);
     if (job->acc_valid && !job->full)

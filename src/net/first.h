@@ -39,6 +39,8 @@ typedef struct {
 typedef struct {
   const int32_t *pixels; /* of the unit; their sums stand */
   int n_pixels;
+  const int32_t *next; /* those of the unit after it */
+  int n_next;
   uint64_t *masks; /* [n_pixels][words] */
   DcnTap *taps;
   DcnFirstTile tiles[DCN_FIRST_UNIT_MAX];
