@@ -51,42 +51,89 @@ test_pixels(const DcnJob *job, int first, int pixels, DcnWorker *worker)
   worker->values_changed += (uint64_t)job->kernels->diff_image(&d, pixels, nv->c);
 }
 
-/* Items are rows: tests them and makes bits of their marks.  Of a row with touched pixels also the three after each are tested, which does no
- * harm and makes fewer, longer runs. */
+/* Of an image larger than the caches, what was touched is asked for this many words of 64 pixels
+ * before it is looked at. */
+#define AHEAD 16
+
+typedef struct {
+  int row, x;
+  uint64_t near;
+} Word;
+
+static void
+ask_for(const DcnJob *job, const Word *word)
+{
+  const DcnValueState *v = job->out;
+  size_t row = (size_t)word->row * v->net->w + (size_t)word->x, c = (size_t)v->net->c;
+  if (c > 4)
+    return;
+  for (uint64_t near = word->near; near;) {
+    int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
+    const float *x = job->state->input + (row + (size_t)from) * 4,
+                *ref = v->ref + (row + (size_t)from) * c,
+                *delta = v->delta + (row + (size_t)from) * c;
+    for (int i = 0; i < run; i += 4) {
+      __builtin_prefetch(x + i * 4);
+      __builtin_prefetch(ref + (size_t)i * c, 1);
+      if (v->delta)
+        __builtin_prefetch(delta + (size_t)i * c, 1);
+    }
+    near &= ~(dcn_bits_last(run) << from);
+  }
+  __builtin_prefetch(v->changed + row, 1);
+}
+
+static void
+test_word(const DcnJob *job, const Word *word, DcnWorker *worker)
+{
+  DcnValueState *v = job->out;
+  int w = v->net->w, first = word->row * w + word->x;
+  for (uint64_t near = word->near; near;) {
+    int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
+    test_pixels(job, first + from, run, worker);
+    near &= ~(dcn_bits_last(run) << from);
+  }
+  v->row_changed[word->row] +=
+      dcn_bits_pack(v->changed + first, MIN(64, w - word->x),
+                    v->bits + (size_t)word->row * v->net->row_words + (word->x >> 6));
+}
+
+/* Items are rows: tests them and makes bits of their marks, which are clear.  Of a row with touched
+ * pixels also the three after each are tested, which does no harm and makes fewer, longer runs. */
 static void
 test_rows(void *context, int begin, int end, int number)
 {
   const Loop *loop = context;
   const DcnJob *job = loop->job;
-  DcnWorker *worker = dcn_worker(job, number);
-  int w = job->out->net->w;
   DcnValueState *v = job->out;
-  if (!loop->touched)
+  DcnWorker *worker = dcn_worker(job, number);
+  int w = v->net->w;
+  if (!loop->touched) {
     test_pixels(job, begin * w, (end - begin) * w, worker);
-  for (int row = begin; row < end; row++) {
-    uint64_t *bits = v->bits + (size_t)row * v->net->row_words;
-    if (!loop->touched) {
-      v->row_changed[row] = dcn_bits_pack(v->changed + (size_t)row * w, w, bits);
-      continue;
-    }
-    int changed = 0;
+    for (int row = begin; row < end; row++)
+      v->row_changed[row] =
+          dcn_bits_pack(v->changed + (size_t)row * w, w, v->bits + (size_t)row * v->net->row_words);
+    return;
+  }
+  Word words[AHEAD];
+  unsigned asked = 0, done = 0;
+  for (int row = begin; row < end; row++)
     for (int x = 0; x < w; x += 64) {
-      int n = MIN(64, w - x), first = row * w + x;
-      uint64_t near = dcn_bits_of_any_bytes(loop->touched + first, n);
+      int n = MIN(64, w - x);
+      uint64_t near = dcn_bits_of_any_bytes(loop->touched + (size_t)row * w + x, n);
+      if (near == 0)
+        continue;
       near |= near << 1;
       near |= near << 2;
       near &= dcn_bits_last(n);
-      if (near == 0)
-        continue; /* its marks are clear */
-      while (near) {
-        int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
-        test_pixels(job, first + from, run, worker);
-        near &= ~(dcn_bits_last(run) << from);
-      }
-      changed += dcn_bits_pack(v->changed + first, n, bits + (x >> 6));
+      if (asked - done == AHEAD)
+        test_word(job, &words[done++ % AHEAD], worker);
+      Word *word = &words[asked++ % AHEAD];
+      *word = (Word){row, x, near};
+      ask_for(job, word);
     }
-    v->row_changed[row] = changed;
-  }
+  while (done < asked)
+    test_word(job, &words[done++ % AHEAD], worker);
 }
 
 void

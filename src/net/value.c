@@ -3,9 +3,6 @@
 #include "net/internal.h"
 #include <string.h>
 
-/* Of 64 pixels so many are cleared one by one. */
-#define FEW_PIXELS 12
-
 static void
 clear_pixels(DcnValueState *v, size_t first, size_t n)
 {
@@ -17,7 +14,7 @@ clear_pixels(DcnValueState *v, size_t first, size_t n)
     memset(v->delta + first * nv->pitch, 0, n * nv->pitch * sizeof *v->delta);
 }
 
-/* Only what was set is cleared, or the 64 pixels around it. */
+/* Only what was set is cleared, run by run. */
 void
 dcn_value_clear_marks(DcnValueState *v)
 {
@@ -31,12 +28,12 @@ dcn_value_clear_marks(DcnValueState *v)
     for (int i = 0; i < nv->row_words; i++) {
       if (bits[i] == 0)
         continue;
-      size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
-      if (dcn_bits_count(bits[i]) > FEW_PIXELS)
-        clear_pixels(v, first, n);
-      else
-        for (uint64_t left = bits[i]; left; left &= left - 1)
-          clear_pixels(v, first + (size_t)__builtin_ctzll(left), 1);
+      size_t first = (size_t)row * nv->w + (size_t)i * 64;
+      for (uint64_t left = bits[i]; left;) {
+        int from = __builtin_ctzll(left), run = dcn_bits_run(left, from);
+        clear_pixels(v, first + (size_t)from, (size_t)run);
+        left &= ~(dcn_bits_last(run) << from);
+      }
       bits[i] = 0;
     }
     v->row_changed[row] = 0;
