@@ -145,7 +145,8 @@ typedef struct {
    * limits; lo, hi and ld* are not looked at.  Made for few changes:
    *
    * mask, changed   0 on entry (mask may be NULL); they stay so for a pixel in which nothing changed
-   * delta           written at least for the pixels in which something changed; if for others, 0 */
+   * delta           written at least for the pixels in which something changed;
+   *                 for others it may be written with 0 */
   int (*diff_image)(const DcnDiff *d, int pixels, int channels);
 } DcnKernels;
 

@@ -5,8 +5,7 @@
  * are then read once for all of them.  Where whole blocks of the image changed there are few
  * patterns, since they repeat with the blocks' grid, and tiles fill up without multiplying a single
  * zero; where single pixels changed hardly two are alike, and most tiles are one pixel.  Between
- * the two a tile takes the union of its pixels' changes; deltas are 0 elsewhere, so it is only time
- * that is lost. */
+ * the two a tile takes the union of its pixels' changes, from a copy that is 0 elsewhere. */
 #include "net/first.h"
 #include <string.h>
 
@@ -14,6 +13,8 @@
  * besides (bench-kernels --kernel=tgemm). */
 static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.3, 3.8, 4.6, 4.8, 6.6, 6.6, 8.8, 8.8};
 #define TILE_COST 50.0
+/* To copy a pixel's delta where a tile's pixels differ in what changed. */
+#define GATHER_COST 0.15
 
 /* The rows of one output row's windows in which something changed, and their places in a mask. */
 typedef struct {
@@ -43,24 +44,30 @@ find_rows(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, 
  * in counts. */
 static void
 look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_t *keys,
-        int *counts)
+        uint16_t *counts)
 {
   const DcnWindow *win = &plan->window;
-  int words = job->in->net->row_words, row = -1;
+  int words = job->in->net->row_words, row = -1, n_words = plan->words;
   uint64_t all = (UINT64_C(1) << win->kw) - 1;
+  ptrdiff_t corner = 0;
+  gboolean inside = FALSE; /* the rows of the window */
   Rows rows = {.n = 0};
   DcnCursor cursor = DCN_CURSOR_INIT;
-  memset(unit->masks, 0, sizeof *unit->masks * (size_t)unit->n_pixels * plan->words);
+  memset(unit->masks, 0, sizeof *unit->masks * (size_t)unit->n_pixels * (size_t)n_words);
   for (int i = 0; i < unit->n_pixels; i++) {
     dcn_cursor_move(&cursor, win, unit->pixels[i]);
     if (row != cursor.image * win->out_h + cursor.y) {
       row = cursor.image * win->out_h + cursor.y;
       find_rows(job, plan, &cursor, &rows);
+      const int *iy = win->iy + (size_t)cursor.y * win->kh;
+      inside = iy[0] >= 0 && iy[win->kh - 1] >= 0;
+      corner = ((ptrdiff_t)cursor.image * win->in_h + (ptrdiff_t)cursor.y * plan->stride_h -
+                plan->pad_top) *
+               win->in_w;
     }
-    const int *iy = win->iy + (size_t)cursor.y * win->kh;
     int64_t x = win->first_column + (int64_t)cursor.x * win->step, at = x >> 6;
     int shift = (int)(x & 63);
-    uint64_t *mask = unit->masks + (size_t)i * plan->words, key = 0;
+    uint64_t *mask = unit->masks + (size_t)i * (size_t)n_words;
     if (at >= 0 && at + 1 < words)
       for (int r = 0; r < rows.n; r++) {
         const uint64_t *bits = rows.bits[r] + at;
@@ -71,20 +78,15 @@ look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_
       for (int r = 0; r < rows.n; r++)
         mask[rows.word[r]] |= (dcn_bits_at(rows.bits[r], words, x) & all) << rows.shift[r];
     int count = 0;
-    for (int j = 0; j < plan->words; j++) {
+    uint64_t key = 0, factor = UINT64_C(0x9e3779b97f4a7c15);
+    for (int j = 0; j < n_words; j++, factor += UINT64_C(0x7f4a7c159e3779b8)) {
       count += dcn_bits_count(mask[j]);
-      key = (key ^ mask[j]) * UINT64_C(0x9e3779b97f4a7c15);
-      key ^= key >> 29;
+      key += (mask[j] ^ mask[j] >> 31) * factor;
     }
     /* Windows across a border are alone: taps that others have lie outside of the image. */
-    gboolean inside = x >= 0 && x + win->kw <= win->in_w && iy[0] >= 0 && iy[win->kh - 1] >= 0;
-    keys[i] = inside ? key | 1 : 0;
-    counts[i] = count;
-    unit->corners[i] = (((ptrdiff_t)cursor.image * win->in_h +
-                         (ptrdiff_t)cursor.y * plan->stride_h - plan->pad_top) *
-                            win->in_w +
-                        x) *
-                       plan->c;
+    keys[i] = inside && x >= 0 && x + win->kw <= win->in_w ? key | 1 : 0;
+    counts[i] = (uint16_t)count;
+    unit->corners[i] = (corner + x) * plan->c;
   }
 }
 
@@ -92,27 +94,27 @@ look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_
 static void
 group(DcnFirstUnit *unit, const uint64_t *keys)
 {
-  enum { SLOTS = 2 * DCN_FIRST_UNIT_MAX, NONE = 0xff };
-  uint8_t slot_head[SLOTS], next[DCN_FIRST_UNIT_MAX], tail[DCN_FIRST_UNIT_MAX],
+  enum { SLOTS = 2 * DCN_FIRST_UNIT_MAX, NONE = 0xffff };
+  uint16_t slot_head[SLOTS], next[DCN_FIRST_UNIT_MAX], tail[DCN_FIRST_UNIT_MAX],
       heads[DCN_FIRST_UNIT_MAX];
   int n_heads = 0, n = 0;
-  memset(slot_head, NONE, sizeof slot_head);
+  memset(slot_head, 0xff, sizeof slot_head);
   for (int i = 0; i < unit->n_pixels; i++) {
     next[i] = NONE;
-    unsigned slot = (unsigned)(keys[i] >> 32) % SLOTS;
+    unsigned slot = (unsigned)(keys[i] >> 40) % SLOTS;
     while (slot_head[slot] != NONE && keys[slot_head[slot]] != keys[i])
       slot = (slot + 1) % SLOTS;
     int head = slot_head[slot];
     if (head == NONE) {
-      slot_head[slot] = tail[i] = heads[n_heads++] = (uint8_t)i;
+      slot_head[slot] = tail[i] = heads[n_heads++] = (uint16_t)i;
     } else {
-      next[tail[head]] = (uint8_t)i;
-      tail[head] = (uint8_t)i;
+      next[tail[head]] = (uint16_t)i;
+      tail[head] = (uint16_t)i;
     }
   }
   for (int g = 0; g < n_heads; g++)
     for (int i = heads[g]; i != NONE; i = next[i])
-      unit->order[n++] = (uint8_t)i;
+      unit->order[n++] = (uint16_t)i;
 }
 
 /* merged |= mask; returns the bits of the result. */
@@ -127,42 +129,53 @@ merge(uint64_t *merged, const uint64_t *mask, int words)
   return count;
 }
 
-/* A tile from order[begin] on: as many pixels as give the least cost per pixel's own changes. */
-static void
+/* A tile from order[begin] on: as many pixels as give the least cost per pixel's own changes.
+ * Returns the tile's cost. */
+static double
 cut_tile(const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin, int tr, const uint64_t *keys,
-         const int *counts, DcnFirstTile *tile)
+         const uint16_t *counts, DcnFirstTile *tile)
 {
-  int words = plan->words, first = unit->order[begin], own = counts[first], all = own;
+  int words = plan->words, first = unit->order[begin], own = counts[first], all = own, n = 1;
+  int most = MIN(tr, unit->n_pixels - begin);
   uint64_t merged[64];
-  double best = tap_cost[1] * own * plan->c + TILE_COST, per_tap = best / own;
-  *tile = (DcnFirstTile){begin, 1, 0, own};
+  *tile = (DcnFirstTile){.begin = begin, .pixels = 1, .count = own};
+  double best = tap_cost[1] * own * plan->c + TILE_COST;
   if (keys[first] == 0)
-    return;
-  memcpy(merged, unit->masks + (size_t)first * words, sizeof *merged * (size_t)words);
-  for (int n = 1; n < tr && begin + n < unit->n_pixels; n++) {
+    return best;
+  while (n < most && keys[unit->order[begin + n]] == keys[first])
+    n++;
+  tile->pixels = n;
+  best = tap_cost[n] * own * plan->c + TILE_COST;
+  own *= n;
+  if (n == most)
+    return best;
+  memcpy(merged, unit->masks + (size_t)first * (size_t)words, sizeof *merged * (size_t)words);
+  for (double per_tap = best / own; n < most; n++) {
     int i = unit->order[begin + n];
     if (keys[i] == 0)
       break;
-    if (keys[i] != keys[first])
-      all = merge(merged, unit->masks + (size_t)i * words, words);
+    all = merge(merged, unit->masks + (size_t)i * (size_t)words, words);
     own += counts[i];
-    double cost = tap_cost[n + 1] * all * plan->c + TILE_COST;
+    double cost = (tap_cost[n + 1] + GATHER_COST * (n + 1)) * all * plan->c + TILE_COST;
     if (cost < per_tap * own) {
       best = cost;
       per_tap = cost / own;
       tile->pixels = n + 1;
       tile->count = all;
-    } else if (cost > 2 * per_tap * own) {
+      tile->mixed = TRUE;
+    } else if (cost > 1.4 * per_tap * own) {
       break;
     }
   }
+  return best;
 }
 
 void
 dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
 {
   uint64_t keys[DCN_FIRST_UNIT_MAX];
-  int counts[DCN_FIRST_UNIT_MAX], taps = 0;
+  uint16_t counts[DCN_FIRST_UNIT_MAX];
+  int taps = 0, floats = 0;
   look_up(job, plan, unit, keys, counts);
   group(unit, keys);
   unit->cost = 0;
@@ -170,29 +183,67 @@ dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *u
   unit->n_tiles = 0;
   for (int i = 0; i < unit->n_pixels;) {
     DcnFirstTile *tile = &unit->tiles[unit->n_tiles++];
-    cut_tile(plan, unit, i, job->kernels->tr, keys, counts, tile);
-    tile->first = taps;
-    taps += tile->count;
-    unit->cost += tap_cost[tile->pixels] * tile->count * plan->c + TILE_COST;
+    unit->cost += cut_tile(plan, unit, i, job->kernels->tr, keys, counts, tile);
     unit->multiplies += (uint64_t)tile->pixels * (uint64_t)tile->count * (uint64_t)plan->c;
+    /* A full group's tiles share their list. */
+    gboolean again = i > 0 && !tile->mixed && !tile[-1].mixed && keys[unit->order[i]] != 0 &&
+                     keys[unit->order[i]] == keys[unit->order[i - 1]];
+    tile->listed = again;
+    tile->first = again ? tile[-1].first : taps;
+    taps += again ? 0 : tile->count;
+    tile->floats = floats;
+    if (tile->mixed)
+      floats += tile->pixels * tile->count * plan->c;
     i += tile->pixels;
   }
 }
 
+/* The deltas of a mixed tile, 0 where a pixel did not change: copied, since deltas mean nothing
+ * there. */
+static void
+gather(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit,
+       const DcnFirstTile *tile, const uint16_t *bits, DcnTap *taps)
+{
+  typedef int32_t I4 __attribute__((vector_size(16), aligned(4), may_alias));
+  int c = plan->c;
+  for (int i = 0; i < tile->pixels; i++) {
+    int p = unit->order[tile->begin + i];
+    const uint64_t *mask = unit->masks + (size_t)p * (size_t)plan->words;
+    const float *from = job->in->delta + unit->corners[p];
+    float *to = unit->floats + tile->floats + (size_t)i * tile->count * c;
+    for (int e = 0; e < tile->count; e++, to += c) {
+      int32_t keep = -(int32_t)(mask[bits[e] >> 6] >> (bits[e] & 63) & 1);
+      /* Four floats at once: what is too much the next tap overwrites. */
+      *(I4 *)to = *(const I4 *)(from + taps[e].pixel) & (I4){keep, keep, keep, keep};
+    }
+  }
+  for (int e = 0; e < tile->count; e++)
+    taps[e].pixel = e * c;
+}
+
 void
-dcn_first_list_taps(const DcnFirstPlan *plan, DcnFirstUnit *unit)
+dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
 {
   int words = plan->words;
+  uint16_t places[64 * 64];
   for (int t = 0; t < unit->n_tiles; t++) {
     const DcnFirstTile *tile = &unit->tiles[t];
-    DcnTap *tap = unit->taps + tile->first;
+    if (tile->listed)
+      continue;
+    DcnTap *taps = unit->taps + tile->first;
+    int n = 0;
     for (int j = 0; j < words; j++) {
       uint64_t bits = 0;
-      for (int i = 0; i < tile->pixels; i++)
-        bits |= unit->masks[(size_t)unit->order[tile->begin + i] * words + j];
-      for (; bits; bits &= bits - 1)
-        *tap++ = plan->taps[j * 64 + __builtin_ctzll(bits)];
+      for (int i = 0; i < (tile->mixed ? tile->pixels : 1); i++)
+        bits |= unit->masks[(size_t)unit->order[tile->begin + i] * (size_t)words + (size_t)j];
+      for (; bits; bits &= bits - 1, n++) {
+        int place = j * 64 + __builtin_ctzll(bits);
+        taps[n] = plan->taps[place];
+        places[n] = (uint16_t)place;
+      }
     }
+    if (tile->mixed)
+      gather(job, plan, unit, tile, places, taps);
   }
 }
 
@@ -204,12 +255,17 @@ dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *u
   int nr = k->nr, tr = k->tr, c = plan->c;
   const float *windows[DCN_FIRST_UNIT_MAX];
   int32_t pixels[DCN_FIRST_UNIT_MAX];
-  for (int i = 0; i < unit->n_pixels; i++) {
-    pixels[i] = unit->pixels[unit->order[i]];
-    /* At the border a window begins outside of the image; its taps are inside. */
-    windows[i] =
-        (const float *)((uintptr_t)job->in->delta +
-                        (uintptr_t)(unit->corners[unit->order[i]] * (ptrdiff_t)sizeof(float)));
+  for (int t = 0; t < unit->n_tiles; t++) {
+    const DcnFirstTile *tile = &unit->tiles[t];
+    for (int i = 0; i < tile->pixels; i++) {
+      int at = tile->begin + i, p = unit->order[at];
+      pixels[at] = unit->pixels[p];
+      /* At the border a window begins outside of the image; its taps are inside. */
+      windows[at] = tile->mixed
+                        ? unit->floats + tile->floats + (size_t)i * tile->count * c
+                        : (const float *)((uintptr_t)job->in->delta +
+                                          (uintptr_t)(unit->corners[p] * (ptrdiff_t)sizeof(float)));
+    }
   }
   for (int b = 0; b < plan->blocks; b++) {
     const float *w = plan->weights + (size_t)b * plan->block_floats;

@@ -125,6 +125,8 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *w
   unit.n_next = job->list ? MIN(plan->unit, job->count - end) : 0;
   unit.masks = worker->masks;
   unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * plan->words);
+  unit.floats = worker->floats + (size_t)job->kernels->mr * job->kernels->nr +
+                (size_t)plan->unit * job->out->net->pitch;
   dcn_first_plan_unit(job, plan, &unit);
   int vector = MAX(job->kernels->nr / 2, 1);
   double columns = (plan->m + vector - 1) / vector * vector;
@@ -137,7 +139,7 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *w
     return FALSE;
   }
   worker->cost += cost;
-  dcn_first_list_taps(plan, &unit);
+  dcn_first_list_taps(job, plan, &unit);
   dcn_first_add(job, plan, &unit, loop->sums, loop->stride);
   worker->macs += unit.multiplies * (uint64_t)plan->m;
   worker->blocks_dgemm++;

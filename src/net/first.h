@@ -4,7 +4,7 @@
 #include "net/internal.h"
 
 /* Output pixels in a unit of work. */
-#define DCN_FIRST_UNIT_MAX 128
+#define DCN_FIRST_UNIT_MAX 512
 
 /* Input rows have no holes (ref_pitch == c) and columns are not dilated, so that a window's row is
  * one run of kw * c floats: the taps of igemm are kh such runs, which spares short inner loops.
@@ -34,6 +34,9 @@ typedef struct {
 typedef struct {
   int begin, pixels; /* in order[] */
   int first, count;  /* in taps[] */
+  int floats;        /* where the deltas' copy begins, of a mixed tile */
+  gboolean mixed;    /* the pixels differ in what changed */
+  gboolean listed;   /* its taps are those of the tile before it */
 } DcnFirstTile;
 
 typedef struct {
@@ -43,8 +46,9 @@ typedef struct {
   int n_next;
   uint64_t *masks; /* [n_pixels][words] */
   DcnTap *taps;
+  float *floats; /* n_pixels * kh * kw * c + 4 */
   DcnFirstTile tiles[DCN_FIRST_UNIT_MAX];
-  uint8_t order[DCN_FIRST_UNIT_MAX];
+  uint16_t order[DCN_FIRST_UNIT_MAX];
   ptrdiff_t corners[DCN_FIRST_UNIT_MAX]; /* [n_pixels] where the window begins in deltas, floats */
   int n_tiles;
   double cost;         /* in multiplies of igemm, per output channel */
@@ -52,10 +56,11 @@ typedef struct {
 } DcnFirstUnit;
 
 /* Finds what changed in the windows of unit->pixels, cuts them into tiles and says what adding
- * would take.  masks and taps are set by the caller: n_pixels * words and n_pixels * kh * kw. */
+ * would take.  masks and taps are set by the caller: n_pixels * words and n_pixels * kh * kw.
+ * So are floats. */
 void dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
-/* Lists the taps of every tile. */
-void dcn_first_list_taps(const DcnFirstPlan *plan, DcnFirstUnit *unit);
+/* Lists the taps of every tile, and copies deltas for those that need it. */
+void dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
 /* Adds the products: sums[pixel * stride + channel]. */
 void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit,
                    float *sums, size_t stride);

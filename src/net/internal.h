@@ -37,8 +37,6 @@ typedef struct {
                      by default */
   gboolean wants_delta; /* an op reads deltas of it */
   gboolean no_mask;     /* only first layers read it, which look at bits */
-  gboolean clean_delta; /* delta is 0 in pixels that have not changed, and not in the shared arena's
-                           part */
   int last_delta_use;   /* last such op */
   size_t delta_offset;  /* in the delta arena, floats */
 } DcnNetValue;
@@ -85,7 +83,7 @@ struct _DcnNetOp {
   int index;
   void *plan;          /* of the class */
   size_t acc_floats;   /* accumulator that the state keeps for this op */
-  gboolean reads_deltas; /* of all pixels, those that have not changed too: a first layer */
+  gboolean reads_deltas; /* a first layer that adds changes, to an accumulator or in place */
   size_t weight_bytes; /* packed */
   uint64_t macs;       /* of a dense pass */
   double full_ns;      /* guess of what a dense pass takes (cost.c) */

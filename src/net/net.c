@@ -166,22 +166,13 @@ class_of(const DcnNet *net, const DcnOp *op)
 }
 
 /* Gives each value whose deltas are read a place in the arena that no other value uses between its
- * own op and the last reader: first fit over the places taken by the values alive then.  Clean ones
- * keep theirs, at the beginning. */
+ * own op and the last reader: first fit over the places taken by the values alive then. */
 static void
 plan_arena(DcnNet *net)
 {
   const DcnProgram *program = net->program;
   int n = program->n_ops, n_live = 0;
   int *live = g_new(int, (size_t)program->n_values);
-  for (int i = 0; i < program->n_values; i++) {
-    DcnNetValue *nv = &net->values[i];
-    if (!nv->clean_delta)
-      continue;
-    nv->delta_offset = net->arena_floats;
-    net->arena_floats += (nv->floats + 15) / 16 * 16;
-  }
-  size_t begin = net->arena_floats;
   for (int i = -1; i < n; i++) {
     int value = i < 0 ? program->input : program->ops[i].output;
     DcnNetValue *nv = &net->values[value];
@@ -190,9 +181,9 @@ plan_arena(DcnNet *net)
       if (net->values[live[j]].last_delta_use >= i)
         live[kept++] = live[j];
     n_live = kept;
-    if (!nv->wants_delta || nv->clean_delta)
+    if (!nv->wants_delta)
       continue;
-    size_t size = (nv->floats + 15) / 16 * 16, at = begin;
+    size_t size = (nv->floats + 15) / 16 * 16, at = 0;
     int slot = 0; /* live[] is sorted by offset */
     for (; slot < n_live; slot++) {
       const DcnNetValue *other = &net->values[live[slot]];
@@ -206,6 +197,7 @@ plan_arena(DcnNet *net)
     nv->delta_offset = at;
     net->arena_floats = MAX(net->arena_floats, at + size);
   }
+  net->arena_floats += 4; /* first layers read four floats at a time */
   g_free(live);
 }
 
@@ -316,7 +308,6 @@ plan_net(DcnNet *net, GError **error)
     if (net_op->class == &dcn_fc_class || net_op->reads_deltas ||
         (net_op->class == &dcn_conv_class && net_op->acc_floats)) {
       DcnNetValue *in = &net->values[op->inputs[0]];
-      in->clean_delta |= net_op->reads_deltas;
       in->wants_delta = TRUE;
       in->last_delta_use = i;
     }

@@ -95,7 +95,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->row_floats = conv->kw * in->c;
   plan->blocks = (out->c + k->nr - 1) / k->nr;
   plan->block_floats = (size_t)conv->kh * plan->row_floats * k->nr;
-  plan->unit = DCN_FIRST_UNIT_MAX / k->mr * k->mr;
+  /* More pixels have more in common; but there should be some units for each thread. */
+  plan->unit = CLAMP(out->pixels / 24, 96, DCN_FIRST_UNIT_MAX) / k->mr * k->mr;
   plan->deltas = conv->kh * plan->row_floats >= DELTAS_MIN_TAPS &&
                  plan->block_floats <= INT32_MAX &&
                  (double)conv->kh * conv->dil_h * in->w * in->c <= INT32_MAX;
@@ -120,7 +121,7 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   needs->taps = MAX(needs->taps, (size_t)plan->row_floats);
   /* A tile, a unit of outputs, and copies of windows across the border. */
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
-                                         rows * plan->row_floats);
+                                         rows * plan->row_floats + 4);
   if (plan->deltas) { /* masks and taps of a unit; a tap is as large as a word of a mask */
     size_t windows = (size_t)plan->unit;
     needs->masks = MAX(needs->masks, windows * plan->words + windows * conv->kh * conv->kw);

@@ -10,8 +10,6 @@ clear_pixels(DcnValueState *v, size_t first, size_t n)
   memset(v->changed + first, 0, n);
   if (v->mask)
     memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
-  if (nv->clean_delta && v->delta)
-    memset(v->delta + first * nv->pitch, 0, n * nv->pitch * sizeof *v->delta);
 }
 
 /* Only what was set is cleared, run by run. */
