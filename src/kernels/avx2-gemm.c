@@ -51,6 +51,7 @@ DEFINE_DGEMM(4, 2) DEFINE_DGEMM(3, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
 DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
 DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
+DEFINE_MGEMM(2) DEFINE_MGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_6_2) Igemm;
@@ -92,6 +93,17 @@ dcn_f32_tgemm_6x16__avx2(const float *const *d, const DcnTap *taps, int count, i
     RUN_TGEMM(2);
   else if (pixels == 1)
     RUN_TGEMM(1);
+}
+
+void
+dcn_f32_mgemm_1x16__avx2(const float *const *d, const uint64_t *mask, int words, const DcnTap *taps,
+                         int channels, const float *w, size_t next, float *const *out, int pixels,
+                         int columns)
+{
+  if (columns > LANES)
+    RUN_MGEMM(2);
+  else
+    RUN_MGEMM(1);
 }
 
 /* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */

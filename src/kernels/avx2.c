@@ -13,6 +13,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .igemm = dcn_f32_igemm_6x16__avx2,
     .dgemm = dcn_f32_dgemm_4x16__avx2,
     .tgemm = dcn_f32_tgemm_6x16__avx2,
+    .mgemm = dcn_f32_mgemm_1x16__avx2,
     .gemv = dcn_f32_gemv_8r__avx2,
     .depthwise = dcn_f32_depthwise_8c__avx2,
     .max_pool = dcn_f32_max_pool_16c__avx2,

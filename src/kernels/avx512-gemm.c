@@ -62,6 +62,7 @@ DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
 DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(3, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
 DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(3, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
+DEFINE_MGEMM(4) DEFINE_MGEMM(3) DEFINE_MGEMM(2) DEFINE_MGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_12_2) Igemm;
@@ -110,6 +111,21 @@ dcn_f32_tgemm_6x32__avx512(const float *const *d, const DcnTap *taps, int count,
     RUN_TGEMM(2);
   else if (pixels == 1)
     RUN_TGEMM(1);
+}
+
+void
+dcn_f32_mgemm_1x64__avx512(const float *const *d, const uint64_t *mask, int words,
+                           const DcnTap *taps, int channels, const float *w, size_t next,
+                           float *const *out, int pixels, int columns)
+{
+  if (columns > 3 * LANES)
+    RUN_MGEMM(4);
+  else if (columns > 2 * LANES)
+    RUN_MGEMM(3);
+  else if (columns > LANES)
+    RUN_MGEMM(2);
+  else
+    RUN_MGEMM(1);
 }
 
 /* y += x * rows of w, `rows` of them at a time. */

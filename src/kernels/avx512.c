@@ -13,6 +13,7 @@ const DcnKernels dcn_kernels__avx512 = {
     .igemm = dcn_f32_igemm_12x32__avx512,
     .dgemm = dcn_f32_dgemm_4x64__avx512,
     .tgemm = dcn_f32_tgemm_6x32__avx512,
+    .mgemm = dcn_f32_mgemm_1x64__avx512,
     .gemv = dcn_f32_gemv_8r__avx512,
     .depthwise = dcn_f32_depthwise_16c__avx512,
     .max_pool = dcn_f32_max_pool_32c__avx512,

@@ -16,6 +16,7 @@
   K(igemm)                                                                                         \
   K(dgemm)                                                                                         \
   K(tgemm)                                                                                         \
+  K(mgemm)                                                                                         \
   K(gemv)                                                                                          \
   K(depthwise)                                                                                     \
   K(max_pool)                                                                                      \

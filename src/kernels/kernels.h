@@ -101,6 +101,19 @@ typedef struct {
   void (*tgemm)(const float *const *d, const DcnTap *taps, int count, int channels, const float *w,
                 float *const *out, int pixels, int columns);
 
+  /* The same where every pixel has taps of its own.
+   * out[i][j] += sum over set bits b of mask[i], k < channels of
+   *              d[i][taps[b].pixel + k] * w[taps[b].weight + k*nr + j],  i < pixels
+   *
+   * d        [pixels]
+   * mask     [pixels][words]
+   * taps     [words * 64]
+   * w        as for tgemm; columns nr.. are at w + next in the same form
+   * out      [pixels] pointers to `columns` floats (columns <= dn * nr) */
+  void (*mgemm)(const float *const *d, const uint64_t *mask, int words, const DcnTap *taps,
+                int channels, const float *w, size_t next, float *const *out, int pixels,
+                int columns);
+
   /* Matrix times sparse vector, for fully connected layers.
    * y[j] += sum over i < count of x[i] * w[index[i]*ldw + j], j < columns
    *

@@ -66,6 +66,7 @@ DEFINE_DGEMM(4, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4) DEFINE_DGEMM(4, 3) DEFI
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
 DEFINE_TGEMM(8, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
 DEFINE_TGEMM(8, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
+DEFINE_MGEMM(4) DEFINE_MGEMM(3) DEFINE_MGEMM(2) DEFINE_MGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_8_2) Igemm;
@@ -113,6 +114,21 @@ dcn_f32_tgemm_8x8__neon(const float *const *d, const DcnTap *taps, int count, in
     RUN_TGEMM(1);
 }
 
+static void
+dcn_f32_mgemm_1x16__neon(const float *const *d, const uint64_t *mask, int words, const DcnTap *taps,
+                         int channels, const float *w, size_t next, float *const *out, int pixels,
+                         int columns)
+{
+  if (columns > 3 * LANES)
+    RUN_MGEMM(4);
+  else if (columns > 2 * LANES)
+    RUN_MGEMM(3);
+  else if (columns > LANES)
+    RUN_MGEMM(2);
+  else
+    RUN_MGEMM(1);
+}
+
 #define store        vst1q_f32
 #define fma(c, x, b) vfmaq_f32(c, x, b)
 
@@ -138,6 +154,7 @@ const DcnKernels dcn_kernels__neon = {
     .igemm = dcn_f32_igemm_8x8__neon,
     .dgemm = dcn_f32_dgemm_4x16__neon,
     .tgemm = dcn_f32_tgemm_8x8__neon,
+    .mgemm = dcn_f32_mgemm_1x16__neon,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,

@@ -130,6 +130,29 @@ dcn_f32_tgemm_4x8__portable(const float *const *d, const DcnTap *taps, int count
 }
 
 void
+dcn_f32_mgemm_1x8__portable(const float *const *d, const uint64_t *mask, int words,
+                            const DcnTap *taps, int channels, const float *w, size_t next,
+                            float *const *out, int pixels, int columns)
+{
+  (void)next;
+  for (int i = 0; i < pixels; i++, mask += words) {
+    V4 sums[NR / 4] = {{0}};
+    memcpy(sums, out[i], (size_t)columns * sizeof(float));
+    for (int j = 0; j < words; j++) {
+      for (uint64_t bits = mask[j]; bits; bits &= bits - 1) {
+        const DcnTap *tap = &taps[j * 64 + __builtin_ctzll(bits)];
+        const float *x = d[i] + tap->pixel, *wk = w + tap->weight;
+        for (int k = 0; k < channels; k++, wk += NR) {
+          sums[0] += splat(x[k]) * load(wk);
+          sums[1] += splat(x[k]) * load(wk + 4);
+        }
+      }
+    }
+    memcpy(out[i], sums, (size_t)columns * sizeof(float));
+  }
+}
+
+void
 dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, const float *w,
                           size_t ldw, float *y, int columns)
 {
@@ -339,6 +362,7 @@ const DcnKernels dcn_kernels__portable = {
     .igemm = dcn_f32_igemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
     .tgemm = dcn_f32_tgemm_4x8__portable,
+    .mgemm = dcn_f32_mgemm_1x8__portable,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_8c__portable,
     .max_pool = dcn_f32_max_pool_4c__portable,

@@ -10,6 +10,7 @@
  * tgemm_PIXELS_VECTORS; RUN_TGEMM(pixels) calls them. */
 #pragma once
 #include "kernels/gemm-template.h"
+#include "kernels/unroll.h"
 
 #define TAP_STEP_2(i)                                                                              \
   {                                                                                                \
@@ -127,6 +128,62 @@
     }                                                                                              \
     EACH##height(TAP_SPLIT_SUM_##nv) EACH##height(TAP_STORE_##nv)                                  \
   }
+
+/* Single pixels, each with its own taps: pixels x 1 x nv vectors.  Every channel of a tap has sums
+ * of its own, as above. */
+DCN_TEMPLATE void
+mgemm_pixels(const int nv, const int channels, const float *const *d, const uint64_t *mask,
+             int words, const DcnTap *taps, const float *w, size_t next, float *const *out,
+             int pixels, int columns)
+{
+  Mask m[4];
+  DCN_UNROLL
+  for (int v = 0; v < nv; v++)
+    m[v] = first(columns - v * LANES);
+  for (int i = 0; i < pixels; i++, mask += words) {
+    Vector sum[3][4];
+    DCN_UNROLL
+    for (int v = 0; v < nv; v++) {
+      sum[0][v] = load_first(out[i] + v * LANES, m[v]);
+      sum[1][v] = sum[2][v] = zero();
+    }
+    for (int j = 0; j < words; j++)
+      for (uint64_t bits = mask[j]; bits; bits &= bits - 1) {
+        const DcnTap *tap = &taps[j * 64 + __builtin_ctzll(bits)];
+        const float *x = d[i] + tap->pixel, *w0 = w + tap->weight, *w1 = w0 + next;
+        DCN_UNROLL
+        for (int k = 0; k < channels; k++) {
+          Vector xk = broadcast(x + k);
+          DCN_UNROLL
+          for (int v = 0; v < nv; v++) {
+            const float *wk = (v < 2 ? w0 : w1) + k * NR + v % 2 * LANES;
+            FMA(sum[k % 3][v], xk, load_aligned(wk));
+          }
+        }
+      }
+    DCN_UNROLL
+    for (int v = 0; v < nv; v++)
+      store_first(out[i] + v * LANES, m[v], PLUS(sum[0][v], PLUS(sum[1][v], sum[2][v])));
+  }
+}
+
+#define MGEMM_CHANNELS(nv, channels)                                                               \
+  mgemm_pixels(nv, channels, d, mask, words, taps, w, next, out, pixels, columns)
+#define DEFINE_MGEMM(nv)                                                                           \
+  static void mgemm_##nv(const float *const *d, const uint64_t *mask, int words,                   \
+                         const DcnTap *taps, int channels, const float *w, size_t next,            \
+                         float *const *out, int pixels, int columns)                               \
+  {                                                                                                \
+    if (channels == 3)                                                                             \
+      MGEMM_CHANNELS(nv, 3);                                                                       \
+    else if (channels == 1)                                                                        \
+      MGEMM_CHANNELS(nv, 1);                                                                       \
+    else if (channels == 2)                                                                        \
+      MGEMM_CHANNELS(nv, 2);                                                                       \
+    else                                                                                           \
+      MGEMM_CHANNELS(nv, 4);                                                                       \
+  }
+#define RUN_MGEMM(nv) mgemm_##nv(d, mask, words, taps, channels, w, next, out, pixels, columns)
 
 #define RUN_TGEMM(height)                                                                          \
   (columns > LANES ? tgemm_##height##_2(d, taps, count, channels, w, out, pixels, columns)         \

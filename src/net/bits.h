@@ -34,6 +34,12 @@ static inline uint64_t
 dcn_bits_of_any_bytes(const uint8_t *bytes, int n)
 {
   uint64_t word = 0;
+  if (n == 64) { /* mostly there are none */
+    uint64_t v[8];
+    memcpy(v, bytes, sizeof v);
+    if (((v[0] | v[1]) | (v[2] | v[3]) | ((v[4] | v[5]) | (v[6] | v[7]))) == 0)
+      return 0;
+  }
   for (int i = 0; i < n; i += 8) {
     const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
     uint64_t v = 0;

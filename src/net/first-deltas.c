@@ -4,8 +4,9 @@
  * Output pixels whose windows hold the same pattern of changes are put into one tile: the weights
  * are then read once for all of them.  Where whole blocks of the image changed there are few
  * patterns, since they repeat with the blocks' grid, and tiles fill up without multiplying a single
- * zero; where single pixels changed hardly two are alike, and most tiles are one pixel.  Between
- * the two a tile takes the union of its pixels' changes, from a copy that is 0 elsewhere. */
+ * zero; pixels left over join a tile of others, which then takes the union of their changes, from a
+ * copy that is 0 elsewhere.  Where single pixels changed hardly two patterns are alike, and every
+ * output pixel is done by itself. */
 #include "net/first.h"
 #include <string.h>
 
@@ -13,6 +14,9 @@
  * besides (bench-kernels --kernel=tgemm). */
 static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.3, 3.8, 4.6, 4.8, 6.6, 6.6, 8.8, 8.8};
 #define TILE_COST 50.0
+/* The same for pixels by themselves. */
+#define SINGLE_TAP_COST 2.4
+#define SINGLE_COST     12.0
 /* To copy a pixel's delta where a tile's pixels differ in what changed. */
 #define GATHER_COST 0.15
 
@@ -170,6 +174,20 @@ cut_tile(const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin, int tr, const 
   return best;
 }
 
+/* Whether changed pixels mostly stand alone in their rows; a sample of the masks will do. */
+static gboolean
+scattered(const DcnFirstPlan *plan, const DcnFirstUnit *unit)
+{
+  int starts = 0, all = 0;
+  for (int i = 0; i < unit->n_pixels; i += 8)
+    for (int j = 0; j < plan->words; j++) {
+      uint64_t mask = unit->masks[(size_t)i * (size_t)plan->words + (size_t)j];
+      starts += dcn_bits_count(mask & ~(mask << 1));
+      all += dcn_bits_count(mask);
+    }
+  return 2 * starts > all;
+}
+
 void
 dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
 {
@@ -177,10 +195,19 @@ dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *u
   uint16_t counts[DCN_FIRST_UNIT_MAX];
   int taps = 0, floats = 0;
   look_up(job, plan, unit, keys, counts);
-  group(unit, keys);
   unit->cost = 0;
   unit->multiplies = 0;
   unit->n_tiles = 0;
+  unit->single = scattered(plan, unit);
+  if (unit->single) {
+    uint64_t all = 0;
+    for (int i = 0; i < unit->n_pixels; i++)
+      all += counts[i];
+    unit->multiplies = all * (uint64_t)plan->c;
+    unit->cost = SINGLE_TAP_COST * (double)unit->multiplies + SINGLE_COST * unit->n_pixels;
+    return;
+  }
+  group(unit, keys);
   for (int i = 0; i < unit->n_pixels;) {
     DcnFirstTile *tile = &unit->tiles[unit->n_tiles++];
     unit->cost += cut_tile(plan, unit, i, job->kernels->tr, keys, counts, tile);
@@ -247,12 +274,58 @@ dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *u
   }
 }
 
+/* Sums of a large image come from memory, in pieces too short for the processor to foresee: those of
+ * the next unit are asked for while this one is at work. */
+static inline void
+ask_for_next(const DcnFirstUnit *unit, int begin, int end, const float *sums, size_t stride,
+             int column, int columns)
+{
+  for (int i = begin; i < MIN(end, unit->n_next); i++)
+    for (int j = 0; j < columns; j += 16)
+      __builtin_prefetch(sums + (size_t)unit->next[i] * stride + column + j, 1);
+}
+
+/* At the border a window begins outside of the image; its taps are inside. */
+static inline const float *
+window_at(const DcnJob *job, ptrdiff_t corner)
+{
+  return (const float *)((uintptr_t)job->in->delta +
+                         (uintptr_t)(corner * (ptrdiff_t)sizeof(float)));
+}
+
+static void
+add_singles(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit, float *sums,
+            size_t stride)
+{
+  enum { AT_ONCE = 32 };
+  const DcnKernels *k = job->kernels;
+  for (int begin = 0; begin < unit->n_pixels; begin += AT_ONCE) {
+    int n = MIN(AT_ONCE, unit->n_pixels - begin);
+    const float *windows[AT_ONCE];
+    float *out[AT_ONCE];
+    ask_for_next(unit, begin, begin + n, sums, stride, 0, plan->m);
+    for (int i = 0; i < n; i++)
+      windows[i] = window_at(job, unit->corners[begin + i]);
+    for (int b = 0; b < plan->blocks; b += k->dn) {
+      for (int i = 0; i < n; i++)
+        out[i] = sums + (size_t)unit->pixels[begin + i] * stride + (size_t)b * k->nr;
+      k->mgemm(windows, unit->masks + (size_t)begin * (size_t)plan->words, plan->words, plan->taps,
+               plan->c, plan->weights + (size_t)b * plan->block_floats, plan->block_floats, out, n,
+               MIN(k->dn * k->nr, plan->m - b * k->nr));
+    }
+  }
+}
+
 void
 dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit, float *sums,
               size_t stride)
 {
   const DcnKernels *k = job->kernels;
   int nr = k->nr, tr = k->tr, c = plan->c;
+  if (unit->single) {
+    add_singles(job, plan, unit, sums, stride);
+    return;
+  }
   const float *windows[DCN_FIRST_UNIT_MAX];
   int32_t pixels[DCN_FIRST_UNIT_MAX];
   for (int t = 0; t < unit->n_tiles; t++) {
@@ -260,11 +333,8 @@ dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *u
     for (int i = 0; i < tile->pixels; i++) {
       int at = tile->begin + i, p = unit->order[at];
       pixels[at] = unit->pixels[p];
-      /* At the border a window begins outside of the image; its taps are inside. */
-      windows[at] = tile->mixed
-                        ? unit->floats + tile->floats + (size_t)i * tile->count * c
-                        : (const float *)((uintptr_t)job->in->delta +
-                                          (uintptr_t)(unit->corners[p] * (ptrdiff_t)sizeof(float)));
+      windows[at] = tile->mixed ? unit->floats + tile->floats + (size_t)i * tile->count * c
+                                : window_at(job, unit->corners[p]);
     }
   }
   for (int b = 0; b < plan->blocks; b++) {
@@ -272,11 +342,7 @@ dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *u
     int columns = MIN(nr, plan->m - b * nr);
     for (int t = 0; t < unit->n_tiles; t++) {
       const DcnFirstTile *tile = &unit->tiles[t];
-      /* Sums of a large image come from memory, in pieces too short for the processor to foresee:
-       * those of the next unit are asked for while this one is at work. */
-      for (int i = tile->begin; i < MIN(tile->begin + tile->pixels, unit->n_next); i++)
-        for (int j = 0; j < columns; j += 16)
-          __builtin_prefetch(sums + (size_t)unit->next[i] * stride + (size_t)b * nr + j, 1);
+      ask_for_next(unit, tile->begin, tile->begin + tile->pixels, sums, stride, b * nr, columns);
       const float *d[DCN_TR_MAX];
       float *out[DCN_TR_MAX];
       for (int i = 0; i < tr; i++) {

@@ -51,6 +51,7 @@ typedef struct {
   uint16_t order[DCN_FIRST_UNIT_MAX];
   ptrdiff_t corners[DCN_FIRST_UNIT_MAX]; /* [n_pixels] where the window begins in deltas, floats */
   int n_tiles;
+  gboolean single; /* no tiles: every pixel by itself */
   double cost;         /* in multiplies of igemm, per output channel */
   uint64_t multiplies; /* per output channel */
 } DcnFirstUnit;

@@ -90,6 +90,8 @@ windows_at(const DcnWindow *window, const uint64_t *columns, int words, int64_t 
   uint64_t any = 0;
   if (window->dilation == 1 && window->kw <= 64) { /* each step doubles what was seen */
     uint64_t low = dcn_bits_at(columns, words, at), high = dcn_bits_at(columns, words, at + 64);
+    if ((low | high) == 0)
+      return 0;
     for (int seen = 1, shift; seen < window->kw; seen += shift) {
       shift = MIN(seen, window->kw - seen);
       low |= low >> shift | high << (64 - shift);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { KERNEL = 11, CHANNELS = 3, STRIDE = 4, OUTPUTS = 64, SIZE = 55, WIDTH = 227 };
 
@@ -59,6 +60,76 @@ run_igemm(void *context)
       k->igemm(f->rows + (size_t)p * KERNEL, KERNEL, KERNEL * CHANNELS, f->w + m / k->nr * block,
                NULL, NULL, -INFINITY, INFINITY, f->out + (size_t)p * OUTPUTS + m, OUTPUTS,
                MIN(k->mr, SIZE * SIZE - p), MIN(k->nr, OUTPUTS - m));
+}
+
+/* Single pixels with a share of their taps each. */
+typedef struct {
+  First f;
+  const float **windows;
+  float **outs;
+  uint64_t *masks;
+} Singles;
+
+static void
+run_mgemm(void *context)
+{
+  const Singles *s = context;
+  const DcnKernels *k = s->f.k;
+  size_t block = (size_t)KERNEL * KERNEL * CHANNELS * k->nr;
+  for (int m = 0; m < OUTPUTS; m += k->dn * k->nr) {
+    float *out[SIZE];
+    for (int p = 0; p < SIZE * SIZE; p += SIZE) {
+      for (int i = 0; i < SIZE; i++)
+        out[i] = s->outs[p + i] + m;
+      k->mgemm(s->windows + p, s->masks + (size_t)p * 2, 2, s->f.taps, CHANNELS,
+               s->f.w + m / k->nr * block, block, out, SIZE, MIN(k->dn * k->nr, OUTPUTS - m));
+    }
+  }
+}
+
+void
+bench_mgemm(Bench *bench)
+{
+  static const double shares[] = {1, 0.3, 0.1, 0.02, 0.01};
+  const DcnKernels *k = bench->k;
+  Singles s = {.f.k = k};
+  First *f = &s.f;
+  f->in = bench_floats((size_t)WIDTH * WIDTH * CHANNELS);
+  f->w = bench_floats((size_t)KERNEL * KERNEL * CHANNELS * (OUTPUTS + k->nr));
+  f->out = bench_floats((size_t)SIZE * SIZE * OUTPUTS);
+  f->taps = g_new(DcnTap, 128);
+  s.windows = g_new(const float *, SIZE *SIZE);
+  s.outs = g_new(float *, SIZE *SIZE);
+  s.masks = g_new(uint64_t, SIZE * SIZE * 2);
+  for (int t = 0; t < KERNEL * KERNEL; t++)
+    f->taps[t] = (DcnTap){(t / KERNEL * WIDTH + t % KERNEL) * CHANNELS, t * CHANNELS * k->nr};
+  for (int p = 0; p < SIZE * SIZE; p++) {
+    s.windows[p] = window(f, p);
+    s.outs[p] = f->out + (size_t)p * OUTPUTS;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(shares); i++) {
+    srand(1);
+    size_t count = 0;
+    memset(s.masks, 0, sizeof *s.masks * SIZE * SIZE * 2);
+    for (size_t p = 0; p < SIZE * SIZE; p++)
+      for (int t = 0; t < KERNEL * KERNEL; t++)
+        if (rand() / (RAND_MAX + 1.0) < shares[i]) {
+          s.masks[p * 2 + t / 64] |= (uint64_t)1 << t % 64;
+          count++;
+        }
+    double seconds[1];
+    bench_median(bench, 1, (BenchFunc[]){run_mgemm}, &s, seconds);
+    BENCH_REPORT(bench, "mgemm", "11x11 of 3", {"share", shares[i]}, {"ms", seconds[0] * 1e3},
+                 {"gflops", 2.0 * (double)count * CHANNELS * OUTPUTS / seconds[0] / 1e9},
+                 {"ns_per_pixel", seconds[0] * 1e9 / (SIZE * SIZE)});
+  }
+  dcn_aligned_free(f->in);
+  dcn_aligned_free(f->w);
+  dcn_aligned_free(f->out);
+  g_free(f->taps);
+  g_free(s.windows);
+  g_free(s.outs);
+  g_free(s.masks);
 }
 
 void

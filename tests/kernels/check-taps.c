@@ -67,6 +67,79 @@ tgemm_case(const DcnKernels *k, const Case *c)
   g_free(what);
 }
 
+static void
+mgemm_case(const DcnKernels *k, int words, const Case *c)
+{
+  char *what =
+      g_strdup_printf("mgemm %s: %d words %d channels %d pixels %d columns values %d side "
+                      "%d",
+                      k->isa, words, c->channels, c->pixels, c->columns, c->values, c->side);
+  size_t rows = (size_t)PLACES * c->channels;
+  int blocks = (c->columns + k->nr - 1) / k->nr;
+  size_t next = rows * k->nr;
+  float *w = guarded_new(blocks * next, 64, c->side);
+  fill(w, blocks * next, c->values);
+  DcnTap *taps = (DcnTap *)guarded_new((size_t)words * 64 * 2, 4, c->side);
+  for (int e = 0; e < words * 64; e++)
+    taps[e] = (DcnTap){g_test_rand_int_range(0, PLACES) * c->channels,
+                       g_test_rand_int_range(0, (int)rows - c->channels + 1) * k->nr};
+  uint64_t *mask = (uint64_t *)guarded_new((size_t)c->pixels * words * 2, 8, c->side);
+  float **window = g_new(float *, c->pixels), **out = g_new(float *, c->pixels),
+        **before = g_new(float *, c->pixels);
+  for (int i = 0; i < c->pixels; i++) {
+    window[i] = guarded_new(rows, 4, c->side); /* NaN where no tap of its mask is */
+    out[i] = guarded_new(c->columns, 4, c->side);
+    fill(out[i], c->columns, c->values);
+    before[i] = g_memdup2(out[i], c->columns * sizeof(float));
+    for (int e = 0; e < words * 64; e++) {
+      uint64_t *word = &mask[(size_t)i * words + e / 64], bit = (uint64_t)1 << e % 64;
+      gboolean set = g_test_rand_int_range(0, 12) == 0;
+      *word = set ? *word | bit : *word & ~bit;
+      for (int n = 0; set && n < c->channels; n++)
+        window[i][taps[e].pixel + n] = random_value(c->values);
+    }
+  }
+
+  k->mgemm((const float *const *)window, mask, words, taps, c->channels, w, next, out, c->pixels,
+           c->columns);
+  for (int i = 0; i < c->pixels; i++) {
+    for (int j = 0; j < c->columns; j++) {
+      double sum = before[i][j], magnitude = fabs(sum);
+      int terms = 3;
+      for (int e = 0; e < words * 64; e++)
+        if (mask[(size_t)i * words + e / 64] >> e % 64 & 1)
+          for (int n = 0; n < c->channels; n++, terms++) {
+            double product = (double)window[i][taps[e].pixel + n] *
+                             w[j / k->nr * next + taps[e].weight + n * k->nr + j % k->nr];
+            sum += product;
+            magnitude += fabs(product);
+          }
+      double bound = c->values == VALUES_INTEGER ? 0 : sum_bound(terms, magnitude);
+      if (!(fabs(out[i][j] - sum) <= bound))
+        g_error("%s: [%d][%d] is %.9g, not %.9g +- %.3g", what, i, j, out[i][j], sum, bound);
+    }
+    guarded_free(out[i], what);
+    guarded_free(window[i], what);
+    g_free(before[i]);
+  }
+  guarded_free((float *)mask, what);
+  guarded_free((float *)taps, what);
+  guarded_free(w, what);
+  g_free(window);
+  g_free(out);
+  g_free(before);
+  g_free(what);
+}
+
+void
+check_mgemm(const DcnKernels *k)
+{
+  int n = 0;
+  for (int columns = 1; columns <= k->dn * k->nr; columns++)
+    for (int channels = 1; channels <= 4; channels++, n++)
+      mgemm_case(k, 1 + n % 3, &(Case){0, channels, n % 6, columns, n % 3, n / 3 % 2});
+}
+
 void
 check_tgemm(const DcnKernels *k)
 {
