@@ -122,15 +122,17 @@ run_op(DcnState *state, int index, gboolean full)
   return full ? op->full_ns : dcn_cost_partial(state->net, op, stat->macs, cost, job.count);
 }
 
+/* taken: the input is there already. */
 static void
-run_full(DcnState *state)
+run_full(DcnState *state, gboolean taken)
 {
   const DcnProgram *program = state->net->program;
   for (int i = 0; i < program->n_values; i++) {
     dcn_value_clear_marks(&state->values[i]);
     state->values[i].rms = -1;
   }
-  dcn_input_take(state);
+  if (!taken)
+    dcn_input_take(state);
   for (int i = 0; i < program->n_ops; i++)
     run_op(state, i, TRUE);
   state->valid = TRUE;
@@ -203,9 +205,10 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
   state->dense = mode == DCN_MODE_DENSE;
   dcn_parallel_begin(state->threads);
-  gboolean full = state->dense || !state->valid || !run_partial(state, touched);
+  gboolean partial = !state->dense && state->valid, full = !partial || !run_partial(state, touched);
+  /* A partial run that gave up has taken over every input value that differed at all. */
   if (full)
-    run_full(state);
+    run_full(state, partial && state->values[program->input].threshold == 0);
   dcn_parallel_end();
   if (!info)
     return;
