@@ -60,6 +60,14 @@ dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin,
     filter->offset[i + 1] = filter->offset[i] + count;
   }
   dcn_aligned_free(weights);
+  for (int i = 0; i < size; i++)
+    filter->most = MAX(filter->most, dcn_axis_filter_taps(filter, i));
+  filter->by_tap = dcn_aligned_new0((size_t)size * filter->most, sizeof *filter->by_tap);
+  if (!filter->by_tap)
+    return FALSE;
+  for (int i = 0; i < size; i++)
+    for (int t = 0; t < dcn_axis_filter_taps(filter, i); t++)
+      filter->by_tap[(size_t)t * size + i] = filter->weights[filter->offset[i] + t];
   return TRUE;
 }
 
@@ -69,5 +77,6 @@ dcn_axis_filter_clear(DcnAxisFilter *filter)
   dcn_aligned_free(filter->first);
   dcn_aligned_free(filter->offset);
   dcn_aligned_free(filter->weights);
+  dcn_aligned_free(filter->by_tap);
   memset(filter, 0, sizeof *filter);
 }

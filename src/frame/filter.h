@@ -15,6 +15,8 @@ typedef struct {
   int *first;     /* [size] first sample of each; never decreases, and neither does first + taps */
   int *offset;    /* [size + 1] into weights; output i has offset[i + 1] - offset[i] >= 1 taps */
   float *weights; /* > 0, each output's sum to 1 */
+  int most;       /* taps of any output */
+  float *by_tap;  /* [most][size] the same weights; 0 beyond an output's taps */
 } DcnAxisFilter;
 
 /* Plans outputs that divide [begin, end) of a plane with so many samples evenly.  size and samples

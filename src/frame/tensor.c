@@ -9,6 +9,7 @@
 #include "frame/columns.h"
 #include "frame/filter.h"
 #include "frame/layout.h"
+#include "frame/rows.h"
 #include "util/error.h"
 #include "util/memory.h"
 #include "util/parallel.h"
@@ -51,6 +52,7 @@ struct _DcnFrameToTensor {
   int n_scratch;
   size_t scratch_columns;
   DcnColumnsFunc scale_columns;
+  DcnRowsFunc scale_rows;
 };
 
 /* --- planning -----------------------------------------------------------------------------------
@@ -219,6 +221,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->block_cols = (info->width + 7) / 8;
   convert->block_rows = (info->height + 7) / 8;
   convert->scale_columns = dcn_columns_best();
+  convert->scale_rows = dcn_rows_best();
   plan_colors(convert, info);
 
   for (int p = 0; p < convert->n_planes; p++) {
@@ -271,45 +274,6 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
 /* --- computing ----------------------------------------------------------------------------------
  */
 
-static inline __attribute__((always_inline)) void
-scale_row_step(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
-               float *out)
-{
-  int origin = filter->first[begin];
-  const float *weights = filter->weights + filter->offset[begin];
-  for (int x = begin; x < end; x++) {
-    int taps = dcn_axis_filter_taps(filter, x);
-    const float *c = columns + (ptrdiff_t)(filter->first[x] - origin) * step;
-    float sum = 0;
-    for (int t = 0; t < taps; t++)
-      sum += weights[t] * c[(ptrdiff_t)t * step];
-    weights += taps;
-    *out++ = sum;
-  }
-}
-
-/* out[x - begin] = output x of the filter over columns (every step-th float, from the first tap of
- * begin). */
-static void
-scale_row(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
-          float *out)
-{
-  switch (step) {
-  case 1:
-    scale_row_step(filter, columns, 1, begin, end, out);
-    break;
-  case 2:
-    scale_row_step(filter, columns, 2, begin, end, out);
-    break;
-  case 3:
-    scale_row_step(filter, columns, 3, begin, end, out);
-    break;
-  default:
-    scale_row_step(filter, columns, 4, begin, end, out);
-    break;
-  }
-}
-
 static inline float
 clamp_sample(float v)
 {
@@ -356,8 +320,8 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
     for (int c = 0; c < convert->n_components; c++) {
       const DcnComponent *component = &convert->layout.component[c];
       if (component->plane == p)
-        scale_row(across, scratch->columns + component->offset, step, begin, end,
-                  scratch->component[c] + begin);
+        convert->scale_rows(across, scratch->columns + component->offset, step, begin, end,
+                            scratch->component[c] + begin);
     }
   }
 }

@@ -5,6 +5,7 @@
  * the plane, each plane extended by its edge samples, in double, one output at a time. */
 #include "frame/tensor.h"
 #include "frame/columns.h"
+#include "frame/rows.h"
 #include "util/error.h"
 #include "frames.h"
 #include <math.h>
@@ -542,6 +543,46 @@ test_columns(void)
   g_rand_free(rand);
 }
 
+/* All forms of the other one, too; they read no float that is not a tap. */
+static void
+test_rows(void)
+{
+  const DcnRowsFunc *all = dcn_rows_all();
+  GRand *rand = g_rand_new_with_seed(3);
+  g_assert_true(all[0] == dcn_rows_best());
+  for (int samples = 1; samples < 300; samples += 1 + samples / 3)
+    for (int size = 1; size < 120; size += 1 + size / 2) {
+      DcnAxisFilter filter;
+      g_assert_true(dcn_axis_filter_init(&filter, size, samples, samples * 0.05, samples * 0.98));
+      for (int step = 1; step <= 4; step++) {
+        int begin = g_rand_int_range(rand, 0, size), end = g_rand_int_range(rand, begin, size) + 1;
+        int last = filter.first[end - 1] + dcn_axis_filter_taps(&filter, end - 1) - 1;
+        size_t n = (size_t)(last - filter.first[begin]) * step + 1;
+        float *columns = g_new(float, n), *out = g_new(float, end - begin + 1);
+        for (size_t i = 0; i < n; i++)
+          columns[i] = i % step ? NAN : (float)g_rand_double(rand);
+        for (int form = 0; all[form]; form++) {
+          out[end - begin] = -5;
+          all[form](&filter, columns, step, begin, end, out);
+          g_assert_cmpfloat(out[end - begin], ==, -5);
+          for (int x = begin; x < end; x++) {
+            volatile float sum = 0, product;
+            for (int t = 0; t < dcn_axis_filter_taps(&filter, x); t++) {
+              product = filter.weights[filter.offset[x] + t] *
+                        columns[(filter.first[x] - filter.first[begin] + t) * step];
+              sum = sum + product;
+            }
+            g_assert_cmpfloat(out[x - begin], ==, sum);
+          }
+        }
+        g_free(columns);
+        g_free(out);
+      }
+      dcn_axis_filter_clear(&filter);
+    }
+  g_rand_free(rand);
+}
+
 static void
 test_invalid(void)
 {
@@ -617,6 +658,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/frame/tensor/columns", test_columns);
+  g_test_add_func("/frame/tensor/rows", test_rows);
   g_test_add_func("/frame/tensor/invalid", test_invalid);
   g_test_add_func("/frame/tensor/colors", test_known_colors);
   g_test_add_func("/frame/tensor/siting", test_siting);
