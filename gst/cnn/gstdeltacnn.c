@@ -80,12 +80,18 @@ typedef struct
   gboolean post_messages;
 } Settings;
 
+/* ns; tensor includes changes. */
+typedef struct
+{
+  GstClockTime extract, changes, tensor, network;
+} Times;
+
 typedef struct
 {
   guint64 frames, full, partial, reused;
   guint64 by_codec, by_pixel, unmatched;
   guint64 macs, macs_dense;
-  GstClockTime time_tensor, time_network;
+  Times times, last;            /* of all frames; of the last one */
   GstDeltaCnnUsed used;         /* for the last frame */
   guint64 cache_bytes, weight_bytes;
   gchar *model;                 /* owned */
@@ -409,10 +415,18 @@ gst_delta_cnn_plan (GstDeltaCnn * self, const GstDeltaCnnVisible * visible)
 }
 
 static void
-add_stats (GstDeltaCnn * self, const GstDeltaCnnDecision * decision,
-    const GstDeltaCnnOutcome * outcome, gboolean mismatch)
+add_stats (GstDeltaCnn * self, const GstDeltaCnnReport * report,
+    gboolean mismatch)
 {
+  const GstDeltaCnnDecision *decision = report->decision;
+  const GstDeltaCnnOutcome *outcome = report->outcome;
   Stats *stats = &self->stats;
+  Times last = { 0, report->time_changes, outcome->time_tensor,
+    outcome->time_network
+  };
+
+  if (GST_CLOCK_TIME_IS_VALID (report->time_extract))
+    last.extract = report->time_extract;
 
   GST_OBJECT_LOCK (self);
   stats->frames++;
@@ -424,10 +438,35 @@ add_stats (GstDeltaCnn * self, const GstDeltaCnnDecision * decision,
   stats->unmatched += mismatch;
   stats->macs += outcome->macs;
   stats->macs_dense += outcome->macs_dense;
-  stats->time_tensor += outcome->time_tensor;
-  stats->time_network += outcome->time_network;
+  stats->last = last;
+  stats->times.extract += last.extract;
+  stats->times.changes += last.changes;
+  stats->times.tensor += last.tensor;
+  stats->times.network += last.network;
   stats->used = decision->used;
   GST_OBJECT_UNLOCK (self);
+}
+
+/* For scripts: a GstStructure, as in GstTracer's records. */
+static void
+log_frame (GstDeltaCnn * self, const GstDeltaCnnReport * report,
+    GstBuffer * buffer)
+{
+  const GstDeltaCnnOutcome *outcome = report->outcome;
+  static const gchar *const reuse[] = { "full", "partial", "reused" };
+
+  GST_LOG_OBJECT (self, "deltacnn-frame, pts=(guint64)%" G_GUINT64_FORMAT
+      ", source=(string)%s, reuse=(string)%s, changed=(uint)%u, blocks=(uint)%u"
+      ", multiplies=(guint64)%" G_GUINT64_FORMAT
+      ", multiplies-dense=(guint64)%" G_GUINT64_FORMAT
+      ", time-extract=(guint64)%" G_GUINT64_FORMAT
+      ", time-changes=(guint64)%" G_GUINT64_FORMAT
+      ", time-tensor=(guint64)%" G_GUINT64_FORMAT
+      ", time-network=(guint64)%" G_GUINT64_FORMAT ";", GST_BUFFER_PTS (buffer),
+      used_name (report->decision->used), reuse[outcome->reuse],
+      report->decision->n_changed, report->decision->n_blocks, outcome->macs,
+      outcome->macs_dense, report->time_extract, report->time_changes,
+      outcome->time_tensor, outcome->time_network);
 }
 
 static void
@@ -478,22 +517,18 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   report.decision = decision;
   gst_delta_cnn_changes_get_grid (self->changes, &report.cols, &report.rows);
   report.outcome = outcome;
+  report.time_changes = step.time_changes;
+  report.time_extract = input.picture ?
+      gst_delta_picture_get_extract_time (input.picture) : GST_CLOCK_TIME_NONE;
   report.width = visible->width;
   report.height = visible->height;
   gst_delta_cnn_report_to_buffer (&report, buffer);
-  add_stats (self, decision, outcome, step.mismatch);
+  add_stats (self, &report, step.mismatch);
 
-  GST_LOG_OBJECT (self, "pts %" GST_TIME_FORMAT " source %s%s%s%s%s, %u of %u "
-      "blocks changed, %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-      " multiplies, tensor %" G_GUINT64_FORMAT " us, network %"
-      G_GUINT64_FORMAT " us, %s %.3f", GST_TIME_ARGS (GST_BUFFER_PTS (buffer)),
-      used_name (decision->used), decision->reason ? ": " : "",
-      decision->reason ? decision->reason : "", in_the_way ? ": " : "",
-      in_the_way ? in_the_way : "", decision->n_changed, decision->n_blocks,
-      outcome->macs, outcome->macs_dense, outcome->time_tensor / 1000,
-      outcome->time_network / 1000,
-      outcome->n_results ? outcome->results[0].label : "no label",
-      outcome->n_results ? outcome->results[0].confidence : 0.0);
+  log_frame (self, &report, buffer);
+  if (decision->reason)
+    GST_LOG_OBJECT (self, "the codec's word was not used: %s%s%s",
+        decision->reason, in_the_way ? ": " : "", in_the_way ? in_the_way : "");
 
   if (settings->post_messages)
     gst_element_post_message (GST_ELEMENT (self),
@@ -556,12 +591,24 @@ gst_delta_cnn_peek_outputs (GstDeltaCnn * self, guint * n_outputs)
 }
 
 static GstStructure *
+times_structure (const gchar * name, const Times * times, guint64 frames)
+{
+  return gst_structure_new (name,
+      "time-extract", G_TYPE_UINT64, times->extract / frames,
+      "time-changes", G_TYPE_UINT64, times->changes / frames,
+      "time-tensor", G_TYPE_UINT64, times->tensor / frames,
+      "time-network", G_TYPE_UINT64, times->network / frames, NULL);
+}
+
+static GstStructure *
 gst_delta_cnn_get_stats (GstDeltaCnn * self)
 {
-  GstStructure *s;
+  GstStructure *s, *last, *mean;
   const Stats *stats = &self->stats;
 
   GST_OBJECT_LOCK (self);
+  last = times_structure ("last", &stats->last, 1);
+  mean = times_structure ("mean", &stats->times, MAX (stats->frames, 1));
   s = gst_structure_new ("deltacnn-stats",
       "model", G_TYPE_STRING, stats->model,
       "frames", G_TYPE_UINT64, stats->frames,
@@ -574,13 +621,18 @@ gst_delta_cnn_get_stats (GstDeltaCnn * self)
       "source", G_TYPE_STRING, used_name (stats->used),
       "multiplies", G_TYPE_DOUBLE,
       stats->macs_dense ? (gdouble) stats->macs / stats->macs_dense : 0.0,
-      "time-tensor", G_TYPE_UINT64, stats->time_tensor,
-      "time-network", G_TYPE_UINT64, stats->time_network,
+      "time-extract", G_TYPE_UINT64, stats->times.extract,
+      "time-changes", G_TYPE_UINT64, stats->times.changes,
+      "time-tensor", G_TYPE_UINT64, stats->times.tensor,
+      "time-network", G_TYPE_UINT64, stats->times.network,
+      "last", GST_TYPE_STRUCTURE, last, "mean", GST_TYPE_STRUCTURE, mean,
       "cache-bytes", G_TYPE_UINT64, stats->cache_bytes,
       "weight-bytes", G_TYPE_UINT64, stats->weight_bytes,
       "weight-users", G_TYPE_UINT, self->classifier ?
       gst_delta_cnn_classifier_get_weight_users (self->classifier) : 0, NULL);
   GST_OBJECT_UNLOCK (self);
+  gst_structure_free (last);
+  gst_structure_free (mean);
   return s;
 }
 
@@ -745,9 +797,17 @@ install_properties (GObjectClass * object_class)
    * Counts since the element was started: `frames`, of them `full`, `partial`
    * and `reused`; `by-codec` and `by-pixel`, frames whose changes came from
    * there; `mismatches`, claims of the codec that did not hold; `source`, what the
-   * last frame used; `multiplies`, share of a dense run's; `time-tensor` and
-   * `time-network`, nanoseconds; `cache-bytes` of this element; `weight-bytes`,
-   * which `weight-users` elements of the process share; `model`.
+   * last frame used; `multiplies`, share of a dense run's; `cache-bytes` of this
+   * element; `weight-bytes`, which `weight-users` elements of the process share;
+   * `model`.  Nanoseconds spent, none of which depends on the decoder:
+   * `time-extract`, by deltaextract on the pictures of these frames; `time-changes`,
+   * finding what changed; `time-tensor`, from frame to tensor, time-changes included;
+   * `time-network`.  `last` and `mean` are structures with the same four for the last
+   * frame and for a frame in the mean.
+   *
+   * The same times come with each frame: in the #GstDeltaCnnMeta, in the messages,
+   * and in the debug log (level LOG of the category deltacnn) as a serialised
+   * #GstStructure `deltacnn-frame`.
    */
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "Counts since the start",

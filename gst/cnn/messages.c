@@ -73,6 +73,8 @@ gst_delta_cnn_report_to_buffer (const GstDeltaCnnReport * report,
   meta->changed = share_changed (decision);
   meta->multiplies = outcome->multiplies;
   meta->reuse = outcome->reuse;
+  meta->time_extract = report->time_extract;
+  meta->time_changes = report->time_changes;
   meta->time_tensor = outcome->time_tensor;
   meta->time_network = outcome->time_network;
   meta->cols = report->cols;
@@ -126,7 +128,11 @@ gst_delta_cnn_report_to_structure (const GstDeltaCnnReport * report,
       "picture-type", G_TYPE_STRING, type ? type->value_nick : "unknown",
       "changed", G_TYPE_DOUBLE, share_changed (report->decision),
       "multiplies", G_TYPE_DOUBLE, outcome->multiplies,
-      "reuse", G_TYPE_STRING, reuse ? reuse->value_nick : "full", NULL);
+      "reuse", G_TYPE_STRING, reuse ? reuse->value_nick : "full",
+      "time-extract", G_TYPE_UINT64, report->time_extract,
+      "time-changes", G_TYPE_UINT64, report->time_changes,
+      "time-tensor", G_TYPE_UINT64, outcome->time_tensor,
+      "time-network", G_TYPE_UINT64, outcome->time_network, NULL);
   if (outcome->n_results)
     gst_structure_set (s,
         "label", G_TYPE_STRING, outcome->results[0].label,

@@ -20,6 +20,8 @@ typedef struct
   guint cols, rows;
   const GstDeltaCnnOutcome *outcome;
   gint width, height;           /* of the visible frame */
+  GstClockTime time_extract;    /* NONE where the frame has no picture */
+  GstClockTime time_changes;    /* part of the outcome's time_tensor */
 } GstDeltaCnnReport;
 
 /* Adds a GstDeltaCnnMeta, and a GstAnalyticsRelationMeta where the library has

@@ -67,7 +67,7 @@ struct _GstDeltaExtract
   guint64 not_understood;
   GHashTable *reasons;          /* static string -> GSIZE_TO_POINTER count */
   guint64 buffers, bytes;
-  GstClockTime time_spent;
+  GstClockTime time_spent, time_last;
 };
 
 #define CODED_CAPS \
@@ -83,6 +83,14 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
 G_DEFINE_FINAL_TYPE (GstDeltaExtract, gst_delta_extract, GST_TYPE_ELEMENT);
 GST_ELEMENT_REGISTER_DEFINE (deltaextract, "deltaextract", GST_RANK_NONE,
     GST_TYPE_DELTA_EXTRACT);
+
+static const gchar *
+type_name (DcnPictureType type)
+{
+  static const gchar *const names[N_TYPES] = { "unknown", "I", "P", "B", "D" };
+
+  return (guint) type < N_TYPES ? names[type] : names[0];
+}
 
 static void
 count_reason (GstDeltaExtract * self, const gchar * reason)
@@ -148,6 +156,7 @@ gst_delta_extract_reset (GstDeltaExtract * self, const gchar * why)
 static GstBuffer *
 gst_delta_extract_picture (GstDeltaExtract * self, GstBuffer * buffer)
 {
+  GstClockTime start = gst_util_get_timestamp (), spent;
   DeltaResult result;
   GstMapInfo map;
 
@@ -166,9 +175,16 @@ gst_delta_extract_picture (GstDeltaExtract * self, GstBuffer * buffer)
   if (!result.picture)
     return buffer;
 
-  GST_LOG_OBJECT (self, "picture %u of epoch %" G_GUINT64_FORMAT ", type %d%s",
-      result.picture->number, result.picture->epoch, result.picture->type,
-      result.picture->known ? "" : ", not known");
+  spent = gst_util_get_timestamp () - start;
+  dcn_picture_add_time (result.picture, spent);
+  /* For scripts: a GstStructure, as in GstTracer's records. */
+  GST_LOG_OBJECT (self, "deltaextract-frame, pts=(guint64)%" G_GUINT64_FORMAT
+      ", epoch=(guint64)%" G_GUINT64_FORMAT ", number=(uint)%u"
+      ", picture-type=(string)%s, known=(boolean)%d"
+      ", bytes=(guint64)%" G_GSIZE_FORMAT ", time-extract=(guint64)%"
+      G_GUINT64_FORMAT ";", GST_BUFFER_PTS (buffer), result.picture->epoch,
+      result.picture->number, type_name (result.picture->type),
+      result.picture->known, gst_buffer_get_size (buffer), spent);
   /* Only the buffer's own structure is copied where it is shared; the memory is not. */
   buffer = gst_buffer_make_writable (buffer);
   gst_buffer_add_delta_coding_meta (buffer, result.picture);
@@ -205,7 +221,8 @@ gst_delta_extract_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   GST_OBJECT_LOCK (self);
   self->buffers++;
   self->bytes += size;
-  self->time_spent += gst_util_get_timestamp () - start;
+  self->time_last = gst_util_get_timestamp () - start;
+  self->time_spent += self->time_last;
   GST_OBJECT_UNLOCK (self);
 
   return gst_pad_push (self->srcpad, buffer);
@@ -314,7 +331,10 @@ gst_delta_extract_get_stats (GstDeltaExtract * self)
       "reasons", GST_TYPE_STRUCTURE, reasons,
       "buffers", G_TYPE_UINT64, self->buffers,
       "bytes", G_TYPE_UINT64, self->bytes,
-      "time-spent", G_TYPE_UINT64, self->time_spent, NULL);
+      "time-spent", G_TYPE_UINT64, self->time_spent,
+      "time-last", G_TYPE_UINT64, self->time_last,
+      "time-mean", G_TYPE_UINT64, self->buffers ?
+      self->time_spent / self->buffers : 0, NULL);
   GST_OBJECT_UNLOCK (self);
   gst_structure_free (reasons);
   return stats;
@@ -345,7 +365,7 @@ gst_delta_extract_change_state (GstElement * element, GstStateChange transition)
     GST_OBJECT_LOCK (self);
     memset (self->pictures, 0, sizeof (self->pictures));
     self->not_understood = self->buffers = self->bytes = 0;
-    self->time_spent = 0;
+    self->time_spent = self->time_last = 0;
     g_hash_table_remove_all (self->reasons);
     GST_OBJECT_UNLOCK (self);
   }
@@ -390,7 +410,8 @@ gst_delta_extract_class_init (GstDeltaExtractClass * klass)
    * GstDeltaExtract:stats:
    *
    * Since the element left READY, all guint64: pictures-i, pictures-p, pictures-b, pictures-d (understood
-   * ones by type), not-understood, buffers, bytes, time-spent (nanoseconds in this element); and reasons, a
+   * ones by type), not-understood, buffers, bytes, time-spent (nanoseconds in this element, of
+   * it time-last for the last buffer, and time-mean a buffer); and reasons, a
    * #GstStructure with a count for each reason why a picture was not understood.
    *
    * Since: 0.1

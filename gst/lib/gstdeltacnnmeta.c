@@ -62,6 +62,8 @@ gst_delta_cnn_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
   self->changed = 1.0;
   self->multiplies = 1.0;
   self->reuse = GST_DELTA_CNN_REUSE_FULL;
+  self->time_extract = GST_CLOCK_TIME_NONE;
+  self->time_changes = GST_CLOCK_TIME_NONE;
   self->time_tensor = GST_CLOCK_TIME_NONE;
   self->time_network = GST_CLOCK_TIME_NONE;
   self->cols = self->rows = 0;
@@ -100,6 +102,8 @@ gst_delta_cnn_meta_transform (GstBuffer * dest, GstMeta * meta,
   copy->changed = self->changed;
   copy->multiplies = self->multiplies;
   copy->reuse = self->reuse;
+  copy->time_extract = self->time_extract;
+  copy->time_changes = self->time_changes;
   copy->time_tensor = self->time_tensor;
   copy->time_network = self->time_network;
   if (GST_META_TRANSFORM_IS_COPY (type)) {

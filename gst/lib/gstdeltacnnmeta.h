@@ -52,7 +52,9 @@ typedef struct {
  * @changed: share of 8x8 blocks that changed since the last frame, 0 to 1
  * @multiplies: share of a dense pass's multiplies that was done, 0 to 1 (and a little above at worst)
  * @reuse: how much of the last frame's work was reused
- * @time_tensor: time from frame to tensor, finding what changed included
+ * @time_extract: time that deltaextract took to read the picture; #GST_CLOCK_TIME_NONE where there was none
+ * @time_changes: time to find what changed since the last frame
+ * @time_tensor: time from frame to tensor, @time_changes included
  * @time_network: time in the network
  * @cols: blocks per row of @blocks
  * @rows: rows of @blocks
@@ -69,6 +71,8 @@ typedef struct {
   gdouble changed;
   gdouble multiplies;
   GstDeltaCnnReuse reuse;
+  GstClockTime time_extract;
+  GstClockTime time_changes;
   GstClockTime time_tensor;
   GstClockTime time_network;
   guint cols, rows;

@@ -298,6 +298,21 @@ gst_delta_picture_get_epoch (GstDeltaPicture * picture)
 }
 
 /**
+ * gst_delta_picture_get_extract_time:
+ * @picture: a picture
+ *
+ * Returns: the time that deltaextract spent on reading the picture from the coded stream
+ *
+ * Since: 0.1
+ */
+GstClockTime
+gst_delta_picture_get_extract_time (GstDeltaPicture * picture)
+{
+  g_return_val_if_fail (picture != NULL, 0);
+  return g_atomic_int_get (&picture->read_ns);
+}
+
+/**
  * gst_delta_picture_get_number:
  * @picture: a picture
  *

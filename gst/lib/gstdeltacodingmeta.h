@@ -136,6 +136,8 @@ GstDeltaPictureType gst_delta_picture_get_picture_type (GstDeltaPicture * pictur
 GST_DELTA_CNN_API
 guint64 gst_delta_picture_get_epoch (GstDeltaPicture * picture);
 GST_DELTA_CNN_API
+GstClockTime gst_delta_picture_get_extract_time (GstDeltaPicture * picture);
+GST_DELTA_CNN_API
 guint32 gst_delta_picture_get_number (GstDeltaPicture * picture);
 GST_DELTA_CNN_API
 void gst_delta_picture_get_coded_size (GstDeltaPicture * picture, guint * width, guint * height);

@@ -57,6 +57,14 @@ dcn_picture_unref(DcnPicture *picture)
 }
 
 void
+dcn_picture_add_time(DcnPicture *picture, uint64_t ns)
+{
+  int before = g_atomic_int_get(&picture->read_ns);
+  int most = (int)MIN(ns, (uint64_t)(G_MAXINT - before));
+  g_atomic_int_add(&picture->read_ns, most);
+}
+
+void
 dcn_picture_set_unknown(DcnPicture *picture, const char *reason)
 {
   size_t blocks = (size_t)picture->cols * (size_t)picture->rows;

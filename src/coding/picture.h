@@ -48,6 +48,7 @@ typedef struct _DcnPicture DcnPicture;
 struct _DcnPicture {
   int refs;       /* atomic */
   int complete;   /* atomic: all fields that make the picture have been seen */
+  int read_ns;    /* atomic: time spent on reading it, see dcn_picture_add_time() */
   uint64_t epoch; /* process-wide unique; pictures of different epochs do not compare */
   uint32_t number; /* decode order in the epoch, from 0 */
   DcnPictureType type;
@@ -75,6 +76,10 @@ void dcn_picture_unref(DcnPicture *picture); /* NULL is fine */
 
 /* Marks the picture as not understood: every block born now, vectors dropped.  reason is a static string. */
 void dcn_picture_set_unknown(DcnPicture *picture, const char *reason);
+
+/* Adds to the time that reading the picture took; for a second field while others may look at it.  Stays at
+ * INT_MAX, some two seconds, where there is more. */
+void dcn_picture_add_time(DcnPicture *picture, uint64_t ns);
 
 /* Compares two complete pictures.  changed: [rows * cols] bytes, 1 where the blocks may differ, 0 where they
  * are sample-identical.  Returns FALSE, and leaves changed alone, when they do not compare (other epoch, other

@@ -468,6 +468,108 @@ test_stats (void)
   gst_harness_teardown (h);
 }
 
+static guint64
+field (const GstStructure * s, const gchar * name)
+{
+  guint64 value = 0;
+
+  g_assert_nonnull (s);
+  if (!gst_structure_get_uint64 (s, name, &value))
+    g_error ("%s has no %s", gst_structure_get_name (s), name);
+  return value;
+}
+
+static GstStructure *logged;    /* the last frame that the debug log tells of */
+
+static void
+on_log (GstDebugCategory * category, GstDebugLevel level, const gchar * file,
+    const gchar * function, gint line, GObject * object,
+    GstDebugMessage * message, gpointer data)
+{
+  const gchar *text = gst_debug_message_get (message);
+
+  if (!g_str_has_prefix (text, "deltacnn-frame, "))
+    return;
+  g_clear_pointer (&logged, gst_structure_free);
+  logged = gst_structure_from_string (text, NULL);
+}
+
+/* The meta, the message, the log and the statistics tell the same times. */
+static void
+test_times (void)
+{
+  static const gchar *const names[] = { "time-changes", "time-tensor",
+    "time-network"
+  };
+  GstHarness *h = harness ("tiny.onnx", "post-messages", TRUE, NULL);
+  GstBus *bus = gst_bus_new ();
+  guint64 sums[3] = { 0 };
+  GstStructure *stats;
+  guint n, i;
+
+  gst_element_set_bus (h->element, bus);
+  gst_debug_set_active (TRUE);
+  gst_debug_set_threshold_for_name ("deltacnn", GST_LEVEL_LOG);
+  gst_debug_remove_log_function (gst_debug_log_default);
+  gst_debug_add_log_function (on_log, NULL, NULL);
+  for (n = 0; n < 4; n++) {
+    GstBuffer *out = push (h, frame (n, n * 3));
+    GstDeltaCnnMeta *meta = gst_buffer_get_delta_cnn_meta (out);
+    GstMessage *message = gst_bus_pop_filtered (bus, GST_MESSAGE_ELEMENT);
+    const GstStructure *told = gst_message_get_structure (message);
+    guint64 times[3];
+    const gchar *word;
+
+    times[0] = meta->time_changes;
+    times[1] = meta->time_tensor;
+    times[2] = meta->time_network;
+    g_assert_cmpuint (meta->time_changes, <=, meta->time_tensor);
+    g_assert_cmpuint (meta->time_tensor, >, 0);
+    g_assert_cmpuint (meta->time_network, >, 0);
+    for (i = 0; i < 3; i++) {
+      g_assert_cmpuint (times[i], <, 10 * GST_SECOND);
+      g_assert_cmpuint (field (told, names[i]), ==, times[i]);
+      g_assert_cmpuint (field (logged, names[i]), ==, times[i]);
+      sums[i] += times[i];
+    }
+    /* no deltaextract was there */
+    g_assert_false (GST_CLOCK_TIME_IS_VALID (meta->time_extract));
+    g_assert_cmpuint (field (told, "time-extract"), ==, GST_CLOCK_TIME_NONE);
+    g_assert_cmpuint (field (logged, "pts"), ==, n * GST_SECOND / 25);
+    word = gst_structure_get_string (logged, "reuse");
+    g_assert_cmpstr (word, ==, n ? "partial" : "full");
+    word = gst_structure_get_string (logged, "source");
+    g_assert_cmpstr (word, ==, n ? "pixel" : "none");
+    g_assert_cmpfloat_with_epsilon (meta->multiplies,
+        (gdouble) field (logged, "multiplies") / field (logged,
+            "multiplies-dense"), 1e-9);
+    gst_message_unref (message);
+    gst_buffer_unref (out);
+  }
+  gst_debug_remove_log_function (on_log);
+  gst_debug_add_log_function (gst_debug_log_default, NULL, NULL);
+  gst_debug_set_threshold_for_name ("deltacnn", GST_LEVEL_NONE);
+
+  g_object_get (h->element, "stats", &stats, NULL);
+  for (i = 0; i < 3; i++) {
+    GstStructure *last, *mean;
+
+    g_assert_true (gst_structure_get (stats, "last", GST_TYPE_STRUCTURE, &last,
+            "mean", GST_TYPE_STRUCTURE, &mean, NULL));
+    g_assert_cmpuint (field (stats, names[i]), ==, sums[i]);
+    g_assert_cmpuint (field (mean, names[i]), ==, sums[i] / 4);
+    g_assert_cmpuint (field (last, names[i]), ==, field (logged, names[i]));
+    gst_structure_free (last);
+    gst_structure_free (mean);
+  }
+  g_assert_cmpuint (field (stats, "time-extract"), ==, 0);
+  gst_structure_free (stats);
+  g_clear_pointer (&logged, gst_structure_free);
+  gst_element_set_bus (h->element, NULL);
+  gst_object_unref (bus);
+  gst_harness_teardown (h);
+}
+
 /* Elements that load one file share its weights, whatever the path says. */
 static void
 test_shared_weights (void)
@@ -665,6 +767,7 @@ main (int argc, char **argv)
   g_test_add_func ("/element/properties", test_properties);
   g_test_add_func ("/element/change-while-running", test_change_while_running);
   g_test_add_func ("/element/stats", test_stats);
+  g_test_add_func ("/element/times", test_times);
   g_test_add_func ("/element/shared-weights", test_shared_weights);
   g_test_add_func ("/element/messages", test_messages);
   g_test_add_data_func ("/element/allocation/downstream-knows",

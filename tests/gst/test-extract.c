@@ -96,6 +96,7 @@ test_untouched (void)
 {
   GPtrArray *buffers = coded_buffers (FALSE, 1);
   GstHarness *h = harness ();
+  GstClockTime spent = 0, last = 0;
 
   for (guint i = 0; i < buffers->len; i++) {
     GstBuffer *buffer = g_ptr_array_index (buffers, i), *out;
@@ -122,13 +123,22 @@ test_untouched (void)
     g_assert_cmpmem (a.data, a.size, b.data, b.size);
     gst_buffer_unmap (buffer, &a);
     gst_buffer_unmap (out, &b);
+    last = gst_delta_picture_get_extract_time (gst_buffer_get_delta_coding_meta
+        (out)->picture);
+    g_assert_cmpuint (last, >, 0);
+    spent += last;
     gst_buffer_unref (out);
   }
   g_assert_cmpuint (stat (h, "buffers"), ==, buffers->len);
   g_assert_cmpuint (stat (h, "pictures-i") + stat (h, "pictures-p") +
       stat (h, "pictures-b"), ==, buffers->len);
   g_assert_cmpuint (stat (h, "not-understood"), ==, 0);
-  g_assert_cmpuint (stat (h, "time-spent"), >, 0);
+  /* of the time in the element, most goes into reading pictures */
+  g_assert_cmpuint (stat (h, "time-spent"), >=, spent);
+  g_assert_cmpuint (stat (h, "time-last"), >=, last);
+  g_assert_cmpuint (stat (h, "time-last"), <=, stat (h, "time-spent"));
+  g_assert_cmpuint (stat (h, "time-mean"), ==,
+      stat (h, "time-spent") / buffers->len);
   gst_harness_teardown (h);
   g_ptr_array_unref (buffers);
 }

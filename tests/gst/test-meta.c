@@ -21,6 +21,8 @@ add (GstBuffer * buffer)
   meta->changed = 0.5;
   meta->multiplies = 0.25;
   meta->reuse = GST_DELTA_CNN_REUSE_PARTIAL;
+  meta->time_extract = 33;
+  meta->time_changes = 44;
   meta->time_tensor = 11;
   meta->time_network = 22;
   meta->cols = 3;
@@ -43,6 +45,8 @@ check (GstDeltaCnnMeta * meta, gboolean with_blocks)
   g_assert_cmpfloat (meta->changed, ==, 0.5);
   g_assert_cmpfloat (meta->multiplies, ==, 0.25);
   g_assert_cmpint (meta->reuse, ==, GST_DELTA_CNN_REUSE_PARTIAL);
+  g_assert_cmpuint (meta->time_extract, ==, 33);
+  g_assert_cmpuint (meta->time_changes, ==, 44);
   g_assert_cmpuint (meta->time_tensor, ==, 11);
   g_assert_cmpuint (meta->time_network, ==, 22);
   if (with_blocks) {

@@ -139,6 +139,10 @@ def test_headless_messages():
     right = np.mean([r['label'] == t for r, t in zip(lines, truth)])
     print(f'# {right:.3f} of the labels are right')
     assert right > 0.6, right
+    # what each stage took: there, and less than the whole took
+    assert all(r['extract_ms'] > 0 and r['tensor_ms'] >= r['changes_ms'] >= 0 and r['network_ms'] > 0 for r in lines), lines[1]
+    spent = sum(r['extract_ms'] + r['tensor_ms'] + r['network_ms'] for r in lines)
+    assert 5 < spent < 20000 * SLOW, spent
     times = [r['time'] for r in lines]
     assert all(abs(b - a - 0.04) < 0.002 for a, b in zip(times, times[1:])), times[:5]
 
