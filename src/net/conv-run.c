@@ -63,8 +63,7 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   int mr = k->mr, nr = k->nr, tiles = dcn_conv_tiles(np, mr);
   size_t pitch = (size_t)job->out->net->pitch;
   float *tile_out = worker->floats, *block_out = tile_out + (size_t)mr * nr;
-  float *copies = block_out + (size_t)plan->block_pixels * pitch; /* used where plan->rows */
-  dcn_conv_point_to_values(job, begin, np, group, copies, worker->pointers);
+  dcn_conv_point_to_values(job, begin, np, group, worker->pointers);
   for (int b = b0; b < b1; b++) {
     int column = group * plan->mg + b * nr, columns = MIN(nr, plan->mg - b * nr);
     size_t packed = (size_t)group * plan->blocks + b;
@@ -79,14 +78,14 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
         ahead = NULL;
       int first = dcn_job_pixel(job, begin + i), last = dcn_job_pixel(job, begin + i + n - 1);
       if (!loop->sums) {
-        k->igemm(a, plan->taps, plan->channels, w, ahead, bias, loop->lo, loop->hi,
+        k->igemm(a, plan->taps, plan->cg, w, ahead, bias, loop->lo, loop->hi,
                  block_out + (size_t)i * pitch + column, pitch, n, columns);
       } else if (last - first == n - 1) {
-        k->igemm(a, plan->taps, plan->channels, w, ahead, bias, loop->lo, loop->hi,
+        k->igemm(a, plan->taps, plan->cg, w, ahead, bias, loop->lo, loop->hi,
                  loop->sums + (size_t)first * loop->stride + column, loop->stride, n, columns);
       } else {
-        k->igemm(a, plan->taps, plan->channels, w, ahead, bias, loop->lo, loop->hi, tile_out,
-                 (size_t)nr, n, columns);
+        k->igemm(a, plan->taps, plan->cg, w, ahead, bias, loop->lo, loop->hi, tile_out, (size_t)nr,
+                 n, columns);
         for (int j = 0; j < n; j++)
           memcpy(loop->sums + (size_t)dcn_job_pixel(job, begin + i + j) * loop->stride + column,
                  tile_out + (size_t)j * nr, sizeof(float) * (size_t)columns);
@@ -112,7 +111,7 @@ block_dgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
         out[j] = job->acc + (size_t)dcn_job_pixel(job, begin + i + MIN(j, n - 1)) * pitch + column;
       k->dgemm(worker->pointers + (size_t)tile * plan->taps * dr,
                worker->masks + (size_t)tile * plan->taps * plan->words, plan->taps, plan->words,
-               plan->channels, w, plan->block_floats, out, n, columns);
+               plan->cg, w, plan->block_floats, out, n, columns);
     }
   }
 }
@@ -180,7 +179,7 @@ blocks(void *context, int first, int end, int number)
   const DcnConvPlan *plan = loop->plan;
   DcnWorker *worker = dcn_worker(job, number);
   int nr = job->kernels->nr, all = plan->groups * plan->blocks;
-  uint64_t taps = (uint64_t)plan->taps * plan->channels;
+  uint64_t taps = (uint64_t)plan->taps * plan->cg;
   for (int item = first; item < end; item++) {
     int block = item / loop->parts, part = item % loop->parts, begin;
     int np = block_pixels(loop, block, &begin);

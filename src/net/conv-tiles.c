@@ -18,25 +18,10 @@ place(DcnCursor *cursor, const DcnWindow *win, int pixel)
                  win->iy + (size_t)cursor->y * win->kh, win->ix + (size_t)cursor->x * win->kw};
 }
 
-/* A window's row of kw pixels as one run; copied where it reaches across a border. */
-static const float *
-row_run(const DcnConvPlan *plan, const int *ix, const float *row, int pitch, float **copies)
-{
-  int kw = plan->window.kw;
-  if (ix[0] >= 0 && ix[kw - 1] >= 0)
-    return row + (size_t)ix[0] * pitch;
-  float *copy = *copies;
-  *copies += plan->channels;
-  for (int kx = 0; kx < kw; kx++)
-    for (int c = 0; c < pitch; c++)
-      copy[kx * pitch + c] = ix[kx] < 0 ? 0 : row[(size_t)ix[kx] * pitch + c];
-  return copy;
-}
-
 /* The window of one output pixel: pointer t at a[t * mr]. */
 static void
 point_window(const DcnJob *job, const DcnConvPlan *plan, const Place *at, const float *image,
-             float **copies, const float **a)
+             const float **a)
 {
   int mr = job->kernels->mr, pitch = job->in->net->ref_pitch;
   int kh = plan->window.kh, kw = plan->window.kw;
@@ -44,19 +29,13 @@ point_window(const DcnJob *job, const DcnConvPlan *plan, const Place *at, const 
   size_t line = (size_t)plan->window.in_w * pitch;
   for (int ky = 0; ky < kh; ky++) {
     const float *row = image + (size_t)MAX(at->iy[ky], 0) * line;
-    if (plan->rows) {
-      *a = at->iy[ky] < 0 ? zero : row_run(plan, at->ix, row, pitch, copies);
-      a += mr;
-      continue;
-    }
     for (int kx = 0; kx < kw; kx++, a += mr)
       *a = at->iy[ky] < 0 || at->ix[kx] < 0 ? zero : row + (size_t)at->ix[kx] * pitch;
   }
 }
 
 void
-dcn_conv_point_to_values(const DcnJob *job, int begin, int np, int group, float *copies,
-                         const float **pointers)
+dcn_conv_point_to_values(const DcnJob *job, int begin, int np, int group, const float **pointers)
 {
   const DcnConvPlan *plan = job->op->plan;
   const DcnWindow *win = &plan->window;
@@ -85,7 +64,7 @@ dcn_conv_point_to_values(const DcnJob *job, int begin, int np, int group, float 
           a[t * mr] = p == zero ? p : p + step;
         }
       else
-        point_window(job, plan, &at, base + at.first * pitch, &copies, a);
+        point_window(job, plan, &at, base + at.first * pitch, a);
     }
     /* The kernels want all mr pointers to be valid: the tail repeats a pixel. */
     for (; a < first + mr; a++)

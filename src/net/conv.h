@@ -3,28 +3,22 @@
 #pragma once
 #include "net/internal.h"
 
-/* Packed weights are [groups][blocks][taps][channels][nr]; output channels beyond mg are zero
+/* Packed weights are [groups][blocks][taps][cg][nr]; output channels beyond mg are zero
  * columns. */
 typedef struct {
   DcnWindow window;
   int groups, cg, mg; /* input and output channels of a group */
-  /* What the kernels see.  Usually a tap is one of kh*kw pixels with cg channels.  Where rows have
-   * no holes (pitch == c, a first layer) and the columns are not dilated, a tap is a run of kw
-   * pixels: taps = kh, channels = kw*c, which spares short inner loops.  Windows across the left or
-   * right border are copied. */
-  gboolean rows;
   gboolean point; /* 1x1, stride 1, no padding: output pixel i reads input pixel i */
-  int taps, channels;
+  int taps; /* kh * kw */
   int blocks;          /* of nr output channels, per group */
   int words;           /* mask words of a group */
-  size_t block_floats; /* taps * channels * nr */
+  size_t block_floats; /* taps * cg * nr */
   float *weights;      /* owned */
   float *bias;         /* [groups][blocks][nr], owned */
   /* The unit of work: this many output pixels, their pointers set up once and used for all output
    * channels. Also the unit of the choice between values and differences.  Never depends on the
    * number of threads. */
   int block_pixels;
-  gboolean keep_acc; /* FALSE: always computed from values */
 } DcnConvPlan;
 
 void dcn_conv_run(DcnJob *job);
@@ -43,8 +37,8 @@ dcn_conv_tile_begin(int np, int tiles, int tile)
 }
 
 /* conv-tiles.c: for pixels [begin, begin + np) of the job's list and one group.
- * Pointers of igemm tiles: [tile][taps][mr].  copies: room for what needs copying (plan->rows). */
-void dcn_conv_point_to_values(const DcnJob *job, int begin, int np, int group, float *copies,
+ * Pointers of igemm tiles: [tile][taps][mr]. */
+void dcn_conv_point_to_values(const DcnJob *job, int begin, int np, int group,
                               const float **pointers);
 /* Pointers and masks of dgemm tiles: worker->pointers [tile][taps][dr], worker->masks
  * [tile][taps][words].  Returns the multiplies per output channel; *padded counts the last tile as

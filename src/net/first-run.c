@@ -53,7 +53,8 @@ point_to_values(const Loop *loop, const int32_t *pixels, int np, float *copies,
   const DcnFirstPlan *plan = loop->plan;
   const DcnWindow *win = &plan->window;
   int mr = job->kernels->mr, kh = win->kh;
-  size_t line = (size_t)win->in_w * plan->c;
+  size_t line = (size_t)win->in_w * plan->c, step = (size_t)win->step * plan->c;
+  const float *zero = job->state->zero, **before = NULL; /* the pointers of the pixel before */
   DcnCursor cursor = DCN_CURSOR_INIT;
   for (int i = 0; i < (np + mr - 1) / mr * mr; i++) {
     const float **a = pointers + (size_t)(i / mr) * kh * mr + i % mr;
@@ -62,12 +63,23 @@ point_to_values(const Loop *loop, const int32_t *pixels, int np, float *copies,
         a[ky * mr] = a[ky * mr - 1];
       continue;
     }
+    int last = cursor.pixel, last_x = cursor.x;
     dcn_cursor_move(&cursor, win, pixels[i]);
+    /* From one output pixel to its right neighbour all move by the same step, but for borders. */
+    if (pixels[i] == last + 1 && cursor.x == last_x + 1 && last_x >= win->inner_begin &&
+        cursor.x < win->inner_end) {
+      for (int ky = 0; ky < kh; ky++) {
+        const float *p = before[ky * mr];
+        a[ky * mr] = p == zero ? p : p + step;
+      }
+      before = a;
+      continue;
+    }
+    before = a;
     const int *iy = win->iy + (size_t)cursor.y * kh, *ix = win->ix + (size_t)cursor.x * win->kw;
     const float *image = job->in->ref + (size_t)cursor.image * win->in_h * line;
     for (int ky = 0; ky < kh; ky++)
-      a[ky * mr] =
-          iy[ky] < 0 ? job->state->zero : row_run(plan, ix, image + (size_t)iy[ky] * line, &copies);
+      a[ky * mr] = iy[ky] < 0 ? zero : row_run(plan, ix, image + (size_t)iy[ky] * line, &copies);
   }
 }
 

@@ -28,7 +28,6 @@ pack(const DcnConvPlan *plan, const DcnConv *conv, int nr)
         const float *from = conv->weights + (size_t)m * cg * kk;
         for (int c = 0; c < cg; c++)
           for (int t = 0; t < kk; t++)
-            /* Both forms come to the same order: a row's run is tap by tap. */
             w[((size_t)t * cg + c) * nr + j] = from[(size_t)c * kk + t];
         if (conv->bias)
           plan->bias[((size_t)g * plan->blocks + b) * nr + j] = conv->bias[m];
@@ -57,13 +56,9 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->cg = in->c / conv->groups;
   plan->mg = out->c / conv->groups;
   plan->words = dcn_mask_words(plan->cg);
-  plan->rows =
-      in->ref_pitch == in->c && in->c <= 4 && conv->groups == 1 && conv->dil_w == 1 && conv->kw > 1;
-  plan->taps = plan->rows ? conv->kh : conv->kh * conv->kw;
-  plan->channels = plan->rows ? conv->kw * in->c : plan->cg;
+  plan->taps = conv->kh * conv->kw;
   plan->blocks = (plan->mg + k->nr - 1) / k->nr;
-  plan->block_floats = (size_t)plan->taps * plan->channels * k->nr;
-  plan->keep_acc = !plan->rows;
+  plan->block_floats = (size_t)plan->taps * plan->cg * k->nr;
   plan->point = conv->kh == 1 && conv->kw == 1 && in->h == out->h && in->w == out->w &&
                 conv->stride_h == 1 && conv->stride_w == 1 && conv->pad_top == 0 &&
                 conv->pad_left == 0;
@@ -85,14 +80,11 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   size_t padded = (size_t)plan->block_pixels + DCN_MR_MAX;
   needs->pointers = MAX(needs->pointers, padded * plan->taps);
   needs->masks = MAX(needs->masks, padded * plan->taps * plan->words);
-  needs->taps = MAX(needs->taps, (size_t)MAX(in->pitch, plan->channels));
-  size_t floats = (size_t)k->mr * k->nr;
-  floats += (size_t)plan->block_pixels * out->pitch; /* a block of outputs */
-  if (plan->rows)                                    /* copies of windows */
-    floats += padded * plan->taps * plan->channels;
-  needs->floats = MAX(needs->floats, floats);
-  if (plan->keep_acc)
-    op->acc_floats = out->floats;
+  needs->taps = MAX(needs->taps, (size_t)in->pitch);
+  /* a tile and a block of outputs */
+  needs->floats =
+      MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->block_pixels * out->pitch);
+  op->acc_floats = out->floats;
   return TRUE;
 }
 
