@@ -17,8 +17,10 @@
 /* Later, one in so many groups of blocks is checked per frame. */
 #define CHECK_PERIOD 32
 /* A group is so many blocks wide and high: single blocks would cost more, as a
- * pixel of the tensor usually covers several blocks. */
-#define CHECK_GROUP 4
+ * pixel of the tensor usually covers several blocks, and long rows of pixels are
+ * cheaper than short ones. */
+#define CHECK_GROUP_WIDTH 16
+#define CHECK_GROUP_HEIGHT 2
 /* So many pictures are remembered as seen: more than lie between a picture and
  * the ones it refers to. */
 #define SEEN_MAX 64
@@ -411,7 +413,7 @@ gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
       gsize i = (gsize) by * changes->cols + bx;
       /* 13 and 7 are odd, so that a row as well as a column of groups meets all
        * of the 32 phases, and neighbours are far apart in time. */
-      guint group = bx / CHECK_GROUP * 13 + by / CHECK_GROUP * 7;
+      guint group = bx / CHECK_GROUP_WIDTH * 13 + by / CHECK_GROUP_HEIGHT * 7;
       gboolean now = whole || (group + phase) % CHECK_PERIOD == 0;
 
       changes->sample[i] = now && !changes->blocks[i];

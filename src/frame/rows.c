@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 static inline __attribute__((always_inline)) void
-rows_step(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end, float *out)
+rows_step(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
+          float *out)
 {
   int origin = filter->first[begin];
   const float *weights = filter->weights + filter->offset[begin];
@@ -24,7 +25,8 @@ rows_step(const DcnAxisFilter *filter, const float *columns, int step, int begin
 }
 
 static void
-rows_portable(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end, float *out)
+rows_portable(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
+              float *out)
 {
   if (step == 1)
     rows_step(filter, columns, 1, begin, end, out);
@@ -36,14 +38,16 @@ rows_portable(const DcnAxisFilter *filter, const float *columns, int step, int b
 #include <immintrin.h>
 
 __attribute__((target("avx2"))) static void
-rows_avx2(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end, float *out)
+rows_avx2(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
+          float *out)
 {
   __m256i origin = _mm256_set1_epi32(filter->first[begin]), steps = _mm256_set1_epi32(step);
   int x = begin;
   for (; x + 8 <= end; x += 8) {
     __m256i first = _mm256_loadu_si256((const __m256i *)(filter->first + x));
     __m256i offset = _mm256_loadu_si256((const __m256i *)(filter->offset + x));
-    __m256i taps = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(filter->offset + x + 1)), offset);
+    __m256i taps =
+        _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(filter->offset + x + 1)), offset);
     __m256i at = _mm256_mullo_epi32(_mm256_sub_epi32(first, origin), steps);
     __m256 sum = _mm256_setzero_ps();
     for (int t = 0;; t++) {
@@ -59,19 +63,21 @@ rows_avx2(const DcnAxisFilter *filter, const float *columns, int step, int begin
     _mm256_storeu_ps(out + (x - begin), sum);
   }
   if (x < end)
-    rows_step(filter, columns + (ptrdiff_t)(filter->first[x] - filter->first[begin]) * step, step, x, end,
-              out + (x - begin));
+    rows_step(filter, columns + (ptrdiff_t)(filter->first[x] - filter->first[begin]) * step, step,
+              x, end, out + (x - begin));
 }
 
 __attribute__((target("avx512f"))) static void
-rows_avx512(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end, float *out)
+rows_avx512(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
+            float *out)
 {
   __m512i origin = _mm512_set1_epi32(filter->first[begin]), steps = _mm512_set1_epi32(step);
   for (int x = begin; x < end; x += 16) {
     __mmask16 lanes = end - x >= 16 ? 0xffff : (__mmask16)((1u << (end - x)) - 1);
     __m512i first = _mm512_maskz_loadu_epi32(lanes, filter->first + x);
     __m512i offset = _mm512_maskz_loadu_epi32(lanes, filter->offset + x);
-    __m512i taps = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(lanes, filter->offset + x + 1), offset);
+    __m512i taps =
+        _mm512_sub_epi32(_mm512_maskz_loadu_epi32(lanes, filter->offset + x + 1), offset);
     __m512i at = _mm512_mullo_epi32(_mm512_sub_epi32(first, origin), steps);
     __m512 sum = _mm512_setzero_ps();
     for (int t = 0;; t++) {

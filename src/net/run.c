@@ -206,9 +206,12 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   state->dense = mode == DCN_MODE_DENSE;
   dcn_parallel_begin(state->threads);
   gboolean partial = !state->dense && state->valid, full = !partial || !run_partial(state, touched);
-  /* A partial run that gave up has taken over every input value that differed at all. */
-  if (full)
+  /* A partial run that gave up has taken over every input value that differed at all.  Where so much changes,
+   * accumulators are not worth writing. */
+  if (full) {
+    state->dense |= partial;
     run_full(state, partial && state->values[program->input].threshold == 0);
+  }
   dcn_parallel_end();
   if (!info)
     return;
