@@ -267,6 +267,9 @@ temporal(DcnH264Coded *coded, int mb_addr, unsigned quarters)
     coded->map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO;
     return TRUE;
   }
+  /* libavcodec keeps the lists of one slice of each picture only. */
+  if (pic.map->lists_differ)
+    dcn_h264_fail(coded, "co-located picture with several reference lists");
   gboolean uniform = quarters == 15;
   for (int b4 = 0; b4 < 16; b4++) {
     int b8 = (b4 >> 3) * 2 + (b4 >> 1 & 1);

@@ -33,6 +33,7 @@ struct _DcnH264Extractor {
   gboolean in_doubt;       /* which references a decoder holds is not known */
   gboolean wait_for_start; /* and none counts before an I picture or a recovery point */
   gboolean recovery_point; /* the open, or next picture is one */
+  gboolean intra_only;     /* the open picture (or the first field before it) so far */
 
   DcnH264Frame *first_field; /* owned; waits for its second field */
   DcnH264SliceHeader first_field_header;
@@ -358,6 +359,7 @@ open_picture(DcnH264Extractor *extractor, DcnH264Frame *frame, const DcnH264Slic
   extractor->picture_is_open = TRUE;
 
   if (!second_field) {
+    extractor->intra_only = TRUE;
     frame->coded_as_fields = header->field_pic_flag;
     frame->mbaff = coded->mbaff;
     frame->frame_num = frame->frame_num_wrap = header->frame_num;
@@ -485,6 +487,18 @@ describe_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps, const DcnH264
   dcn_h264_weights(&coded->sps, pps, header, slice);
 }
 
+/* Whether a slice has other lists than those of its picture before it. */
+static gboolean
+lists_differ(const GArray *slices, const DcnH264SliceInfo *slice)
+{
+  for (guint i = 0; i < slices->len; i++) {
+    const DcnH264SliceInfo *other = &g_array_index(slices, DcnH264SliceInfo, i);
+    if (other->type != DCN_H264_SLICE_I)
+      return memcmp(other->ref_id, slice->ref_id, sizeof slice->ref_id) != 0;
+  }
+  return FALSE;
+}
+
 static void
 macroblocks_parsed(void *user, int mb_addr, int count)
 {
@@ -503,7 +517,11 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
     return;
   DcnPicture *picture = coded->frame->picture;
   DcnPictureType type = picture_type(header->slice_type);
-  picture->type = MAX(picture->type, type);
+  if (type != DCN_PICTURE_I)
+    extractor->intra_only = FALSE;
+  /* A frame goes by its first field, as in libavcodec. */
+  if (!coded->second_field)
+    picture->type = MAX(picture->type, type);
   if (coded->error)
     return;
   if (pps->num_slice_groups_minus1 > 0)
@@ -524,6 +542,8 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
   describe_slice(extractor, pps, header, &slice);
   if (coded->error)
     return;
+  if (slice.type != DCN_H264_SLICE_I)
+    coded->map->lists_differ |= lists_differ(coded->map->slices, &slice);
   coded->slice_index = (int)coded->map->slices->len;
   g_array_append_val(coded->map->slices, slice);
   coded->slice = &g_array_index(coded->map->slices, DcnH264SliceInfo, coded->slice_index);

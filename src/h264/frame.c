@@ -13,6 +13,7 @@ dcn_h264_map_take(DcnH264MapPool *pool, int mb_width, int mb_height, DcnH264Moti
       pool->free[i] = pool->free[--pool->n];
       map->mb_width = mb_width;
       map->mb_height = mb_height;
+      map->lists_differ = FALSE;
       g_array_set_size(map->slices, 0);
       return TRUE;
     }

@@ -73,6 +73,7 @@ typedef struct {
   uint16_t *slice;       /* [n_mbs] index into slices */
   DcnH264Motion *motion; /* [n_mbs] */
   GArray *slices;        /* of DcnH264SliceInfo */
+  gboolean lists_differ; /* not all P and B slices have the same reference lists */
 } DcnH264MotionMap;
 
 /* Maps that nobody uses at the moment: pictures come and go, their size stays. */

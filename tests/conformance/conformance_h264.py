@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Conformance of the coding meta on real H.264 streams; prints TAP.
 
-    conformance_h264.py PART --soundness PROGRAM [--vectors PROGRAM] [--shared FOLDER] [--keep FOLDER]
+    conformance_h264.py PART --soundness PROGRAM [--vectors PROGRAM] [--generate PROGRAM] [--shared FOLDER]
+                              [--keep FOLDER]
 
 PART is one of
     encodes      every encode of encodes_h264.py: claims hold at distances 1, 2 and 5; types and vectors are libavcodec's;
                  skipped macroblocks are the samples of the reference that the meta names
+    generated    the same for random streams with field pictures, MBAFF, memory management commands, long-term references,
+                 reordered lists and weights, of which encoders here use little
     clips        the same for every H.264 clip of the shared data folder
     complete     P pictures of static cameras (shared data): claimed share of the blocks that did not change
     corrupt      damaged streams: frames still flow, and no claim is wrong
@@ -72,9 +75,9 @@ def run_all(options, tap, names, work):
     totals = {}
     with workers() as pool:
         for name, (sound, vectors) in zip(names, pool.map(work, names)):
-            soundness_case(tap, name, sound)
+            soundness_case(tap, str(name), sound)
             if vectors:
-                vectors_case(tap, name, vectors, totals)
+                vectors_case(tap, str(name), vectors, totals)
     print_totals(totals)
 
 
@@ -85,6 +88,19 @@ def part_encodes(options, folder, tap):
     run_all(options, tap, names,
             lambda name: check_both(options, encodes_h264.make(name, folder), bool(options.keep)))
     print("# %d encodes" % len(names))
+
+
+def part_generated(options, folder, tap):
+    if not options.generate:
+        skip_all("no generator")
+
+    def work(seed):
+        path = os.path.join(folder, "generated-%d.264" % seed)
+        encodes_h264.run([options.generate, str(seed), path])
+        return check_both(options, path, bool(options.keep))
+
+    seeds = range(options.first_seed, options.first_seed + (16 if FAST else 80))
+    run_all(options, tap, seeds, work)
 
 
 def h264_clips(options):
@@ -285,15 +301,16 @@ def part_openh264dec(options, folder, tap):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["encodes", "clips", "complete", "corrupt", "openh264dec"])
+    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "openh264dec"])
     parser.add_argument("--soundness", required=True)
     parser.add_argument("--vectors")
+    parser.add_argument("--generate")
     parser.add_argument("--shared", default="")
     parser.add_argument("--keep", help="leave the streams in this folder")
     parser.add_argument("--seeds", type=int, default=9, help="damaged streams of each kind")
     parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args()
-    if options.part != "clips" and not shutil.which("ffmpeg"):
+    if options.part not in ("clips", "generated") and not shutil.which("ffmpeg"):
         skip_all("no ffmpeg")
 
     tap = Tap()
