@@ -193,9 +193,12 @@ dcn_f32_diff_image_1p__avx2(const DcnDiff *d, int pixels, int channels)
   __m128 tolerance = _mm_set1_ps(d->tolerance), sign = _mm_set1_ps(-0.f);
   const float *x = d->x;
   float *ref = d->ref;
+  __m128 next = _mm_maskload_ps(ref, m); /* before the store before it, for which it would wait */
   int total = 0;
   for (int i = 0; i < pixels; i++, x += 4, ref += channels) {
-    __m128 y = _mm_maskload_ps(x, m), difference = _mm_sub_ps(y, _mm_maskload_ps(ref, m));
+    __m128 y = _mm_maskload_ps(x, m), difference = _mm_sub_ps(y, next);
+    if (i + 1 < pixels)
+      next = _mm_maskload_ps(ref + channels, m);
     __m128 differs = _mm_cmp_ps(_mm_andnot_ps(sign, difference), tolerance, _CMP_NLE_UQ);
     differs = _mm_and_ps(differs, _mm_castsi128_ps(m));
     int bits = _mm_movemask_ps(differs);

@@ -6,6 +6,7 @@
 #include "kernels/avx512.h"
 #include "kernels/unroll.h"
 #include <immintrin.h>
+#include <string.h>
 
 static inline __mmask16
 first(int n)
@@ -239,7 +240,18 @@ dcn_f32_diff__avx512(const DcnDiff *d, int pixels, int channels)
   return d->delta ? diff_any(TRUE, d, pixels, channels) : diff_any(FALSE, d, pixels, channels);
 }
 
-/* Four pixels at a time: a vector of x is compared with their floats of ref, spread out. */
+/* Floats of ref of up to four pixels from i on. */
+static inline __m512
+packed_pixels(const DcnDiff *d, int i, int pixels, int channels)
+{
+  int n = pixels - i < 4 ? pixels - i : 4;
+  __mmask16 m = n > 0 ? (__mmask16)((1u << channels * n) - 1) : 0;
+  return _mm512_maskz_loadu_ps(m, d->ref + (size_t)i * channels);
+}
+
+/* Four pixels at a time: a vector of x is compared with their floats of ref, spread out.  The next
+ * ones are loaded before these are stored: a masked load waits for a masked store that it might
+ * overlap. */
 int
 dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels)
 {
@@ -249,31 +261,37 @@ dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels)
       _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(lane, 2), _mm512_set1_epi32(channels)),
                        _mm512_and_si512(lane, _mm512_set1_epi32(3)));
   __m512 tolerance = _mm512_set1_ps(d->tolerance);
+  __m512 next = packed_pixels(d, 0, pixels, channels);
   int total = 0;
   for (int i = 0; i < pixels; i += 4) {
     int n = pixels - i < 4 ? pixels - i : 4;
     __mmask16 m = (__mmask16)(used & ((1u << 4 * n) - 1));
-    __mmask16 packed = (__mmask16)((1u << channels * n) - 1);
-    float *ref = d->ref + (size_t)i * channels;
-    __m512 x = _mm512_maskz_loadu_ps(m, d->x + (size_t)i * 4);
-    __m512 old = _mm512_permutexvar_ps(spread, _mm512_maskz_loadu_ps(packed, ref));
-    __m512 difference = _mm512_sub_ps(x, old);
+    __m512 x = _mm512_maskz_loadu_ps(m, d->x + (size_t)i * 4), old = next;
+    next = packed_pixels(d, i + 4, pixels, channels);
+    __m512 difference = _mm512_sub_ps(x, _mm512_permutexvar_ps(spread, old));
     __mmask16 differs =
         _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tolerance, _CMP_NLE_UQ);
     if (!differs)
       continue;
-    _mm512_mask_storeu_ps(ref, (__mmask16)_pext_u32(differs, used),
+    size_t at = (size_t)i * channels;
+    _mm512_mask_storeu_ps(d->ref + at, (__mmask16)_pext_u32(differs, used),
                           _mm512_maskz_compress_ps((__mmask16)used, x));
     if (d->delta)
       _mm512_mask_storeu_ps(
-          d->delta + (size_t)i * channels, packed,
+          d->delta + at, (__mmask16)((1u << channels * n) - 1),
           _mm512_maskz_compress_ps((__mmask16)used, _mm512_maskz_mov_ps(differs, difference)));
-    for (int j = 0; j < n; j++) {
-      unsigned bits = (unsigned)differs >> 4 * j & 15;
-      if (d->mask)
-        d->mask[i + j] = bits;
-      d->changed[i + j] = bits != 0;
+    /* Bits 4j to 4j + 3 are pixel j's: a word and a byte each. */
+    unsigned any = (unsigned)(differs | differs >> 1 | differs >> 2 | differs >> 3);
+    uint32_t bytes = _pdep_u32(_pext_u32(any, 0x1111), 0x01010101);
+    if (d->mask) {
+      __m256i all = _mm256_set1_epi64x(differs), shifts = _mm256_setr_epi64x(0, 4, 8, 12);
+      __m256i bits = _mm256_and_si256(_mm256_srlv_epi64(all, shifts), _mm256_set1_epi64x(15));
+      _mm256_mask_storeu_epi64(d->mask + i, (__mmask8)((1u << n) - 1), bits);
     }
+    if (n == 4)
+      memcpy(d->changed + i, &bytes, 4);
+    else
+      memcpy(d->changed + i, &bytes, (size_t)n);
     total += __builtin_popcount(differs);
   }
   return total;
