@@ -4,7 +4,7 @@
  * ITU-T H.264 8.7.  An edge is filtered where its boundary strength is above 0 and the quantiser makes
  * both thresholds other than 0; then up to three luma samples either side may change (one of chroma),
  * so the 8x8 blocks on both its sides are marked. Edges of the transform lie on multiples of 4 luma
- * samples: none further away reaches into an 8x8 block. */
+ * samples: none further away reaches into an 8x8 block.  Edges without a copy on either side are not looked at. */
 #include "h264/state.h"
 #include <string.h>
 
@@ -147,7 +147,7 @@ static void
 inner_edges(const Deblock *d, int q)
 {
   const DcnH264Mb *mb = &d->m->mbs[q];
-  if (!can_filter(d, q, q))
+  if (!d->coded->copy[q] || !can_filter(d, q, q))
     return;
   uint8_t *filtered = &d->coded->filtered[q];
   if (dcn_h264_mb_is_intra(mb)) {
@@ -170,6 +170,8 @@ inner_edges(const Deblock *d, int q)
 static void
 outer_edge(const Deblock *d, int p, int q, gboolean vertical)
 {
+  if (!(d->coded->copy[p] | d->coded->copy[q]))
+    return;
   /* most often: two skipped ones of one slice */
   if (d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_ZERO &&
       d->map->slice[p] == d->map->slice[q] && !d->m->mbs[p].nonzero && !d->m->mbs[q].nonzero)

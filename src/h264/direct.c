@@ -136,12 +136,13 @@ spatial(DcnH264Coded *coded, int mb_addr, unsigned quarters)
   gboolean inference = coded->sps.direct_8x8_inference_flag;
   int ref[2], mv[2][2] = {{0, 0}, {0, 0}};
   static const int zero[2] = {0, 0};
+  int refs[2][3], mvs[2][3][2];
+  dcn_h264_mb_neighbours(coded, mb_addr, refs, mvs);
   for (int list = 0; list < 2; list++) {
-    int refs[3], mvs[3][2];
-    dcn_h264_mb_neighbours(coded, mb_addr, list, refs, mvs);
-    ref[list] = MAX(min_positive(refs[0], min_positive(refs[1], refs[2])), -1);
+    const int *r = refs[list];
+    ref[list] = MAX(min_positive(r[0], min_positive(r[1], r[2])), -1);
     if (ref[list] >= 0)
-      dcn_h264_median(refs, mvs, ref[list], mv[list]);
+      dcn_h264_median(r, mvs[list], ref[list], mv[list]);
   }
   gboolean col_matters = FALSE;
   if (ref[0] < 0 && ref[1] < 0) {

@@ -31,38 +31,43 @@ zero_reference(const DcnH264MotionMap *map, int mb, int list, int b8, gboolean *
   return ref;
 }
 
+/* Whether a quarter is predicted by a copy. */
+static gboolean
+is_copy(const DcnH264Coded *coded, int mb_addr, int b8)
+{
+  const DcnH264SliceInfo *slice = coded->slice;
+  gboolean copy = TRUE;
+  int ref[2];
+  for (int list = 0; list < 2; list++) {
+    ref[list] = zero_reference(coded->map, mb_addr, list, b8, &copy);
+    if (!copy || ref[list] >= slice->n_refs[list])
+      return FALSE;
+    if (ref[list] >= 0 && slice->refs[list][ref[list]].fields != coded->structure)
+      return FALSE;
+  }
+  if (ref[0] >= 0 && ref[1] >= 0)
+    return slice->copy_bi[ref[0]] >> ref[1] & 1;
+  if (ref[0] >= 0)
+    return slice->copy_single[0] >> ref[0] & 1;
+  return ref[1] >= 0 && slice->copy_single[1] >> ref[1] & 1;
+}
+
 /* Quarters that are predicted by a copy and have no residual. */
 static unsigned
 copies(const DcnH264Coded *coded, int mb_addr)
 {
   const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr];
-  const DcnH264MotionMap *map = coded->map;
-  const DcnH264SliceInfo *slice = coded->slice;
-  int kind = map->kind[mb_addr];
+  int kind = coded->map->kind[mb_addr];
   if (kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD) || mb->flags & DCN_H264_MB_CHROMA)
     return 0;
   unsigned result = 0;
+  gboolean whole = kind & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO);
+  if (whole && !is_copy(coded, mb_addr, 0))
+    return 0;
   for (int b8 = 0; b8 < 4; b8++) {
     unsigned luma = 0x33u << ((b8 >> 1) * 8 + (b8 & 1) * 2);
-    if (mb->nonzero & luma)
-      continue;
-    gboolean copy = TRUE;
-    int ref[2];
-    for (int list = 0; list < 2; list++) {
-      ref[list] = zero_reference(map, mb_addr, list, b8, &copy);
-      if (ref[list] >= slice->n_refs[list])
-        return 0;
-      if (ref[list] >= 0 && slice->refs[list][ref[list]].fields != coded->structure)
-        copy = FALSE;
-    }
-    if (ref[0] >= 0 && ref[1] >= 0)
-      copy &= slice->copy_bi[ref[0]] >> ref[1] & 1;
-    else if (ref[0] >= 0 || ref[1] >= 0)
-      copy &=
-          ref[0] >= 0 ? slice->copy_single[0] >> ref[0] & 1 : slice->copy_single[1] >> ref[1] & 1;
-    else
-      copy = FALSE;
-    result |= (unsigned)copy << b8;
+    if (!(mb->nonzero & luma) && (whole || is_copy(coded, mb_addr, b8)))
+      result |= 1u << b8;
   }
   return result;
 }

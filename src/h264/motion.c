@@ -10,6 +10,24 @@
 /* Order of decoding of the 4x4 blocks, by raster index: 6.4.3. */
 static const uint8_t z_order[16] = {0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15};
 
+/* Index and vector of a neighbour as a field (here) or frame macroblock takes them, 8.4.1.3.2. */
+static inline int
+seen_from(const DcnH264Macroblocks *m, gboolean here, int found, int ref, int mv[2])
+{
+  if (ref < 0 || !m->mbaff)
+    return ref;
+  gboolean there = m->mbs[found].flags & DCN_H264_MB_FIELD;
+  if (here && !there) {
+    mv[1] /= 2;
+    return ref * 2;
+  }
+  if (there && !here) {
+    mv[1] *= 2;
+    return ref >> 1;
+  }
+  return ref;
+}
+
 /* 8.4.1.3.2: reference index and vector of what covers (x, y) relative to the macroblock, as this
  * macroblock sees them.  z: order of the partition asking, for what lies in the macroblock itself. */
 static int
@@ -32,18 +50,7 @@ fetch(const DcnH264Coded *coded, int mb_addr, int list, int x, int y, int z, int
     return UNAVAILABLE;
   int b4 = (y_inside >> 2) * 4 + ((x & 15) >> 2);
   int ref = dcn_h264_motion_at(coded->map, found, list, b4, mv);
-  if (ref >= 0 && coded->mbaff) {
-    gboolean here = m->mbs[mb_addr].flags & DCN_H264_MB_FIELD;
-    gboolean there = m->mbs[found].flags & DCN_H264_MB_FIELD;
-    if (here && !there) {
-      mv[1] /= 2;
-      ref *= 2;
-    } else if (there && !here) {
-      mv[1] *= 2;
-      ref >>= 1;
-    }
-  }
-  return ref;
+  return seen_from(m, m->mbs[mb_addr].flags & DCN_H264_MB_FIELD, found, ref, mv);
 }
 
 static int
@@ -85,9 +92,31 @@ neighbours(const DcnH264Coded *coded, int mb_addr, int list, int x, int y, int w
 }
 
 void
-dcn_h264_mb_neighbours(const DcnH264Coded *coded, int mb_addr, int list, int ref[3], int mv[3][2])
+dcn_h264_mb_neighbours(const DcnH264Coded *coded, int mb_addr, int ref[2][3], int mv[2][3][2])
 {
-  neighbours(coded, mb_addr, list, 0, 0, 16, ref, mv);
+  static const int xs[4] = {-1, 0, 16, -1}, ys[4] = {0, -1, -1, -1};
+  const DcnH264Macroblocks *m = &coded->macroblocks;
+  gboolean here = m->mbs[mb_addr].flags & DCN_H264_MB_FIELD;
+  for (int i = 0; i < 3; i++) {
+    int y;
+    int at = i;
+    int found = dcn_h264_neighbour(m, mb_addr, xs[i], ys[i], FALSE, &y);
+    if (found < 0 && i == 2) {
+      at = 3;
+      found = dcn_h264_neighbour(m, mb_addr, xs[3], ys[3], FALSE, &y);
+    }
+    for (int list = 0; list < 2; list++) {
+      if (found < 0) {
+        ref[list][i] = UNAVAILABLE;
+        mv[list][i][0] = mv[list][i][1] = 0;
+      } else {
+        int b4 = (y >> 2) * 4 + ((xs[at] & 15) >> 2);
+        ref[list][i] =
+            seen_from(m, here, found, dcn_h264_motion_at(coded->map, found, list, b4, mv[list][i]),
+                      mv[list][i]);
+      }
+    }
+  }
 }
 
 void

@@ -226,8 +226,9 @@ void dcn_h264_motion(DcnH264Coded *coded, int mb_addr, int count);
 /* 8.4.1.3: the prediction of a vector for the partition at (x, y) of width w.  shape: 0 median, 1 16x8, 2 8x16 */
 void dcn_h264_predict_mv(const DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y, int w, int shape,
                          int mv[2]);
-/* 8.4.1.3.2 for the whole macroblock: refIdx of neighbours A, B, C (-1 not used, -2 not available) and vectors. */
-void dcn_h264_mb_neighbours(const DcnH264Coded *coded, int mb_addr, int list, int ref[3], int mv[3][2]);
+/* 8.4.1.3.2 for the whole macroblock, per list: refIdx of neighbours A, B, C (-1 not used, -2 not available) and
+ * vectors. */
+void dcn_h264_mb_neighbours(const DcnH264Coded *coded, int mb_addr, int ref[2][3], int mv[2][3][2]);
 /* 8.4.1.3.1 */
 void dcn_h264_median(const int ref[3], int mv[3][2], int ref_idx, int out[2]);
 
@@ -244,7 +245,7 @@ void dcn_h264_weights(const DcnH264Sps *sps, const DcnH264Pps *pps, const DcnH26
 
 /* ---- deblock.c ---- */
 
-/* Fills in coded->filtered for the whole picture. */
+/* Fills in coded->filtered for the whole picture, where coded->copy is not 0. */
 void dcn_h264_deblock(DcnH264Coded *coded);
 
 /* ---- inherit.c ---- */
