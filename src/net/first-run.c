@@ -10,11 +10,13 @@
 /* Above this share of changed pixels nothing is won, so no lists are made. */
 #define MAX_DENSITY 0.75
 /* An op that goes without takes deltas up again below this share, ... */
-#define TAKE_UP_DENSITY 0.3
+#define TAKE_UP_DENSITY 0.1
 /* ... and gives them up when a run with them took more than this share of one without. */
 #define GIVE_UP_COST 0.9
-/* What finding the changes in a window takes, in multiplies. */
-#define WINDOW_COST 1500.0
+/* What finding the changes in a window takes, in multiplies of 512 bits; listing them, once it is
+ * decided to add them. */
+#define FIND_COST 6000.0
+#define LIST_COST 1500.0
 
 typedef struct {
   const DcnJob *job;
@@ -142,10 +144,12 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *w
   dcn_first_plan_unit(job, plan, &unit);
   int vector = MAX(job->kernels->nr / 2, 1);
   double columns = (plan->m + vector - 1) / vector * vector;
-  uint64_t cost = (uint64_t)(unit.cost * columns + np * WINDOW_COST);
+  double width = job->kernels->nr / 32.0;
+  uint64_t cost = (uint64_t)(unit.cost * columns + np * LIST_COST * width);
   uint64_t values =
       dcn_cost_igemm(job->kernels, np, (uint64_t)kh * (uint64_t)plan->row_floats, plan->m);
   worker->cost_values += values;
+  worker->cost += (uint64_t)(np * FIND_COST * width);
   if (cost >= values) {
     worker->cost += values;
     return FALSE;
@@ -240,8 +244,7 @@ with_deltas_next(const Loop *loop, double density)
     cost += state->workers[i]->cost;
     values += state->workers[i]->cost_values;
   }
-  return density < TAKE_UP_DENSITY ||
-         (loop->deltas && (double)cost < GIVE_UP_COST * (double)values);
+  return loop->deltas ? (double)cost < GIVE_UP_COST * (double)values : density < TAKE_UP_DENSITY;
 }
 
 void

@@ -3,9 +3,11 @@
 #include "net/first.h"
 #include "util/memory.h"
 
-/* Finding what changed in a window takes as long as some hundred multiplies per 32 output channels;
- * smaller windows are always computed from values, which also spares their accumulators. */
-#define DELTAS_MIN_TAPS 100
+/* Finding and listing what changed in a window takes as long as some 10000 multiplies of 512 bits.
+ * Where an output pixel does not take more than these (7x7 windows of 3 channels and less, as
+ * measured on clips), it is always computed from values, which spares the accumulator, too.  In
+ * multiplies per output pixel, for each of the nr lanes of a tile. */
+#define DELTAS_MIN_MULTIPLIES 500
 
 gboolean
 dcn_first_fits(const DcnNet *net, const DcnOp *op)
@@ -97,7 +99,7 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->block_floats = (size_t)conv->kh * plan->row_floats * k->nr;
   /* More pixels have more in common; but there should be some units for each thread. */
   plan->unit = CLAMP(out->pixels / 24, 96, DCN_FIRST_UNIT_MAX) / k->mr * k->mr;
-  plan->deltas = conv->kh * plan->row_floats >= DELTAS_MIN_TAPS &&
+  plan->deltas = (double)conv->kh * plan->row_floats * out->c >= DELTAS_MIN_MULTIPLIES * k->nr &&
                  plan->block_floats <= INT32_MAX &&
                  (double)conv->kh * conv->dil_h * in->w * in->c <= INT32_MAX;
   plan->in_place = plan->deltas && dcn_act_is_none(&op->op->act) && out->view_of < 0 &&
