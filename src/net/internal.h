@@ -167,6 +167,8 @@ struct _DcnState {
   gboolean adaptive;
   double costly_inputs; /* with so many changed input values a partial run cost more than a full
                            one; 0: none yet */
+  double changed_per_touched; /* input values per touched pixel, when last looked at */
+  int untested;               /* frames since then */
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */
 };

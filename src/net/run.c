@@ -16,6 +16,8 @@
 #define COSTLY_RAISE 1.02
 /* Before that, without tolerance, this share of the input. */
 #define COSTLY_SHARE 0.95
+/* So many frames in turn may be called costly without a look at their values. */
+#define UNTESTED_MOST 7
 
 static double
 rms(const DcnValueState *v)
@@ -160,11 +162,44 @@ choose_deltas(DcnState *state)
   }
 }
 
-/* FALSE where it is better done as a full run; nothing but the input has been propagated then. */
+static int
+count_touched(const DcnNetValue *input, const uint8_t *touched)
+{
+  if (!touched)
+    return input->pixels;
+  int n = 0;
+  for (int p = 0; p < input->pixels; p++)
+    n += touched[p] != 0;
+  return n;
+}
+
+/* While frame after frame is done in full, most of them need not even look which values changed: about as many of
+ * the touched ones as last time. */
 static gboolean
+surely_costly(DcnState *state, int n_touched)
+{
+  if (!state->adaptive || state->costly_inputs == 0 || state->untested >= UNTESTED_MOST ||
+      state->changed_per_touched * n_touched < state->costly_inputs)
+    return FALSE;
+  state->untested++;
+  return TRUE;
+}
+
+typedef enum {
+  PARTIAL_DONE,
+  PARTIAL_GAVE_UP, /* the input has been propagated, nothing else */
+  PARTIAL_UNTRIED  /* nothing has */
+} Partial;
+
+/* Where it does not run to the end, the frame is better done in full. */
+static Partial
 run_partial(DcnState *state, const uint8_t *touched)
 {
   const DcnProgram *program = state->net->program;
+  int n_touched = count_touched(&state->net->values[program->input], touched);
+  if (surely_costly(state, n_touched))
+    return PARTIAL_UNTRIED;
+  state->untested = 0;
   gboolean exact = TRUE;
   for (int i = 0; i < program->n_values; i++) {
     DcnValueState *v = &state->values[i];
@@ -179,12 +214,13 @@ run_partial(DcnState *state, const uint8_t *touched)
   dcn_input_propagate(state, touched);
   const DcnValueState *input = &state->values[program->input];
   double inputs = (double)input->values_changed, ns = 0;
+  state->changed_per_touched = exact && n_touched ? inputs / n_touched : 0;
   double costly = state->costly_inputs;
   if (costly == 0 && exact)
     costly = COSTLY_SHARE * input->net->pixels * input->net->c;
   if (state->adaptive && costly > 0 && inputs >= costly) {
     state->costly_inputs = costly * COSTLY_RAISE;
-    return FALSE;
+    return PARTIAL_GAVE_UP;
   }
   for (int i = 0; i < program->n_ops; i++) {
     if (any_input_changed(state, &program->ops[i]))
@@ -194,7 +230,7 @@ run_partial(DcnState *state, const uint8_t *touched)
   }
   if (ns > state->net->full_ns)
     state->costly_inputs = inputs * COSTLY_SET;
-  return TRUE;
+  return PARTIAL_DONE;
 }
 
 void
@@ -205,12 +241,13 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
   state->dense = mode == DCN_MODE_DENSE;
   dcn_parallel_begin(state->threads);
-  gboolean partial = !state->dense && state->valid, full = !partial || !run_partial(state, touched);
-  /* A partial run that gave up has taken over every input value that differed at all.  Where so much changes,
-   * accumulators are not worth writing. */
+  Partial partial = state->dense || !state->valid ? PARTIAL_UNTRIED : run_partial(state, touched);
+  gboolean full = partial != PARTIAL_DONE;
   if (full) {
-    state->dense |= partial;
-    run_full(state, partial && state->values[program->input].threshold == 0);
+    /* Where so much changes, accumulators are not worth writing. */
+    state->dense |= state->valid;
+    /* A run that gave up has taken over every input value that differed at all. */
+    run_full(state, partial == PARTIAL_GAVE_UP && state->values[program->input].threshold == 0);
   }
   dcn_parallel_end();
   if (!info)
