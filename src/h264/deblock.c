@@ -110,25 +110,19 @@ strengths(const Deblock *d, int p, int p_line, int q, int q_line, gboolean verti
     return 15;
   unsigned p_coded = coefficients(d, p_mb), q_coded = coefficients(d, q_mb);
   gboolean uniform = d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_UNIFORM;
+  int differ = -1; /* of uniform ones: for the whole edge */
   unsigned bits = 0;
   for (int i = 0; i < 4; i++) {
     int p_b4 = vertical ? 4 * i + p_line : 4 * p_line + i;
     int q_b4 = vertical ? 4 * i + q_line : 4 * q_line + i;
-    if (p_coded >> p_b4 & 1 || q_coded >> q_b4 & 1) {
-      bits |= 1u << i;
-    } else if (!uniform || i == 0) {
+    gboolean coded = (p_coded >> p_b4 | q_coded >> q_b4) & 1;
+    if (!coded && (!uniform || differ < 0)) {
       Prediction a, b;
       prediction(d, p, p_b4, &a);
       prediction(d, q, q_b4, &b);
-      bits |= (unsigned)differs(d, &a, &b) << i;
-    } else {
-      /* alike for the whole edge: any block without coefficients tells */
-      Prediction a, b;
-      prediction(d, p, 0, &a);
-      prediction(d, q, 0, &b);
-      if (differs(d, &a, &b))
-        return 15;
+      differ = differs(d, &a, &b);
     }
+    bits |= (unsigned)(coded || differ) << i;
   }
   return bits;
 }
@@ -166,15 +160,34 @@ inner_edges(const Deblock *d, int q)
   }
 }
 
+/* Most often: two macroblocks of one slice without coefficients, each predicted as one, in the same way. */
+static gboolean
+alike(const Deblock *d, int p, int q)
+{
+  int both = d->map->kind[p] & d->map->kind[q];
+  if (!(both & DCN_H264_MOTION_UNIFORM) || d->map->slice[p] != d->map->slice[q] ||
+      coefficients(d, &d->m->mbs[p]) || coefficients(d, &d->m->mbs[q]))
+    return FALSE;
+  if (both & DCN_H264_MOTION_ZERO)
+    return TRUE;
+  if ((d->map->kind[p] | d->map->kind[q]) & DCN_H264_MOTION_ZERO)
+    return FALSE;
+  const DcnH264Motion *a = &d->map->motion[p], *b = &d->map->motion[q];
+  for (int list = 0; list < 2; list++) {
+    if (a->ref_idx[list][0] != b->ref_idx[list][0] ||
+        memcmp(a->mv[list][0], b->mv[list][0], sizeof a->mv[list][0]) != 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* The edge between p, to the left of q or above it, and q. */
 static void
 outer_edge(const Deblock *d, int p, int q, gboolean vertical)
 {
   if (!(d->coded->copy[p] | d->coded->copy[q]))
     return;
-  /* most often: two skipped ones of one slice */
-  if (d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_ZERO &&
-      d->map->slice[p] == d->map->slice[q] && !d->m->mbs[p].nonzero && !d->m->mbs[q].nonzero)
+  if (alike(d, p, q))
     return;
   if (!can_filter(d, p, q))
     return;

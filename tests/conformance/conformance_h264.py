@@ -21,6 +21,7 @@ results.
 
 import argparse
 import glob
+import hashlib
 import os
 import random
 import re
@@ -272,6 +273,24 @@ def part_corrupt(options, folder, tap):
                          sum(number(f, "claims") for f in found), wrong), *notes)
 
 
+def openh264_decodes(path, folder):
+    """Whether openh264 gives the frames that libavcodec gives.  Its B pictures are not always right, and pictures that
+    are reordered across an IDR picture come in another order."""
+    raw = os.path.join(folder, os.path.basename(path) + ".yuv")
+    subprocess.run(["gst-launch-1.0", "-q", "filesrc", "location=" + path, "!", "h264parse", "!", "openh264dec", "!",
+                    "video/x-raw,format=I420", "!", "filesink", "location=" + raw], stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+    theirs = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-vsync", "passthrough", "-pix_fmt", "yuv420p",
+                             "-f", "md5", "-"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, timeout=300).stdout.decode().strip()
+    if not os.path.exists(raw):
+        return False
+    with open(raw, "rb") as file:
+        ours = hashlib.md5(file.read()).hexdigest()
+    os.unlink(raw)
+    return theirs == "MD5=" + ours
+
+
 def part_openh264dec(options, folder, tap):
     if subprocess.run(["gst-inspect-1.0", "--exists", "openh264dec"]).returncode != 0:
         skip_all("no openh264dec element")
@@ -280,23 +299,23 @@ def part_openh264dec(options, folder, tap):
                  key in encodes_h264.ENCODES[name][3][3] for key in ("interlaced", "fake-interlaced"))]
     names = names[::1 if FAST else 2]
     clips = h264_clips(options)
-    small = [name for name in clips if os.path.getsize(clips[name]) < (100000 if FAST else 700000)]
+    small = [name for name in clips if name.endswith("264") and os.path.getsize(clips[name]) < (100000 if FAST else 700000)]
 
     def work(name):
-        if name in clips:
-            return check(options.soundness, clips[name], "--decoder", "openh264dec")
-        path = encodes_h264.make(name, folder)
-        result = check(options.soundness, path, "--decoder", "openh264dec")
-        os.unlink(path)
+        path = clips[name] if name in clips else encodes_h264.make(name, folder)
+        result = check(options.soundness, path, "--decoder", "openh264dec") if openh264_decodes(path, folder) else None
+        if name not in clips:
+            os.unlink(path)
         return result
 
+    other = []
     with workers() as pool:
-        for name, (status, found, notes) in zip(names + small, pool.map(work, names + small)):
-            wrong, frames = number(found, "wrong"), number(found, "frames")
-            # what it cannot decode it refuses, which says nothing about claims
-            tap.case(wrong == 0 and bool(found) and status in (0, 2), "%s: %d frames%s, %d claims, %d wrong" % (
-                name, frames, "" if status == 0 else " before it gave up", number(found, "claims"), wrong),
-                *([] if wrong == 0 else ["first wrong: " + found.get("first_wrong", "?")] + notes))
+        for name, result in zip(names + small, pool.map(work, names + small)):
+            if result:
+                soundness_case(tap, name, result)
+            else:
+                other.append(name)
+    print("# openh264 does not decode as libavcodec does: %d (%s)" % (len(other), " ".join(other)))
 
 
 def main():
