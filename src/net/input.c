@@ -65,7 +65,7 @@ ask_for(const DcnJob *job, const Word *word)
 {
   const DcnValueState *v = job->out;
   size_t row = (size_t)word->row * v->net->w + (size_t)word->x, c = (size_t)v->net->c;
-  if (c > 4)
+  if (c > 4 || word->near == ~UINT64_C(0)) /* long runs the processor foresees */
     return;
   for (uint64_t near = word->near; near;) {
     int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
@@ -78,6 +78,10 @@ ask_for(const DcnJob *job, const Word *word)
       if (v->delta)
         __builtin_prefetch(delta + (size_t)i * c, 1);
     }
+    size_t last = (size_t)run * c - 1; /* a short run may lie on two lines */
+    __builtin_prefetch(ref + last, 1);
+    if (v->delta)
+      __builtin_prefetch(delta + last, 1);
     near &= ~(dcn_bits_last(run) << from);
   }
   __builtin_prefetch(v->changed + row, 1);
@@ -125,6 +129,8 @@ test_rows(void *context, int begin, int end, int number)
         continue;
       near |= near << 1;
       near |= near << 2;
+      if (dcn_bits_count(near) > 40)
+        near = ~UINT64_C(0);
       near &= dcn_bits_last(n);
       if (asked - done == AHEAD)
         test_word(job, &words[done++ % AHEAD], worker);

@@ -3,16 +3,7 @@
 #include "net/internal.h"
 #include <string.h>
 
-static void
-clear_pixels(DcnValueState *v, size_t first, size_t n)
-{
-  const DcnNetValue *nv = v->net;
-  memset(v->changed + first, 0, n);
-  if (v->mask)
-    memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
-}
-
-/* Only what was set is cleared, run by run. */
+/* Only what was set is cleared, in units of 64 pixels. */
 void
 dcn_value_clear_marks(DcnValueState *v)
 {
@@ -26,12 +17,10 @@ dcn_value_clear_marks(DcnValueState *v)
     for (int i = 0; i < nv->row_words; i++) {
       if (bits[i] == 0)
         continue;
-      size_t first = (size_t)row * nv->w + (size_t)i * 64;
-      for (uint64_t left = bits[i]; left;) {
-        int from = __builtin_ctzll(left), run = dcn_bits_run(left, from);
-        clear_pixels(v, first + (size_t)from, (size_t)run);
-        left &= ~(dcn_bits_last(run) << from);
-      }
+      size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
+      memset(v->changed + first, 0, n);
+      if (v->mask)
+        memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
       bits[i] = 0;
     }
     v->row_changed[row] = 0;
