@@ -6,8 +6,9 @@
  *    much more it would risk, if its tolerance alone were doubled.  Groups that save much
  *    at little risk get more, the others less, and all together are then scaled to where
  *    the agreement just holds.  Where that costs less than before, the same again.
- * 3. On all frames, in order, those held out included: while either kind misses the
- *    agreement, everything is made a little smaller.
+ * 3. What the search came by is tried on all frames, in order, those held out included:
+ *    the cheapest that holds on either kind.  While none does, all are made a little
+ *    smaller.
  *
  * Labels flip one at a time, so the risk, which is smooth, says where to go, and the
  * agreement only how far.  Where the class never changes in the clips, the agreement
@@ -22,8 +23,10 @@
 
 #define LOWEST 0.001
 #define HIGHEST 1.0
-/* Of the frames that may differ, this share is kept in reserve while searching. */
+/* Of the frames that may differ, and of the error, these shares are kept in reserve while
+ * searching. */
 #define RESERVE 0.25
+#define ERROR_RESERVE 0.1
 #define MOST_GROUPS 48
 #define FEWEST_GROUPS 10
 #define ROUNDS 12
@@ -33,7 +36,15 @@
 #define SMALLEST_STEP 0.1
 /* Of one group in one round, as a factor. */
 #define WIDEST 2.5
-#define NARROWING 0.85
+#define NARROWING 0.9
+/* The cheapest ones of the search that are tried on the frames held out. */
+#define MOST_CANDIDATES 6
+
+typedef struct
+{
+  gdouble cost;
+  double *by_group;             /* owned */
+} Candidate;
 
 typedef struct
 {
@@ -45,6 +56,7 @@ typedef struct
   gint *group;                  /* [n_values] number of the value's group, or -1 */
   guint n_groups;
   guint most_differ;
+  GArray *candidates;           /* of Candidate */
   guint skip;                   /* for what only has to point the way */
 } Search;
 
@@ -98,7 +110,8 @@ try_all (Search * s, const double *const *by_group, const double *factors,
 static gboolean
 keeps (const Search * s, const CalResult * result)
 {
-  return result->complete && result->searched.mean_error <= s->settings->error;
+  return result->complete && result->searched.mean_error <=
+      s->settings->error * (1.0 - ERROR_RESERVE);
 }
 
 /* The largest factor in [low, high] at which by_group keeps the agreement: a grid of
@@ -186,15 +199,38 @@ tell (Search * s, const gchar * doing, gdouble done)
     s->settings->progress (doing, done, s->settings->user_data);
 }
 
-/* Where to go from here: log factors per group, of which only the proportions count. */
+/* Where to go by one measure of risk: log factors per group, of which only the
+ * proportions count. */
+static void
+point (const Search * s, const CalResult * results, const CalResult * now,
+    guint measure, double *out)
+{
+  /* below these, differences say nothing */
+  double least_gain = 1e-4 * now->cost;
+  double least_risk = 0.01 * now->searched.risk[measure] + 1e-9;
+  double mean = 0.0;
+  guint i;
+
+  for (i = 0; i < s->n_groups; i++) {
+    double gain = MAX (now->cost - results[i].cost, least_gain);
+    double risk = MAX (results[i].searched.risk[measure] -
+        now->searched.risk[measure], least_risk);
+
+    out[i] = log (gain / risk);
+    mean += out[i] / s->n_groups;
+  }
+  for (i = 0; i < s->n_groups; i++)
+    out[i] -= mean;
+}
+
+/* By each measure: out[measure * n_groups + group]. */
 static gboolean
-directions (Search * s, const double *by_group, double step, double *out)
+directions (Search * s, const double *by_group, double *out)
 {
   guint n = s->n_groups + 1, i;
   double **all = g_new0 (double *, n);
   double *factors = g_new (double, n);
   CalResult *results = g_new0 (CalResult, n);
-  double mean = 0.0;
   gboolean ok;
 
   for (i = 0; i < n; i++) {
@@ -204,23 +240,8 @@ directions (Search * s, const double *by_group, double step, double *out)
       all[i][i] = MIN (all[i][i] * 2.0, HIGHEST);
   }
   ok = try_all (s, (const double *const *) all, factors, n, TRUE, results);
-  if (ok) {
-    const CalResult *now = &results[s->n_groups];
-    /* below these, differences say nothing */
-    double least_gain = 1e-4 * now->cost;
-    double least_risk = 0.01 * now->searched.risk + 1e-9;
-
-    for (i = 0; i < s->n_groups; i++) {
-      double gain = MAX (now->cost - results[i].cost, least_gain);
-      double risk = MAX (results[i].searched.risk - now->searched.risk,
-          least_risk);
-
-      out[i] = step * log (gain / risk);
-      mean += out[i] / s->n_groups;
-    }
-    for (i = 0; i < s->n_groups; i++)
-      out[i] = CLAMP (out[i] - mean, -log (WIDEST), log (WIDEST));
-  }
+  for (i = 0; ok && i < CAL_RISKS; i++)
+    point (s, results, &results[s->n_groups], i, out + i * s->n_groups);
   for (i = 0; i < n; i++)
     g_free (all[i]);
   g_free (all);
@@ -229,42 +250,73 @@ directions (Search * s, const double *by_group, double step, double *out)
   return ok;
 }
 
+/* Keeps what the frames searched on allow for step 3, cheapest first. */
+static void
+remember (Search * s, const double *by_group, gdouble cost)
+{
+  Candidate candidate = { cost, g_memdup2 (by_group,
+        MAX (s->n_groups, 1) * sizeof (double))
+  };
+  guint i;
+
+  for (i = 0; i < s->candidates->len; i++)
+    if (cost < g_array_index (s->candidates, Candidate, i).cost)
+      break;
+  g_array_insert_val (s->candidates, i, candidate);
+}
+
+/* Goes a step that way, and to where the agreement just holds.  *cost: of the best so
+ * far, which is replaced where this one costs less. */
+static gboolean
+go (Search * s, const double *from, const double *way, double step,
+    double *best, gdouble * cost)
+{
+  double *next = g_new (double, s->n_groups), factor;
+  CalResult result = { 0 };
+  gboolean ok;
+  guint i;
+
+  for (i = 0; i < s->n_groups; i++)
+    next[i] = CLAMP (from[i] * exp (CLAMP (step * way[i], -log (WIDEST),
+                log (WIDEST))), LOWEST, HIGHEST);
+  ok = scale (s, next, 0.35, 2.2, 6, 3, &factor, &result);
+  if (factor > 0.0 && result.cost < *cost) {
+    *cost = result.cost;
+    for (i = 0; i < s->n_groups; i++)
+      best[i] = CLAMP (next[i] * factor, LOWEST, HIGHEST);
+  }
+  g_free (next);
+  return ok;
+}
+
 /* Step 2.  by_group keeps the agreement at cost; and so it does afterwards. */
 static gboolean
 refine (Search * s, double *by_group, gdouble cost)
 {
-  double *next = g_new (double, s->n_groups), *way =
-      g_new (double, s->n_groups);
-  double step = STEP, factor;
+  double *best = g_memdup2 (by_group, s->n_groups * sizeof (double));
+  double *ways = g_new (double, CAL_RISKS * s->n_groups);
+  double step = STEP;
   gboolean ok = TRUE;
   guint round, i;
 
   for (round = 0; ok && round < ROUNDS && step >= SMALLEST_STEP; round++) {
-    CalResult result = { 0 };
+    gdouble before = cost;
 
     tell (s, "each layer", (double) round / ROUNDS);
     if (cal_runner_is_late (s->runner))
       break;
-    ok = directions (s, by_group, step, way);
-    if (!ok || cal_runner_is_late (s->runner))
-      break;
-    for (i = 0; i < s->n_groups; i++)
-      next[i] = CLAMP (by_group[i] * exp (way[i]), LOWEST, HIGHEST);
-    ok = scale (s, next, 0.35, 2.2, 6, 3, &factor, &result);
-    if (!ok)
-      break;
-    if (factor > 0.0 && result.cost < cost * (1.0 - GAIN / 4)) {
-      if (result.cost > cost * (1.0 - GAIN))
-        step /= 2;
-      cost = result.cost;
-      for (i = 0; i < s->n_groups; i++)
-        by_group[i] = CLAMP (next[i] * factor, LOWEST, HIGHEST);
-    } else {
-      step /= 2;
+    ok = directions (s, by_group, ways);
+    for (i = 0; ok && i < CAL_RISKS && !cal_runner_is_late (s->runner); i++)
+      ok = go (s, by_group, ways + i * s->n_groups, step, best, &cost);
+    if (cost < before) {
+      memcpy (by_group, best, s->n_groups * sizeof (double));
+      remember (s, by_group, cost);
     }
+    if (cost > before * (1.0 - GAIN))
+      step /= 2;
   }
-  g_free (next);
-  g_free (way);
+  g_free (best);
+  g_free (ways);
   return ok;
 }
 
@@ -275,40 +327,59 @@ holds (const CalKind * kind, const CalSearchSettings * settings)
       && kind->mean_error <= settings->error;
 }
 
-/* Step 3, for one candidate: replaces what was found where that costs more, or was not
- * there. */
+/* Of candidates that hold on all frames, the cheapest. */
 static gboolean
-confirm (Search * s, const double *by_group)
+confirm_scaled (Search * s, gdouble factor, gboolean * found_one)
 {
   CalFound *found = s->found;
+  guint n = MIN (s->candidates->len, MOST_CANDIDATES), i;
+  CalTrial *trials = g_new0 (CalTrial, n);
+  CalResult *results = g_new0 (CalResult, n);
+  gint best = -1;
+  gboolean ok;
+
+  for (i = 0; i < n; i++) {
+    trials[i].tolerances = spread_out (s, g_array_index (s->candidates,
+            Candidate, i).by_group, factor);
+    trials[i].all = TRUE;
+    trials[i].most_differ = G_MAXUINT;
+  }
+  ok = cal_runner_run (s->runner, trials, results, n);
+  found->trials += n;
+  for (i = 0; ok && i < n; i++)
+    /* 0 is exact, and the end of it */
+    if ((factor == 0.0 || (holds (&results[i].searched, s->settings)
+                && holds (&results[i].held_out, s->settings)))
+        && (best < 0 || results[i].cost < results[best].cost))
+      best = i;
+  for (i = 0; i < n; i++) {
+    if ((gint) i == best) {
+      found->tolerances = (double *) trials[i].tolerances;
+      found->final = results[i];
+      found->narrowed = factor < 1.0;
+      *found_one = TRUE;
+    } else {
+      g_free ((double *) trials[i].tolerances);
+    }
+  }
+  g_free (trials);
+  g_free (results);
+  return ok;
+}
+
+/* Step 3. */
+static gboolean
+confirm (Search * s)
+{
+  gboolean found_one = FALSE, ok = TRUE;
   gdouble factor = 1.0;
 
-  for (;;) {
-    double *tolerances = spread_out (s, by_group, factor > 1e-3 ? factor : 0.0);
-    CalTrial trial = { tolerances, TRUE, 0, G_MAXUINT, NULL };
-    CalResult result;
-    gboolean ok;
-
+  while (ok && !found_one) {
     tell (s, "on the frames held out", 0.0);
-    found->trials++;
-    ok = cal_runner_run (s->runner, &trial, &result, 1);
-    /* in the end exact */
-    if (ok && (factor <= 1e-3 || (holds (&result.searched, s->settings)
-                && holds (&result.held_out, s->settings)))) {
-      if (!found->tolerances || result.cost < found->final.cost) {
-        g_free (found->tolerances);
-        found->tolerances = g_steal_pointer (&tolerances);
-        found->final = result;
-        found->narrowed = factor < 1.0;
-      }
-      g_free (tolerances);
-      return TRUE;
-    }
-    g_free (tolerances);
-    if (!ok)
-      return FALSE;
-    factor *= NARROWING;
+    ok = confirm_scaled (s, factor, &found_one);
+    factor = factor > 1e-3 ? factor * NARROWING : 0.0;
   }
+  return ok;
 }
 
 gboolean
@@ -318,7 +389,7 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   Search s = { runner, frames, settings, dcn_net_program (frames->net), found };
   guint i, searched = frames->frames->len - frames->n_held_out;
   gdouble work = (gdouble) dcn_net_macs (frames->net) * searched;
-  double *by_group, *same, factor = 0.0;
+  double *by_group, factor = 0.0;
   gboolean ok;
 
   memset (found, 0, sizeof *found);
@@ -328,11 +399,11 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   for (i = 0; i < (guint) s.program->n_values; i++)
     s.group[i] = -1;
   /* Large networks get fewer groups and fewer frames, so that a round still ends. */
-  group_values (&s, CLAMP ((guint) (3e12 / MAX (work, 1.0)), FEWEST_GROUPS,
+  group_values (&s, CLAMP ((guint) (1.5e12 / MAX (work, 1.0)), FEWEST_GROUPS,
           MOST_GROUPS));
-  s.skip = CLAMP ((guint) (work / 2e11), 1, 4);
+  s.skip = CLAMP ((guint) (work / 5e10), 1, 4);
   by_group = g_new (double, MAX (s.n_groups, 1));
-  same = g_new (double, MAX (s.n_groups, 1));
+  s.candidates = g_array_new (FALSE, FALSE, sizeof (Candidate));
   for (i = 0; i < s.n_groups; i++)
     by_group[i] = LOWEST;
   cal_runner_set_deadline (runner, settings->deadline);
@@ -342,18 +413,21 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   if (ok && factor > 0.0) {
     found->global_tolerance = LOWEST * factor;
     for (i = 0; i < s.n_groups; i++)
-      by_group[i] = same[i] = found->global_tolerance;
+      by_group[i] = found->global_tolerance;
+    remember (&s, by_group, found->global.cost);
     ok = refine (&s, by_group, found->global.cost);
   } else {
     /* not even the smallest */
     for (i = 0; i < s.n_groups; i++)
-      by_group[i] = same[i] = 0.0;
+      by_group[i] = 0.0;
+    remember (&s, by_group, 0.0);
   }
   cal_runner_set_deadline (runner, 0);
-  /* held out frames may take more from the one than from the other */
-  ok = ok && confirm (&s, by_group) && confirm (&s, same);
+  ok = ok && confirm (&s);
+  for (i = 0; i < s.candidates->len; i++)
+    g_free (g_array_index (s.candidates, Candidate, i).by_group);
+  g_array_unref (s.candidates);
   g_free (by_group);
-  g_free (same);
   g_free (s.group);
   if (!ok)
     cal_found_clear (found);

@@ -90,7 +90,7 @@ static void
 judge (const Worker * worker, const CalFrame * frame, CalKind * kind)
 {
   const CalFrames *frames = worker->runner->frames;
-  gdouble square = 0.0, lost, lead, scale;
+  gdouble square = 0.0, lost, lead, scale, typical;
   guint i, best;
 
   for (i = 0; i < frames->n_scores; i++) {
@@ -107,9 +107,11 @@ judge (const Worker * worker, const CalFrame * frame, CalKind * kind)
   lost = frame->margin - cal_lead (frames, worker->scores, frame->best);
   /* The typical lead keeps frames whose class hardly leads from outweighing all
    * others: those are lost or not, whatever is done. */
-  scale = frame->margin * frame->margin +
-      frames->typical_margin * frames->typical_margin;
-  kind->risk += lost * lost / MAX (scale, 1e-30);
+  scale = frame->margin * frame->margin;
+  typical = frames->typical_margin * frames->typical_margin;
+  lost = lost * lost;
+  kind->risk[0] += lost / MAX (scale + typical, 1e-30);
+  kind->risk[1] += lost / MAX (scale + 0.04 * typical + lost, 1e-30);
 }
 
 static void
@@ -119,7 +121,8 @@ finish (const CalFrames * frames, CalKind * kind)
 
   if (!kind->frames)
     return;
-  kind->risk /= kind->frames;
+  kind->risk[0] /= kind->frames;
+  kind->risk[1] /= kind->frames;
   kind->mean_error /= kind->frames * spread;
   kind->max_error /= spread;
 }

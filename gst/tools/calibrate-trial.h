@@ -10,12 +10,16 @@
 
 G_BEGIN_DECLS
 
+/* Two measures: no one of them leads to less on all clips. */
+#define CAL_RISKS 2
+
 /* Over one kind of frames: those to search on, and those held out. */
 typedef struct
 {
   guint frames, differ;         /* differ: another class than in dense mode */
-  gdouble risk;                 /* mean over frames of what the class loses of its lead,
-                                 * squared, in proportion to its lead and a typical one */
+  gdouble risk[CAL_RISKS];      /* mean over frames of what the class loses of its lead,
+                                 * squared and in proportion: to its lead and a typical one;
+                                 * to its lead and itself, so that 1 is the most */
   gdouble mean_error;           /* rms difference of the scores, in CalFrames.spread */
   gdouble max_error;            /* largest difference of a score, the same */
 } CalKind;
