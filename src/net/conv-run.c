@@ -116,13 +116,12 @@ block_dgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   }
 }
 
-/* From the job's pixel i on: how many follow one another. */
+/* From the job's pixel i on: how many follow one another.  Stale pixels come before others, so the list need not
+ * ascend. */
 static int
 run_length(const DcnJob *job, int i, int end)
 {
   int first = dcn_job_pixel(job, i), n = 1;
-  if (dcn_job_pixel(job, end - 1) - first == end - 1 - i)
-    return end - i;
   while (i + n < end && dcn_job_pixel(job, i + n) == first + n)
     n++;
   return n;

@@ -145,11 +145,16 @@ static void
 test_threads(gconstpointer data)
 {
   const DcnKernels *kernels = data;
-  for (guint32 seed = 1; seed <= 12; seed++) {
-    /* The classifiers are large enough that their loops are shared out. */
+  for (guint32 seed = 1; seed <= 15; seed++) {
+    /* The classifiers are large enough that their loops are shared out, and the last are single layers whose
+     * channels are, too, over many frames. */
     Subject *s =
         seed <= 6 ? random_subject(seed, kernels)
-                  : subject_new(netgen_classifier(seed, 64), netgen_classifier(seed, 64), kernels);
+        : seed <= 12
+            ? subject_new(netgen_classifier(seed, 64), netgen_classifier(seed, 64), kernels)
+            : subject_new(netgen_conv(seed, 16, 16, 64, 256, 1, 1, 1, DCN_ACT_RELU),
+                          netgen_conv(seed, 16, 16, 64, 256, 1, 1, 1, DCN_ACT_RELU), kernels);
+    int frames = seed <= 12 ? 10 : 60;
     const DcnValue *in = subject_input(s);
     GRand *rand = g_rand_new_with_seed(seed);
     DcnState *state[3];
@@ -160,7 +165,7 @@ test_threads(gconstpointer data)
       dcn_state_set_tolerance(state[t], seed % 2 ? 0.02 : 0);
       dcn_state_set_adaptive(state[t], seed % 3 == 0);
     }
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < frames; i++) {
       DcnRunInfo info[3];
       change_frame(rand, in, i == 0 ? CHANGE_ALL : (Change)g_rand_int_range(rand, 0, N_CHANGES), 1,
                    frame, touched);
