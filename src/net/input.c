@@ -71,16 +71,16 @@ ask_for(const DcnJob *job, const Word *word)
     int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
     const float *x = job->state->input + (row + (size_t)from) * 4,
                 *ref = v->ref + (row + (size_t)from) * c,
-                *delta = v->delta + (row + (size_t)from) * c;
+                *delta = v->delta ? v->delta + (row + (size_t)from) * c : NULL;
     for (int i = 0; i < run; i += 4) {
       __builtin_prefetch(x + i * 4);
       __builtin_prefetch(ref + (size_t)i * c, 1);
-      if (v->delta)
+      if (delta)
         __builtin_prefetch(delta + (size_t)i * c, 1);
     }
     size_t last = (size_t)run * c - 1; /* a short run may lie on two lines */
     __builtin_prefetch(ref + last, 1);
-    if (v->delta)
+    if (delta)
       __builtin_prefetch(delta + last, 1);
     near &= ~(dcn_bits_last(run) << from);
   }

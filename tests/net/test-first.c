@@ -155,6 +155,32 @@ test_shapes(gconstpointer data)
     test_shape(&shapes[i], data, i + 1);
 }
 
+/* What is added leaves rounding errors behind, which are cleared now and then. */
+static void
+test_drift(void)
+{
+  for (int shape = 0; shape < 2; shape++) {
+    Subject *s = subject_new(make_program(&shapes[shape], 5), make_program(&shapes[shape], 5),
+                             dcn_kernels_get());
+    const DcnValue *in = subject_input(s);
+    DcnState *state = dcn_state_new(s->net, NULL);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    GRand *rand = g_rand_new_with_seed(7);
+    for (int i = 0; i < 10000; i++) {
+      change_blocks(rand, in, i % 2 ? 8 : 2, i ? 0.03 : 1, dcn_state_input(state), touched);
+      dcn_state_run(state, touched, DCN_MODE_DELTA, 1, NULL);
+    }
+    g_assert_cmpuint(dcn_state_op_stats(state)[0].blocks_dgemm, >, 0);
+    frame_elements(in, dcn_state_input(state), s->values[s->program->input]);
+    netgen_evaluate(s->program, s->values);
+    assert_values(s, state, 3e-5, "after 10000 frames");
+    g_free(touched);
+    g_rand_free(rand);
+    dcn_state_free(state);
+    subject_free(s);
+  }
+}
+
 /* The bits do not depend on how many threads there are. */
 static void
 test_threads(void)
@@ -191,5 +217,6 @@ main(int argc, char **argv)
     g_free(path);
   }
   g_test_add_func("/net/first/threads", test_threads);
+  g_test_add_func("/net/first/drift", test_drift);
   return g_test_run();
 }
