@@ -55,7 +55,7 @@ depthwise_tile(const Depthwise *d, const int taps, const int np, int p, int k, c
     s[i] = start;
   size_t step = d->step, at = (size_t)p * step + (size_t)k;
   const float *w = d->w + k;
-  DCN_UNROLL
+  DCN_UNROLL_IF_CONSTANT
   for (int t = 0; t < taps; t++, w += d->ldw) {
     const float *x = d->a[t] + at;
     Vector wt = load_lanes(w, whole, m);

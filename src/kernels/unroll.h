@@ -11,6 +11,14 @@
 #define DCN_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* The same before a loop of which the length is a constant in some calls only: clang unrolls those unasked, and
+ * warns of the others. */
+#ifdef __clang__
+#define DCN_UNROLL_IF_CONSTANT
+#else
+#define DCN_UNROLL_IF_CONSTANT DCN_UNROLL
+#endif
+
 /* A template: compiled anew for the constants of each call. */
 #define DCN_TEMPLATE static inline __attribute__((always_inline))
 

@@ -22,15 +22,32 @@ has_suffix (const gchar * name, const gchar * const *suffixes)
   return FALSE;
 }
 
+/* How Matroska and MP4 name H.264. */
+static gboolean
+names_h264 (const gchar * path)
+{
+  static const gchar *names[] = { "V_MPEG4/ISO/AVC", "avcC" };
+  gchar *data;
+  gsize size, i;
+  gboolean found = FALSE;
+
+  if (!g_file_get_contents (path, &data, &size, NULL))
+    return FALSE;
+  for (i = 0; i < G_N_ELEMENTS (names); i++)
+    found |= memmem (data, size, names[i], strlen (names[i])) != NULL;
+  g_free (data);
+  return found;
+}
+
 gboolean
 clip_is_h264 (const gchar * clip)
 {
   static const gchar *h264[] =
-      { ".264", ".h264", ".avc", ".jsv", ".26l", ".jvt", ".mp4", ".mkv",
-    ".h264.ts", NULL
-  };
+      { ".264", ".h264", ".avc", ".jsv", ".26l", ".jvt", ".h264.ts", NULL };
+  static const gchar *any[] = { ".mp4", ".mkv", NULL };
 
-  return has_suffix (clip, h264);
+  return has_suffix (clip, h264) || (has_suffix (clip, any)
+      && names_h264 (clip));
 }
 
 gboolean
