@@ -277,9 +277,12 @@ def openh264_decodes(path, folder):
     """Whether openh264 gives the frames that libavcodec gives.  Its B pictures are not always right, and pictures that
     are reordered across an IDR picture come in another order."""
     raw = os.path.join(folder, os.path.basename(path) + ".yuv")
-    subprocess.run(["gst-launch-1.0", "-q", "filesrc", "location=" + path, "!", "h264parse", "!", "openh264dec", "!",
-                    "video/x-raw,format=I420", "!", "filesink", "location=" + raw], stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+    try:  # it does not always come to an end
+        subprocess.run(["gst-launch-1.0", "-q", "filesrc", "location=" + path, "!", "h264parse", "!", "openh264dec", "!",
+                        "video/x-raw,format=I420", "!", "filesink", "location=" + raw], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+    except subprocess.TimeoutExpired:
+        return False
     theirs = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-vsync", "passthrough", "-pix_fmt", "yuv420p",
                              "-f", "md5", "-"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, timeout=300).stdout.decode().strip()
