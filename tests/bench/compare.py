@@ -14,6 +14,7 @@ BUILD     build folder with deltacnn-bench and the tests
 --only    of the parts: dense, full, still, threads, clips, kernels, layer
 --frames  of each clip at most (default: all); for a quick look
 --calibrate  for each clip alone, as for a camera that stays where it is (clip, the default), or for all at once (all)
+--calibration-seconds  how long a calibration may search (default: 60)
 --with    put before every command that is measured, as in --with 'taskset -c 0,1'
 """
 import argparse
@@ -266,7 +267,7 @@ class Compare:
         program = os.path.join(self.o.build, 'gst', 'tools', 'deltacnn-calibrate')
         if os.access(program, os.X_OK):
             say(f'calibrating {os.path.basename(model)}')
-            self.command([program, model, *clips, '--agreement', str(agreement), '--frames', str(CALIBRATION_FRAMES), '--time', '60',
+            self.command([program, model, *clips, '--agreement', str(agreement), '--frames', str(CALIBRATION_FRAMES), '--time', str(self.o.calibration_seconds),
                           '--quiet'], measured=False)
             return -1, 'per layer'
         self.lacks('deltacnn-calibrate: one tolerance for all layers, from a list, takes its place')
@@ -415,6 +416,7 @@ def main():
     p.add_argument('--pairs', type=int, default=5)
     p.add_argument('--frames', type=int, default=0)
     p.add_argument('--calibrate', choices=('clip', 'all'), default='clip')
+    p.add_argument('--calibration-seconds', type=int, default=60)
     p.add_argument('--only', default=','.join(PARTS))
     p.add_argument('--with', dest='prefix', default='')
     o = p.parse_args()
