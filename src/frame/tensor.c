@@ -20,7 +20,7 @@
 /* Pixels that are worth a second thread. */
 #define GRAIN_PIXELS 4096
 /* Gaps between runs up to which scaling goes on. */
-#define GAP_PIXELS 4
+#define GAP_PIXELS 12
 
 typedef struct {
   int first, last; /* inclusive */

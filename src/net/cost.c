@@ -18,8 +18,8 @@ static const double dgemm_factor[4] = {1.9, 1.45, 1.3, 1.22};
 
 #define FULL_PIXEL    400.0  /* an output pixel: pointers, loops */
 #define FULL_VALUE    4.0    /* an output value: activation, store */
-#define PARTIAL_PIXEL 1500.0 /* besides: lists, marks, the call of diff */
-#define PARTIAL_VALUE 12.0   /* besides: the test against ref, delta */
+#define PARTIAL_PIXEL 2500.0 /* besides: lists, marks, the call of diff */
+#define PARTIAL_VALUE 18.0   /* besides: the test against ref, delta */
 #define DEPTHWISE     8.0    /* a multiply of depthwise */
 
 static int

@@ -169,6 +169,7 @@ struct _DcnState {
                            one; 0: none yet */
   double changed_per_touched; /* input values per touched pixel, when last looked at */
   int untested;               /* frames since then */
+  unsigned full_runs;
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */
 };
