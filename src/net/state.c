@@ -178,6 +178,9 @@ dcn_state_reset(DcnState *state)
 {
   size_t n_ops = (size_t)MAX(state->net->program->n_ops, 1);
   state->valid = FALSE;
+  state->untested = 0;
+  state->changed_per_touched = 0;
+  state->full_runs = 0;
   /* As a new one: the same frames then give the same bits. */
   memset(state->refresh, 0, n_ops * sizeof *state->refresh);
   memset(state->with_deltas, 1, n_ops);
