@@ -7,8 +7,8 @@
  *    at little risk get more, the others less, and all together are then scaled to where
  *    the agreement just holds.  Where that costs less than before, the same again.
  * 3. What the search came by is tried on all frames, in order, those held out included:
- *    the cheapest that holds on either kind.  While none does, all are made a little
- *    smaller.
+ *    the cheapest that holds on either kind.  Those that do not hold are made smaller,
+ *    little by little, until they do or cost more than one that does.
  *
  * Labels flip one at a time, so the risk, which is smooth, says where to go, and the
  * agreement only how far.  Where the class never changes in the clips, the agreement
@@ -327,43 +327,56 @@ holds (const CalKind * kind, const CalSearchSettings * settings)
       && kind->mean_error <= settings->error;
 }
 
-/* Of candidates that hold on all frames, the cheapest. */
 static gboolean
-confirm_scaled (Search * s, gdouble factor, gboolean * found_one)
+holds_on_both (const Search * s, const CalResult * result)
+{
+  return holds (&result->searched, s->settings)
+      && holds (&result->held_out, s->settings);
+}
+
+/* Tries those of the first n candidates that are open, made smaller by factor, on all
+ * frames.  Closes those that hold, of which the cheapest is kept, and those that cost
+ * more than what is kept. */
+static gboolean
+confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
 {
   CalFound *found = s->found;
-  guint n = MIN (s->candidates->len, MOST_CANDIDATES), i;
   CalTrial *trials = g_new0 (CalTrial, n);
   CalResult *results = g_new0 (CalResult, n);
-  gint best = -1;
+  guint *numbers = g_new (guint, n), n_trials = 0, i;
   gboolean ok;
 
   for (i = 0; i < n; i++) {
-    trials[i].tolerances = spread_out (s, g_array_index (s->candidates,
-            Candidate, i).by_group, factor);
-    trials[i].all = TRUE;
-    trials[i].most_differ = G_MAXUINT;
+    if (!open[i])
+      continue;
+    trials[n_trials].tolerances = spread_out (s,
+        g_array_index (s->candidates, Candidate, i).by_group, factor);
+    trials[n_trials].all = TRUE;
+    trials[n_trials].most_differ = G_MAXUINT;
+    numbers[n_trials++] = i;
   }
-  ok = cal_runner_run (s->runner, trials, results, n);
-  found->trials += n;
-  for (i = 0; ok && i < n; i++)
+  ok = cal_runner_run (s->runner, trials, results, n_trials);
+  found->trials += n_trials;
+  for (i = 0; i < n_trials; i++) {
+    double *tolerances = (double *) trials[i].tolerances;
+    gboolean cheaper = !found->tolerances
+        || results[i].cost < found->final.cost;
+
     /* 0 is exact, and the end of it */
-    if ((factor == 0.0 || (holds (&results[i].searched, s->settings)
-                && holds (&results[i].held_out, s->settings)))
-        && (best < 0 || results[i].cost < results[best].cost))
-      best = i;
-  for (i = 0; i < n; i++) {
-    if ((gint) i == best) {
-      found->tolerances = (double *) trials[i].tolerances;
+    if (ok && cheaper && (factor == 0.0 || holds_on_both (s, &results[i]))) {
+      g_free (found->tolerances);
+      found->tolerances = g_steal_pointer (&tolerances);
       found->final = results[i];
       found->narrowed = factor < 1.0;
-      *found_one = TRUE;
-    } else {
-      g_free ((double *) trials[i].tolerances);
+      open[numbers[i]] = FALSE;
+    } else if (!cheaper) {
+      open[numbers[i]] = FALSE;
     }
+    g_free (tolerances);
   }
   g_free (trials);
   g_free (results);
+  g_free (numbers);
   return ok;
 }
 
@@ -371,13 +384,18 @@ confirm_scaled (Search * s, gdouble factor, gboolean * found_one)
 static gboolean
 confirm (Search * s)
 {
-  gboolean found_one = FALSE, ok = TRUE;
+  guint n = MIN (s->candidates->len, MOST_CANDIDATES), i, left = n;
+  gboolean open[MOST_CANDIDATES], ok = TRUE;
   gdouble factor = 1.0;
 
-  while (ok && !found_one) {
+  for (i = 0; i < n; i++)
+    open[i] = TRUE;
+  while (ok && left) {
     tell (s, "on the frames held out", 0.0);
-    ok = confirm_scaled (s, factor, &found_one);
+    ok = confirm_scaled (s, factor, open, n);
     factor = factor > 1e-3 ? factor * NARROWING : 0.0;
+    for (i = left = 0; i < n; i++)
+      left += open[i];
   }
   return ok;
 }
