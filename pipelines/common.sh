@@ -3,7 +3,7 @@
 #   DCN_SINK     what shows the video (default: autovideosink; fakesink where there is no display)
 #   DCN_MODEL    ONNX model (default: the shipped one)
 #   DCN_MESSAGES any value: print a line of JSON per frame on standard output as well
-#   TOLERANCE    of deltacnn (default 0, exact)
+#   TOLERANCE    of deltacnn (default -1, as deltacnn-calibrate found it for the model, where it did; else 0, exact)
 #   DCN_DECODER  MPEG-2 decoder (default: avdec_mpeg2video; mpeg2dec serves as well)
 set -euo pipefail
 
@@ -42,9 +42,22 @@ dcn_setup() {
   fi
 }
 
+# What tolerance to use with model $1.
+tolerance_of() {
+  local info=$1.modelinfo
+  [ -f "$info" ] || info=${1%.onnx}.modelinfo
+  if [ -n "${TOLERANCE:-}" ]; then
+    echo "$TOLERANCE"
+  elif grep -qs '^ *tolerance *= *[^ ]' "$info"; then
+    echo -1
+  else
+    echo 0
+  fi
+}
+
 # The classifier with model $1, as an array `cnn`.
 classifier() {
-  cnn=(deltacnn model-file="$1" tolerance="${TOLERANCE:-0}")
+  cnn=(deltacnn model-file="$1" tolerance="$(tolerance_of "$1")")
   [ -z "${DCN_MESSAGES:-}" ] || cnn+=(top-k=1 post-messages=true)
 }
 

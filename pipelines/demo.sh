@@ -5,23 +5,31 @@
 #   pipelines/demo.sh --clip FILE --model FILE         your own; MODEL.modelinfo beside the model says how frames
 #                                                      are prepared for it (README.md, "Your own model")
 #     [--labels FILE]      class names, one per line
-#     [--tolerance T]      pass over differences up to T times a layer's rms (0, the default: exact)
+#     [--tolerance T]      pass over differences up to T times a layer's rms; 0: exact; -1: as calibrated (the
+#                          default where the model's .modelinfo has tolerances, else 0)
 #     [--output DIR]       where the results go (default: out/ of the checkout)
 #     [--source SOURCE]    auto, codec or pixel: what tells the changes
 #     [--blocks]           tint the blocks that changed
 #     [--frames N] [--compare N] [--threads N] [--no-video] [--quiet]   see deltacnn-run --help
 . "$(dirname "$0")/common.sh"
-args=("$@") have_clip= have_model= have_output=
+args=("$@") have_clip= have_model= have_output= have_tolerance= previous=
 for a in "$@"; do
+  case $previous in
+    --model | -m) model=$a ;;
+  esac
+  previous=$a
   case $a in
     -h | --help) usage; exit ;;
     --clip | --clip=* | -c) have_clip=1 ;;
-    --model | --model=* | -m) have_model=1 ;;
+    --model=*) have_model=1 model=${a#--model=} ;;
+    --model | -m) have_model=1 ;;
+    --tolerance | --tolerance=* | -t) have_tolerance=1 ;;
     --output | --output=* | -o) have_output=1 ;;
   esac
 done
 [ -n "$have_clip" ] || args+=(--clip "$clip")
 [ -n "$have_model" ] || args+=(--model "$model")
 [ -n "$have_output" ] || args+=(--output "$dcn_root/out")
+[ -n "$have_tolerance" ] || args+=(--tolerance "$(tolerance_of "$model")")
 dcn_setup
 exec "$build/gst/tools/deltacnn-run" "${args[@]}"

@@ -6,6 +6,8 @@ front of a camera that does not move.
     demo_clip.py OUT
         OUT/activities.ts  indoors, MPEG-2 with GOP 15 and no B pictures
         OUT/outdoors.mpg   outdoors, MPEG-2 with GOP 12 and 2 B pictures
+    demo_clip.py --calibration OUT
+        OUT/calibration-N.ts   six more of the kind, other persons and places, for deltacnn-calibrate
 """
 import math
 import os
@@ -40,9 +42,21 @@ def sequence(group, outdoor, parts, noise):
             yield c.frame(i)
 
 
+def calibration_clips(out):
+    names = sorted(BY_NAME)
+    for n in range(6):
+        # every activity of the ten in three clips
+        parts = [(names[(n * 5 + k) % len(names)], 2.4, (-0.4, 0.3, 0.9, 1.4, 0.1)[k]) for k in range(5)]
+        outdoor = n % 2 == 1
+        encode(os.path.join(out, f'calibration-{n}.ts'), sequence(261 + n, outdoor, parts, 0.6 if outdoor else 0.8), 15, 0, 6)
+
+
 def main():
-    out = sys.argv[1]
+    out = sys.argv[-1]
     os.makedirs(out, exist_ok=True)
+    if sys.argv[1] == '--calibration':
+        calibration_clips(out)
+        return
     encode(os.path.join(out, 'activities.ts'),
            sequence(251, False, [('HandWaving', 2.6, 0.2), ('JumpingJack', 3.0, -0.2), ('BodyWeightSquats', 4.0, 0.9),
                                 ('Boxing', 3.0, 1.1), ('Lunges', 3.6, 1.4), ('Handstand', 3.0, 0.4)], 0.8), 15, 0, 6)

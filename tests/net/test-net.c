@@ -192,6 +192,53 @@ test_threads(gconstpointer data)
   }
 }
 
+/* A state that was reset is as good as new: whatever it went through before, the same frames give the same bits and
+ * the same amount of work. */
+static void
+test_reset(void)
+{
+  enum { BEFORE = 150, AFTER = 100 };
+  for (guint32 seed = 1; seed <= 4; seed++) {
+    Subject *s =
+        subject_new(netgen_classifier(seed, 48), netgen_classifier(seed, 48), dcn_kernels_get());
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(seed);
+    uint8_t *touched = g_malloc((size_t)in->h * in->w);
+    float *frame = g_malloc0(frame_bytes(in));
+    DcnState *state[2] = {state_new(s->net), state_new(s->net)};
+    for (int t = 0; t < 2; t++)
+      dcn_state_set_tolerance(state[t], seed % 2 ? 0.03 : 0);
+    for (int i = 0; i < BEFORE; i++) {
+      change_frame(rand, in, i % 3 ? CHANGE_ALL : CHANGE_NOISE, 1, frame, touched);
+      memcpy(dcn_state_input(state[0]), frame, frame_bytes(in));
+      dcn_state_run(state[0], touched, DCN_MODE_DELTA, 1, NULL);
+    }
+    dcn_state_reset(state[0]);
+    for (int i = 0; i < AFTER; i++) {
+      DcnRunInfo info[2];
+      change_frame(rand, in, (Change)g_rand_int_range(rand, 0, N_CHANGES), 1, frame, touched);
+      for (int t = 0; t < 2; t++) {
+        memcpy(dcn_state_input(state[t]), frame, frame_bytes(in));
+        dcn_state_run(state[t], i ? touched : NULL, DCN_MODE_DELTA, 1, &info[t]);
+      }
+      g_assert_cmpmem(&info[0], sizeof info[0], &info[1], sizeof info[1]);
+      for (int v = 0; v < s->program->n_values; v++) {
+        size_t bytes = netgen_elements(&s->program->values[v]) * sizeof(float);
+        if (!dcn_state_value(state[0], v, s->logical[0]))
+          continue;
+        dcn_state_value(state[1], v, s->logical[1]);
+        g_assert_cmpmem(s->logical[0], bytes, s->logical[1], bytes);
+      }
+    }
+    for (int t = 0; t < 2; t++)
+      dcn_state_free(state[t]);
+    g_free(frame);
+    g_free(touched);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
 /* A clip played forwards and backwards without end: so no two frames in a row differ by much. */
 static const float *
 frame_of_run(float *const *clip, int frames, int run)
@@ -576,6 +623,7 @@ main(int argc, char **argv)
   }
   g_test_add_func("/net/closed-loop", test_closed_loop);
   g_test_add_func("/net/adaptive", test_adaptive);
+  g_test_add_func("/net/reset", test_reset);
   g_test_add_func("/net/not-finite", test_not_finite);
   g_test_add_func("/net/memory", test_memory);
   g_test_add_func("/net/refused", test_refused);

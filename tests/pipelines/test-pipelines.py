@@ -244,6 +244,24 @@ def test_demo():
     assert w > 4 * 200 and h > 4 * 150, (w, h)
 
 
+def test_calibrated_where_the_model_is():
+    """The scripts take a model's calibrated tolerances; without any, and where asked to, they are exact."""
+    bare = os.path.join(tmp, 'bare.onnx')
+    shutil.copy(MODEL, bare)
+    shutil.copy(LABELS, tmp)
+    with open(os.path.join(ROOT, 'models', 'activities.modelinfo')) as f, open(os.path.join(tmp, 'bare.modelinfo'), 'w') as g:
+        g.writelines(line for line in f if not line.startswith('tolerance'))
+    args = ('--no-video', '--quiet', '--compare', '0', '--frames', '50')
+    work = []
+    for more in (('--model', bare), ('--tolerance', '0'), ('--model=' + bare,), ('--model', MODEL), ()):
+        out, _ = run('demo.sh', *args, *more)
+        work.append(float(re.search(r'multiplies done: ([0-9.]+) %', out)[1]))
+    assert work[0] == work[1] == work[2] > 1.5 * work[3] and work[3] == work[4], work
+    exact, calibrated = (json_lines(run('headless-messages.sh', CLIP, TOLERANCE=t)[0]) for t in ('0', ''))
+    assert np.mean([r['multiplies'] for r in exact]) > 1.5 * np.mean([r['multiplies'] for r in calibrated])
+    assert np.mean([x['label'] == y['label'] for x, y in zip(exact, calibrated)]) >= 0.98
+
+
 def test_demo_containers():
     need('ffmpeg')
     for ext, more in (('mkv', ()), ('mov', ()), ('avi', ('-vtag', 'mpg2')), ('m2v', ())):
