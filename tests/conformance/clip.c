@@ -126,6 +126,12 @@ clip_run (const Clip * clip, GstStructure ** stats)
     gst_message_unref (message);
     break;
   }
+  if (clip->caps) {
+    GstPad *pad = gst_element_get_static_pad (extract, "src");
+
+    *clip->caps = gst_pad_get_current_caps (pad);
+    gst_object_unref (pad);
+  }
   if (stats)
     g_object_get (extract, "stats", stats, NULL);
   gst_element_set_state (pipeline, GST_STATE_NULL);

@@ -23,6 +23,7 @@ typedef struct {
   ClipCodedFunc coded;     /* NULL: not wanted; runs in a streaming thread */
   ClipFrameFunc frame;     /* runs in the calling thread */
   gpointer user_data;
+  GstCaps **caps;          /* out: those of the coded buffers, to be unreferenced, or NULL; NULL: not wanted */
 } Clip;
 
 /* By its name: anything else is MPEG-1 or MPEG-2 video. */
