@@ -172,6 +172,8 @@ struct _DcnState {
   unsigned full_runs;
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */
+  DcnConvFunc conv; /* does convolutions in place of their classes, or NULL */
+  void *conv_context;
 };
 
 /* One op in one run. */
@@ -383,6 +385,9 @@ double dcn_cost_full(const DcnNet *net, const DcnNetOp *op);
 /* macs: done; cost: where the op counted itself, else 0 */
 double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t cost,
                         int pixels);
+
+/* conv-elsewhere.c: has the job done by state->conv.  FALSE: it declined.  inputs_changed: of the op's statistics. */
+gboolean dcn_conv_elsewhere(DcnJob *job, uint64_t *inputs_changed);
 
 /* registry.c */
 void dcn_net_free(DcnNet *net);

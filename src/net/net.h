@@ -82,6 +82,30 @@ typedef struct {
 void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads,
                    DcnRunInfo *info);
 
+/* One convolution to be done by somebody else than this engine; see dcn_state_set_conv(). */
+typedef struct {
+  int op;          /* index in the program */
+  const float *in; /* the input value's pixels, in_pitch floats apart */
+  size_t in_pitch;
+  float *out; /* where the op's values will be, out_pitch floats apart; channels beyond the value's c are not to be
+                 written */
+  size_t out_pitch;
+  int threads;
+  /* Set by the function: */
+  const float *sums; /* the sums, bias included, before the activation; at first out: it may write them there */
+  size_t sums_pitch;
+  uint64_t macs;           /* multiplies done; at first those of a dense pass */
+  uint64_t inputs_changed; /* input values that it made use of; at first all */
+} DcnConvCall;
+
+/* Returns FALSE, with nothing written, where the engine shall do it after all. */
+typedef gboolean (*DcnConvFunc)(void *context, DcnConvCall *call);
+
+/* Has all convolutions (DCN_OP_CONV: fully connected layers are among them) done by a function, which is called in
+ * the order of execution from the thread that runs the state; the engine adds the activation and does everything
+ * else.  As long as one is set all runs are full ones.  NULL: by the engine again.  Either way the state is reset. */
+void dcn_state_set_conv(DcnState *state, DcnConvFunc func, void *context);
+
 /* How an op (by index in the program) is run: "conv", "depthwise", "fc", ...; static. */
 const char *dcn_net_op_class(const DcnNet *net, int op);
 

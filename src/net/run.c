@@ -114,8 +114,10 @@ run_op(DcnState *state, int index, gboolean full)
       .acc_valid = state->acc_valid[index],
   };
   reset_workers(state);
-  op->class->run(&job);
-  *stat = (DcnOpStat){.pixels = job.count, .inputs_changed = inputs_changed(state, op->op, full)};
+  uint64_t changed = inputs_changed(state, op->op, full);
+  if (!state->conv || op->op->kind != DCN_OP_CONV || !dcn_conv_elsewhere(&job, &changed))
+    op->class->run(&job);
+  *stat = (DcnOpStat){.pixels = job.count, .inputs_changed = changed};
   uint64_t cost = 0;
   for (int i = 0; i < state->n_workers; i++) {
     const DcnWorker *w = state->workers[i];
@@ -249,7 +251,7 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   const DcnNet *net = state->net;
   const DcnProgram *program = net->program;
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
-  state->dense = mode == DCN_MODE_DENSE;
+  state->dense = mode == DCN_MODE_DENSE || state->conv;
   dcn_parallel_begin(state->threads);
   Partial partial = state->dense || !state->valid ? PARTIAL_UNTRIED : run_partial(state, touched);
   gboolean full = partial != PARTIAL_DONE;

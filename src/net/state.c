@@ -187,6 +187,14 @@ dcn_state_reset(DcnState *state)
   state->costly_inputs = 0;
 }
 
+void
+dcn_state_set_conv(DcnState *state, DcnConvFunc func, void *context)
+{
+  state->conv = func;
+  state->conv_context = context;
+  dcn_state_reset(state);
+}
+
 size_t
 dcn_state_cache_bytes(const DcnState *state)
 {
