@@ -17,6 +17,12 @@
 #define NUMBER 0x100u            /* the loop's number */
 #define COUNT  (NUMBER - INSIDE) /* mask of the helpers inside */
 
+/* What is left of the items that a worker begins with, alone on its cache line. */
+typedef struct {
+  _Alignas(64) atomic_int next;
+  int end;
+} Share;
+
 typedef struct {
   atomic_int refs; /* the thread that it belongs to, and a helper each */
   atomic_uint state;
@@ -24,8 +30,8 @@ typedef struct {
   /* The loop; written while nobody is inside. */
   DcnParallelFunc func;
   void *context;
-  int count, chunk, threads;
-  atomic_int next; /* first item not yet taken */
+  int chunk, threads;
+  Share shares[DCN_PARALLEL_MAX];
 
   int size;           /* threads asked for; the owner's */
   gboolean gathered;  /* helpers have been called; the owner's */
@@ -68,18 +74,37 @@ team_unref(Team *team)
     return;
   g_mutex_clear(&team->lock);
   g_cond_clear(&team->wake);
-  g_free(team);
+  g_aligned_free(team);
 }
 
+/* A worker begins with its own share of the items, the same part of each loop: what it wrote in the last loop
+ * is in its caches when it reads it in the next.  Then it helps the others. */
 static void
 work(Team *team, int worker)
 {
-  int count = team->count, chunk = team->chunk;
-  for (;;) {
-    int begin = atomic_fetch_add(&team->next, chunk);
-    if (begin >= count)
-      return;
-    team->func(team->context, begin, MIN(begin + chunk, count), worker);
+  int threads = team->threads, chunk = team->chunk;
+  for (int i = 0, w = worker; i < threads; i++, w = w + 1 < threads ? w + 1 : 0) {
+    Share *share = &team->shares[w];
+    for (;;) {
+      int begin = atomic_load(&share->next);
+      if (begin >= share->end)
+        break;
+      begin = atomic_fetch_add(&share->next, chunk);
+      if (begin >= share->end)
+        break;
+      team->func(team->context, begin, MIN(begin + chunk, share->end), worker);
+    }
+  }
+}
+
+static void
+share_out(Team *team, int count)
+{
+  int chunks = (count + team->chunk - 1) / team->chunk, begin = 0;
+  for (int w = 0; w < team->threads; w++) {
+    int end = (int)((gint64)chunks * (w + 1) / team->threads) * team->chunk;
+    atomic_store_explicit(&team->shares[w].next, begin, memory_order_relaxed);
+    team->shares[w].end = begin = MIN(end, count);
   }
 }
 
@@ -175,7 +200,7 @@ owner_team(Owner *owner)
     *slot = NULL;
   }
   if (!*slot) {
-    *slot = g_new0(Team, 1);
+    *slot = g_aligned_alloc0(1, sizeof(Team), _Alignof(Team));
     atomic_init(&(*slot)->refs, 1);
     g_mutex_init(&(*slot)->lock);
     g_cond_init(&(*slot)->wake);
@@ -264,10 +289,9 @@ dcn_parallel_for(int threads, int count, int grain, DcnParallelFunc func, void *
     gather(team);
   team->func = func;
   team->context = context;
-  team->count = count;
   team->chunk = grain; /* the smallest that pays, so that all end together */
   team->threads = threads;
-  atomic_store(&team->next, 0);
+  share_out(team, count);
   unsigned number = atomic_load(&team->state) / NUMBER + 1;
   atomic_store(&team->state, number * NUMBER + OPEN);
   wake_all(team); /* a helper that is about to sleep has said so, or will see the loop */
