@@ -192,6 +192,7 @@ struct _DcnJob {
   const int32_t *list;
   const uint64_t *marks;
   int count;
+  gboolean marked; /* the state's marks say already what to compute */
 };
 
 static inline int

@@ -106,6 +106,37 @@ typedef gboolean (*DcnConvFunc)(void *context, DcnConvCall *call);
  * else.  As long as one is set all runs are full ones.  NULL: by the engine again.  Either way the state is reset. */
 void dcn_state_set_conv(DcnState *state, DcnConvFunc func, void *context);
 
+/* A value as it is kept: [n * h * w] pixels, `pitch` floats apart, of c channels; what lies between belongs to others. */
+typedef struct {
+  int n, h, w, c;
+  int pitch;
+  float *pixels;
+} DcnPixels;
+
+/* FALSE where the value was fused away. */
+gboolean dcn_state_pixels(DcnState *state, int value, DcnPixels *pixels);
+
+/* For who knows outputs without computing them: asked before each op (by index in the program), in
+ * order, and free to write what it knows to out (dcn_state_pixels() of the op's output).
+ *   DCN_COMPUTE_ALL     the op is computed
+ *   DCN_COMPUTE_MARKED  only the pixels marked: bit x % 64 of marks[row * row_words + x / 64], rows
+ *                       image by image, clear before the call.  Only where dcn_net_op_marks(), and
+ *                       without dcn_state_set_conv(); else
+ *                       all are computed
+ *   DCN_COMPUTE_NONE    the op's output stands as it is */
+typedef enum { DCN_COMPUTE_ALL, DCN_COMPUTE_MARKED, DCN_COMPUTE_NONE } DcnCompute;
+typedef DcnCompute (*DcnComputeFunc)(void *context, int op, const DcnPixels *out, uint64_t *marks,
+                                     int row_words);
+/* Whether an op slides a window over an image, so that some of its pixels can be left out. */
+gboolean dcn_net_op_marks(const DcnNet *net, int op);
+
+/* Runs one frame from values alone, the input as it is in dcn_state_input(), with what `func` says
+ * is known.  What an earlier run left in values that are not computed stays, so the first run of a
+ * state must compute everything.  dcn_state_run() cannot go on from here: its next run is a full
+ * one. */
+void dcn_state_run_known(DcnState *state, DcnComputeFunc func, void *context, int threads,
+                         DcnRunInfo *info);
+
 /* How an op (by index in the program) is run: "conv", "depthwise", "fc", ...; static. */
 const char *dcn_net_op_class(const DcnNet *net, int op);
 

@@ -115,6 +115,14 @@ void
 dcn_mark_window(DcnJob *job, const DcnWindow *window)
 {
   dcn_list_all(job);
+  if (job->marked) {
+    const DcnNetValue *out = job->out->net;
+    job->marks = job->state->marks;
+    job->count = 0;
+    for (int i = 0; i < out->n * out->h * out->row_words; i++)
+      job->count += dcn_bits_count(job->marks[i]);
+    return;
+  }
   if (job->full || job->in->n_changed == job->in->net->pixels)
     return;
   job->marks = job->state->marks;

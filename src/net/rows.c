@@ -54,7 +54,8 @@ rows(void *context, int begin, int end, int number)
       emit(loop, lines, first, oy, 0, win->out_w, worker);
     } else {
       DcnBitsRun run = DCN_BITS_RUN_INIT;
-      while (dcn_bits_next_run(reached, out->row_words, GAP_CHANNELS / out->c, &run))
+      int gap = job->marked ? 0 : GAP_CHANNELS / out->c; /* what is not marked must stay */
+      while (dcn_bits_next_run(reached, out->row_words, gap, &run))
         emit(loop, lines, first, oy, run.begin, run.end, worker);
     }
   }

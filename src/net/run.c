@@ -95,10 +95,13 @@ inputs_changed(const DcnState *state, const DcnOp *op, gboolean full)
   return changed;
 }
 
+typedef enum { OP_PARTIAL, OP_FULL, OP_MARKED /* partial, of the pixels in state->marks */ } Extent;
+
 /* Returns a guess of what it took, ns. */
 static double
-run_op(DcnState *state, int index, gboolean full)
+run_op(DcnState *state, int index, Extent extent)
 {
+  gboolean full = extent == OP_FULL;
   const DcnNetOp *op = &state->net->ops[index];
   DcnOpStat *stat = &state->stats[index];
   uint64_t start = now_ns();
@@ -112,6 +115,7 @@ run_op(DcnState *state, int index, gboolean full)
       .out = &state->values[op->op->output],
       .acc = state->acc[index],
       .acc_valid = state->acc_valid[index],
+      .marked = extent == OP_MARKED,
   };
   reset_workers(state);
   uint64_t changed = inputs_changed(state, op->op, full);
@@ -148,7 +152,7 @@ run_full(DcnState *state, gboolean taken)
   if (!taken)
     dcn_input_take(state);
   for (int i = 0; i < program->n_ops; i++)
-    run_op(state, i, TRUE);
+    run_op(state, i, OP_FULL);
   state->valid = TRUE;
 }
 
@@ -236,7 +240,7 @@ run_partial(DcnState *state, const uint8_t *touched)
   }
   for (int i = 0; i < program->n_ops; i++) {
     if (any_input_changed(state, &program->ops[i]))
-      ns += run_op(state, i, FALSE);
+      ns += run_op(state, i, OP_PARTIAL);
     else
       memset(&state->stats[i], 0, sizeof state->stats[i]);
   }
@@ -274,4 +278,100 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   for (int i = 0; i < program->n_values; i++)
     info->values_changed += state->values[i].values_changed;
   info->reused = state->values[program->input].n_changed == 0;
+}
+
+gboolean
+dcn_state_pixels(DcnState *state, int value, DcnPixels *pixels)
+{
+  if (value < 0 || value >= state->net->program->n_values || !state->values[value].ref)
+    return FALSE;
+  const DcnValueState *v = &state->values[value];
+  *pixels = (DcnPixels){.n = v->net->n,
+                        .h = v->net->h,
+                        .w = v->net->w,
+                        .c = v->net->c,
+                        .pitch = v->net->ref_pitch,
+                        .pixels = v->ref};
+  return TRUE;
+}
+
+gboolean
+dcn_net_op_marks(const DcnNet *net, int op)
+{
+  const DcnOpClass *class = net->ops[op].class;
+  return class == &dcn_conv_class || class == &dcn_first_class || class == &dcn_depthwise_class ||
+         class == &dcn_pool_class;
+}
+
+typedef struct {
+  DcnState *state;
+  DcnComputeFunc func;
+  void *context;
+  gboolean full;        /* every op was computed */
+  gboolean input_taken; /* somebody read it */
+  uint64_t values, macs;
+} KnownRun;
+
+static gboolean
+reads(const DcnOp *op, int value)
+{
+  for (int i = 0; i < op->n_inputs; i++)
+    if (op->inputs[i] == value)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+run_known_op(KnownRun *run, int index)
+{
+  DcnState *state = run->state;
+  const DcnNet *net = state->net;
+  const DcnOp *op = &net->program->ops[index];
+  const DcnNetValue *nv = &net->values[op->output];
+  DcnPixels out;
+  dcn_state_pixels(state, op->output, &out);
+  memset(state->marks, 0, sizeof *state->marks * (size_t)nv->n * nv->h * nv->row_words);
+  DcnCompute compute = run->func(run->context, index, &out, state->marks, nv->row_words);
+  gboolean some = compute == DCN_COMPUTE_MARKED && dcn_net_op_marks(net, index) && !state->conv;
+  run->full &= compute != DCN_COMPUTE_NONE && !some;
+  if (compute == DCN_COMPUTE_NONE) {
+    memset(&state->stats[index], 0, sizeof state->stats[index]);
+    return;
+  }
+  if (!run->input_taken && reads(op, net->program->input)) {
+    dcn_input_take(state);
+    run->input_taken = TRUE;
+  }
+  run_op(state, index, some ? OP_MARKED : OP_FULL);
+  run->values += some ? state->values[op->output].values_changed : (uint64_t)nv->pixels * nv->c;
+  run->macs += state->stats[index].macs;
+}
+
+void
+dcn_state_run_known(DcnState *state, DcnComputeFunc func, void *context, int threads,
+                    DcnRunInfo *info)
+{
+  const DcnNet *net = state->net;
+  const DcnProgram *program = net->program;
+  KnownRun run = {.state = state, .func = func, .context = context, .full = TRUE};
+  state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
+  state->dense = TRUE; /* from values: neither accumulators nor deltas know what was put in */
+  state->valid = FALSE;
+  for (int i = 0; i < program->n_values; i++) {
+    DcnValueState *v = &state->values[i];
+    if (v->ref)
+      dcn_value_clear_marks(v);
+    v->delta = NULL;
+    v->threshold = 0;
+  }
+  dcn_parallel_begin(state->threads);
+  for (int i = 0; i < program->n_ops; i++)
+    run_known_op(&run, i);
+  dcn_parallel_end();
+  if (info)
+    *info = (DcnRunInfo){.macs = run.macs,
+                         .macs_dense = net->macs,
+                         .values_changed = run.values,
+                         .values = net->total_values,
+                         .full = run.full};
 }
