@@ -13,31 +13,31 @@ import math
 import os
 import sys
 
-from figure import Body
+from figure import Body, Camera
 from motions import ACTIVITIES
 from render import FPS, Clip, encode, seed
-from scene import HEIGHT, WIDTH, Scene
+from scene import WIDTH
 
 BY_NAME = {a.NAME: a for a in ACTIVITIES}
-SCALE, GROUND, TOP = 152.0, 226.0, 1.4
+SCALE, GROUND = 148.0, 224.0
 
 
 def sequence(group, outdoor, parts, noise):
-    """parts: (activity, seconds, yaw).  Yields RGB frames."""
-    scene = Scene(seed('demo scene', group), outdoor, GROUND - SCALE * 0.3, False)
-    scene.noise, scene.gain, scene.gamma = noise, 1.1, 0.9
-    scene.develop()
+    """parts: (activity, seconds, yaw).  Yields RGB frames.  The place stays; what an activity needs is brought there."""
     body = Body.random(seed('person', group))
+    elevation, distance = 0.1, 5.0
+    wall = 30.0 if outdoor else 2.5
     for k, (name, seconds, yaw) in enumerate(parts):
         frames = round(seconds * FPS)
-        c = Clip(BY_NAME[name], group, 50 + k, frames, body=body, scene=scene)
-        c.camera.yaw, c.camera.elevation, c.camera.scale, c.camera.distance = yaw, 0.1, SCALE, 5.0
-        c.x0, c.y0 = WIDTH / 2, GROUND
+        view = Camera(yaw, elevation, SCALE, distance, WIDTH / 2, GROUND, wall)
+        c = Clip(BY_NAME[name], group, 50 + k, frames, body=body, view=view, place=(seed('demo scene', group), outdoor, False))
+        c.scene.noise, c.scene.gain, c.scene.gamma = noise, 1.1, 0.9
+        c.scene.pan[:] = 0
+        c.scene.develop()
+        c.follow = False
         if name == 'Walking':
             c.act.travel, c.act.stride, c.act.flip = True, 0.6, False
             c.act.start = -(frames / c.period) * 0.3 - c.phase * 0.6
-            c.scene.pan[:] = 0
-            c.follow = False
         for i in range(frames):
             yield c.frame(i)
 
@@ -48,7 +48,7 @@ def calibration_clips(out):
         # every activity of the ten in three clips
         parts = [(names[(n * 5 + k) % len(names)], 2.4, (-0.4, 0.3, 0.9, 1.4, 0.1)[k]) for k in range(5)]
         outdoor = n % 2 == 1
-        encode(os.path.join(out, f'calibration-{n}.ts'), sequence(261 + n, outdoor, parts, 0.6 if outdoor else 0.8), 15, 0, 6)
+        encode(os.path.join(out, f'calibration-{n}.ts'), sequence(261 + n, outdoor, parts, 0.6 if outdoor else 0.8), None, 'mpeg2', 15, 0, 6)
 
 
 def main():
@@ -59,10 +59,10 @@ def main():
         return
     encode(os.path.join(out, 'activities.ts'),
            sequence(251, False, [('HandWaving', 2.6, 0.2), ('JumpingJack', 3.0, -0.2), ('BodyWeightSquats', 4.0, 0.9),
-                                ('Boxing', 3.0, 1.1), ('Lunges', 3.6, 1.4), ('Handstand', 3.0, 0.4)], 0.8), 15, 0, 6)
+                                ('Boxing', 3.0, 1.1), ('Lunges', 3.6, 1.4), ('Handstand', 3.0, 0.4)], 0.8), None, 'mpeg2', 15, 0, 6)
     encode(os.path.join(out, 'outdoors.mpg'),
            sequence(254, True, [('Walking', 3.0, math.pi / 2), ('PullUps', 4.0, 0.3), ('GolfSwing', 5.0, 0.3),
-                               ('JumpingJack', 2.6, 0.0)], 0.6), 12, 2, 6)
+                               ('JumpingJack', 2.6, 0.0)], 0.6), None, 'mpeg2', 12, 2, 6)
 
 
 if __name__ == '__main__':

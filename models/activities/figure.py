@@ -143,6 +143,7 @@ class Camera:
     distance: float = 5.0
     x: float = 160.0        # where the body frame's origin lies on screen
     y: float = 215.0
+    wall: float = 40.0      # units behind the origin at which the ground ends
 
     def project(self, v):
         """Returns x, y, depth (larger: nearer), local scale."""

@@ -5,15 +5,18 @@
     YAWS        ranges of the view (radians; 0 from the front, pi/2 from its right side, pi from behind)
     pose(t)     the pose at t cycles
     props(...)  what is drawn with the figure: list of (depth point, function (ctx, camera, joints))
+    place(...)  what stands and lies where it is done, drawn once, behind the figure
+A single frame is meant to tell the activity, as it mostly does in UCF101: by the posture, which is never a neutral
+one, by what is held, and by the place.
 An instance is one person doing it once: its constructor draws the person's habits from rng.  To add an
 activity, write a class and add it to ACTIVITIES; nothing else knows them.
 """
 import math
 
-import cairo
 import numpy as np
 
 from figure import ANKLE, Pose, shade
+from props import alley, ball, barbell, court, door, dumbbell_rack, flag, floor, floor_line, footpath, line, mat, pick, rack, ropes, tone, wall_bars, wall_box
 
 PI = math.pi
 
@@ -33,32 +36,13 @@ def keys(t, frames):
     return keys(t + 1e-9 - (1 if t > frames[-1][0] else 0), frames) if t < frames[0][0] else np.asarray(frames[-1][1], float)
 
 
-def line(ctx, a, b, width, color):
-    ctx.set_line_cap(cairo.LINE_CAP_ROUND)
-    ctx.set_line_width(width)
-    ctx.set_source_rgb(*color)
-    ctx.move_to(*a[:2])
-    ctx.line_to(*b[:2])
-    ctx.stroke()
-
-
-def ball(ctx, p, radius, color):
-    r = radius * p[3]
-    g = cairo.RadialGradient(p[0] - r * 0.35, p[1] - r * 0.4, r * 0.1, p[0], p[1], r)
-    g.add_color_stop_rgb(0, *shade(color, 1.7))
-    g.add_color_stop_rgb(1, *shade(color, 0.7))
-    ctx.new_path()
-    ctx.arc(p[0], p[1], r, 0, 7)
-    ctx.set_source(g)
-    ctx.fill()
-
-
 class Activity:
     PERIOD = (1.0, 1.5)
     YAWS = ((-0.6, 0.6),)
     WIDTH = 0.5  # half the room it needs beside the figure
     TOP = 1.2    # height it needs
     OUTDOOR = 0.4
+    GROUND = None  # outdoors: the index of its colour in scene.GROUNDS, if it matters
 
     def __init__(self, body, rng):
         self.body, self.rng = body, rng
@@ -72,23 +56,32 @@ class Activity:
     def props(self, t, pose):
         return []
 
+    def place(self, ctx, cam, rng):
+        pass
+
 
 class JumpingJack(Activity):
     NAME = 'JumpingJack'
     PERIOD = (0.85, 1.3)
     YAWS = ((-0.7, 0.7), (PI - 0.7, PI + 0.7))
     TOP = 1.32
+    OUTDOOR = 0.0
 
     def pose(self, t):
-        u = 0.5 - 0.5 * math.cos(2 * PI * t)
+        u = 0.58 - 0.42 * math.cos(2 * PI * t)
         hop = abs(math.sin(2 * PI * t)) * 0.045
-        a = (0.12 + 2.85 * u * min(self.amp, 1.03))
+        a = min(0.12 + 2.85 * u * min(self.amp, 1.03), 3.0)
         bend = 0.98 - 0.1 * math.sin(PI * u)
         x = 0.045 + 0.17 * u * self.amp
         hand = (math.sin(a) * bend, -math.cos(a) * bend, 0.05)
         hh = self.body.hip_height - 0.005 - x * x * 0.7 + hop
         return Pose(pelvis=(0, hh, 0), hands=(hand, (-hand[0], hand[1], hand[2])),
                     feet=((x, hop, 0), (-x, hop, 0)), elbows=((0.3, -0.6, -0.6), (-0.3, -0.6, -0.6)))
+
+    def place(self, ctx, cam, rng):  # a sports hall
+        court(ctx, cam, rng, None, ((0.9, 0.9, 0.9), (0.75, 0.12, 0.1), (0.1, 0.2, 0.65), (0.9, 0.75, 0.1)))
+        u = rng.uniform(-0.9, 0.5)
+        wall_bars(ctx, cam, rng, u - 0.5, u + 0.9)
 
 
 class PullUps(Activity):
@@ -104,7 +97,7 @@ class PullUps(Activity):
         self.bar = body.hip_height + body.torso + body.arm + rng.uniform(0.0, 0.12)
         self.bend = rng.uniform(0.0, 0.6)
         self.color = [(0.2, 0.2, 0.22), (0.55, 0.55, 0.58), (0.5, 0.15, 0.1), (0.75, 0.7, 0.2)][rng.integers(4)]
-        self.posts = rng.uniform(0.42, 0.6) if rng.random() < 0.8 else None
+        self.posts = rng.uniform(0.42, 0.6)
 
     def pose(self, t):
         b = self.body
@@ -120,7 +113,7 @@ class PullUps(Activity):
                     elbows=((1.0, -0.6, -0.1), (-1.0, -0.6, -0.1)), toes=((0.1, -0.8, 0.5), (-0.1, -0.8, 0.5)))
 
     def props(self, t, pose):
-        w = self.posts or 0.75
+        w = self.posts
 
         def bar(ctx, cam, j):
             a, b = cam.project((-w, self.bar, 0.02)), cam.project((w, self.bar, 0.02))
@@ -131,25 +124,36 @@ class PullUps(Activity):
                 a, b = cam.project((s * w, self.bar, 0.02)), cam.project((s * w, 0.0, 0.02))
                 line(ctx, a, b, 0.035 * a[3], shade(self.color, 0.85))
             return fn
-        out = [((0, self.bar, 0.02), bar)]
-        if self.posts:
-            out += [((w, 0.6, 0.02), post(1)), ((-w, 0.6, 0.02), post(-1))]
-        return out
+        return [((0, self.bar, 0.02), bar), ((w, 0.6, 0.02), post(1)), ((-w, 0.6, 0.02), post(-1))]
+
+    def place(self, ctx, cam, rng):  # the frame's feet and a second, lower bar
+        c = shade(self.color, 0.7)
+        for s in (-1, 1):
+            line(ctx, cam.project((s * self.posts, 0, -0.4)), cam.project((s * self.posts, 0, 0.4)), 0.04 * cam.scale, c)
+        w = self.posts
+        if rng.random() < 0.5:
+            for s in (-1, 1):
+                line(ctx, cam.project((s * w, 0, -0.8)), cam.project((s * w, 0.9, -0.8)), 0.03 * cam.scale, c)
+            line(ctx, cam.project((-w, 0.9, -0.8)), cam.project((w, 0.9, -0.8)), 0.025 * cam.scale, c)
 
 
 class Lunges(Activity):
     NAME = 'Lunges'
     PERIOD = (2.8, 4.4)  # one lunge with each leg
     YAWS = ((0.5, 2.4), (-2.4, -0.5))
+    WIDTH = 0.6
+    OUTDOOR = 0.0
 
     def __init__(self, body, rng):
         super().__init__(body, rng)
-        self.arms = int(rng.integers(3))  # hips, down with dumbbells, hands at the chest
+        self.arms = int(rng.integers(3))  # barbell on the shoulders, or dumbbells in the hands
+        self.plate = tone(rng, pick(rng, (0.1, 0.1, 0.12), (0.6, 0.1, 0.1), (0.15, 0.25, 0.55), (0.75, 0.65, 0.15)))
+        self.radius = rng.uniform(0.09, 0.14)
 
     def pose(self, t):
         b = self.body
         first = (t % 1.0) < 0.5
-        u = float(keys((t % 0.5) * 2, [(0.0, 0.0), (0.35, 1.0), (0.55, 1.0), (0.93, 0.0)]))
+        u = float(keys((t % 0.5) * 2, [(0.0, 0.45), (0.3, 1.0), (0.6, 1.0), (0.95, 0.45)]))  # steps on without standing up
         step = 0.46 * self.amp * u
         front, back = step * 0.62, -step * 0.42
         lift = 0.05 * math.sin(PI * u) if 0 < u < 1 else 0.0
@@ -158,20 +162,19 @@ class Lunges(Activity):
         i = 0 if first else 1
         feet[i] = ((1 - 2 * i) * 0.06, lift * (1 - u), front)
         feet[1 - i] = ((2 * i - 1) * 0.06, 0.05 * u, back)
-        if self.arms == 0:
-            hands = ((-0.02, -0.68, 0.12), (0.02, -0.68, 0.12))
-            elbows = ((1, 0, -0.5), (-1, 0, -0.5))
-        elif self.arms == 1:
+        if self.arms == 1:
             hands, elbows = ((0.12, -0.97, 0.02), (-0.12, -0.97, 0.02)), ((0.2, 0, -1), (-0.2, 0, -1))
         else:
-            hands, elbows = ((-0.15, -0.25, 0.4), (0.15, -0.25, 0.4)), ((0.6, -0.8, -0.2), (-0.6, -0.8, -0.2))
+            hands, elbows = ((0.4, 0.08, -0.05), (-0.4, 0.08, -0.05)), ((0.7, -1, -0.4), (-0.7, -1, -0.4))
         toes = [(0.1, 0, 1), (-0.1, 0, 1)]
         toes[1 - i] = (0, -0.55 * u, 1)
         return Pose(pelvis=(0, y, 0.04 * u), lean=0.04 + 0.08 * u, hands=hands, elbows=elbows, feet=tuple(feet), toes=tuple(toes))
 
     def props(self, t, pose):
         if self.arms != 1:
-            return []
+            b, p = self.body, pose
+            y = p.pelvis[1] + b.torso + 0.015
+            return barbell((0, y, p.pelvis[2] - 0.045), (1, 0, 0), 0.5, self.radius, self.plate)
 
         def bell(n):
             def fn(ctx, cam, j):
@@ -183,35 +186,53 @@ class Lunges(Activity):
             return fn
         return [((0.2, 0.4, 0.0), bell('l')), ((-0.2, 0.4, 0.0), bell('r'))]
 
+    def place(self, ctx, cam, rng):  # rubber tiles and a rack for barbells
+        c = tone(rng, (0.2, 0.2, 0.22))
+        floor(ctx, cam, -5, 5, -5, 5, c)
+        for k in np.arange(-5, 5, 0.5):
+            floor_line(ctx, cam, (k, -5), (k, 5), 0.012, shade(c, 0.6))
+            floor_line(ctx, cam, (-5, k), (5, k), 0.012, shade(c, 0.6))
+        rack(ctx, cam, rng, rng.uniform(-0.7, 0.7))
+
 
 class BodyWeightSquats(Activity):
     NAME = 'BodyWeightSquats'
     PERIOD = (1.7, 2.8)
     YAWS = ((-2.2, 2.2),)
+    OUTDOOR = 0.0
 
     def __init__(self, body, rng):
         super().__init__(body, rng)
-        self.arms = int(rng.integers(3))  # forward always, forward when down, behind the head
+        self.arms = int(rng.integers(3))  # forward always (twice as often), behind the head
         self.stance = rng.uniform(0.1, 0.17)
 
     def pose(self, t):
         b = self.body
-        u = float(keys(t, [(0.0, 0.0), (0.06, 0.0), (0.45, 1.0), (0.58, 1.0), (0.97, 0.0)])) * min(self.amp, 1.0)
+        # the knees stay bent at the top
+        u = float(keys(t, [(0.0, 0.35), (0.06, 0.35), (0.42, 1.0), (0.62, 1.0), (0.97, 0.35)])) * min(self.amp, 1.0)
         y = b.hip_height - 0.02 - 0.27 * u
         z = -0.15 * u
         x = self.stance
         if self.arms == 2:
             hands, elbows = ((-0.35, 0.4, -0.05), (0.35, 0.4, -0.05)), ((1, 0.2, 0.1), (-1, 0.2, 0.1))
         else:
-            v = 1.0 if self.arms == 0 else u
+            v = 1.0
             hands = tuple((s * (0.1 - 0.12 * v), -0.95 + 0.95 * v, 0.05 + 0.88 * v) for s in (1, -1))
             elbows = ((0.5, -1, 0), (-0.5, -1, 0))
         return Pose(pelvis=(0, y, z), lean=0.72 * u, head_pitch=-0.5 * u, hands=hands, elbows=elbows,
                     feet=((x, 0, 0), (-x, 0, 0)), knees=((0.6, 0, 1), (-0.6, 0, 1)), toes=((0.5, 0, 0.9), (-0.5, 0, 0.9)))
 
+    def place(self, ctx, cam, rng):  # a mat, and a rack of dumbbells at the wall
+        c = tone(rng, pick(rng, (0.5, 0.2, 0.55), (0.15, 0.45, 0.5), (0.8, 0.35, 0.1), (0.3, 0.6, 0.2)))
+        mat(ctx, cam, -0.3, 0.3, -0.6, 0.6, c, 0.012)
+        if rng.random() < 0.4:
+            wall_box(ctx, cam, -3, 3, 0.15, 1.6, (0.7, 0.76, 0.8), (0.4, 0.42, 0.45))
+        dumbbell_rack(ctx, cam, rng, rng.uniform(-0.8, 0.8), int(rng.integers(2, 4)), rng.uniform(0.9, 1.6))
+
 
 class HandWaving(Activity):
     NAME = 'HandWaving'
+    OUTDOOR = 0.0
     PERIOD = (0.7, 1.3)
     YAWS = ((-0.8, 0.8),)
     TOP = 1.3
@@ -222,6 +243,15 @@ class HandWaving(Activity):
         self.high = rng.uniform(0.0, 1.0)
         self.stance = rng.uniform(0.04, 0.11)
         self.idle = int(rng.integers(2))
+
+    def place(self, ctx, cam, rng):  # in front of a house
+        c = tone(rng, pick(rng, (0.8, 0.75, 0.62), (0.6, 0.3, 0.22), (0.75, 0.78, 0.8), (0.55, 0.62, 0.5)))
+        u = rng.uniform(-0.55, 0.55)
+        if rng.random() < 0.7:
+            wall_box(ctx, cam, u + 0.75, u + 1.45, 0.55, 1.2, (0.5, 0.6, 0.68), (0.9, 0.9, 0.88), edge_width=4)
+        if rng.random() < 0.7:
+            wall_box(ctx, cam, u - 1.45, u - 0.75, 0.55, 1.2, (0.5, 0.6, 0.68), (0.9, 0.9, 0.88), edge_width=4)
+        door(ctx, cam, rng, u)
 
     def pose(self, t):
         s = math.sin(2 * PI * t) * self.amp
@@ -241,9 +271,15 @@ class Walking(Activity):
     PERIOD = (0.95, 1.35)
     YAWS = ((1.0, 2.1), (-2.1, -1.0))
     TRAVEL = True
+    WIDTH = 0.6
+    OUTDOOR = 1.0
 
     def __init__(self, body, rng):
         super().__init__(body, rng)
+        self.coat = tone(rng, pick(rng, (0.25, 0.17, 0.1), (0.75, 0.6, 0.4), (0.12, 0.12, 0.12), (0.85, 0.83, 0.8), (0.5, 0.3, 0.15)))
+        self.dog = rng.uniform(0.75, 1.25)
+        self.side = 1 if rng.random() < 0.5 else -1
+        self.lead = rng.uniform(0.22, 0.34)
         self.stride = rng.uniform(0.55, 0.78) * body.leg / 0.49
         self.travel = rng.random() < 0.7  # else the camera goes along
         self.start = 0.0
@@ -268,17 +304,43 @@ class Walking(Activity):
         return Pose(pelvis=(0, y, z0), lean=0.05, twist=-0.15 * math.sin(2 * PI * t + PI / 2), hands=hands, feet=(fl, fr), toes=toes,
                     elbows=((0.2, 0, -1), (-0.2, 0, -1)))
 
+    def place(self, ctx, cam, rng):
+        footpath(ctx, cam, rng)
+
+    def props(self, t, pose):  # a dog on a lead, a step ahead
+        x, z, s = self.side * 0.17, pose.pelvis[2] + self.lead, self.dog
+        h = 0.2 * s
+
+        def dog(ctx, cam, j):
+            c, dark = self.coat, shade(self.coat, 0.75)
+            for k, (dz, side) in enumerate(((0.0, 1), (0.27 * s, -1), (0.0, -1), (0.27 * s, 1))):
+                a = 0.07 * s * math.sin(4 * PI * t + k * PI)
+                top, foot = cam.project((x + side * 0.035 * s, h, z + dz)), cam.project((x + side * 0.035 * s, 0.015, z + dz + a))
+                line(ctx, top, foot, 0.04 * s * top[3], dark if k < 2 else c)
+            a, b = cam.project((x, h + 0.03 * s, z)), cam.project((x, h + 0.03 * s, z + 0.27 * s))
+            line(ctx, a, b, 0.11 * s * a[3], c)
+            wag = 0.05 * math.sin(6 * PI * t)
+            line(ctx, a, cam.project((x + wag, h + 0.16 * s, z - 0.13 * s)), 0.028 * s * a[3], dark)
+            n = cam.project((x, h + 0.15 * s, z + 0.33 * s))
+            line(ctx, b, n, 0.075 * s * b[3], c)
+            ball(ctx, n, 0.06 * s, c)
+            line(ctx, n, cam.project((x, h + 0.12 * s, z + 0.43 * s)), 0.05 * s * n[3], dark)
+            line(ctx, cam.project((x, h + 0.2 * s, z + 0.31 * s)), cam.project((x, h + 0.13 * s, z + 0.28 * s)), 0.04 * s * n[3], dark)
+            w = cam.project(j['wrist' + ('l' if self.side > 0 else 'r')])
+            line(ctx, w, cam.project((x, h + 0.1 * s, z + 0.28 * s)), max(1.2, 0.01 * w[3]), (0.7, 0.1, 0.1))
+        return [((x * 1.6, 0.3, z), dog)]
+
 
 class Boxing(Activity):
     NAME = 'Boxing'
     PERIOD = (0.9, 1.6)
-    YAWS = ((-1.7, 1.7),)
+    YAWS = ((-1.9, -0.35), (0.35, 1.9))  # not from the front, where the bag would hide the boxer
+    WIDTH = 0.6
+    OUTDOOR = 0.0
 
     def __init__(self, body, rng):
         super().__init__(body, rng)
         self.glove = [(0.75, 0.08, 0.08), (0.1, 0.15, 0.6), (0.12, 0.12, 0.12), (0.85, 0.85, 0.85)][rng.integers(4)]
-        self.gloves = rng.random() < 0.75
-        self.bag = rng.random() < 0.35
         self.bag_color = [(0.2, 0.12, 0.1), (0.5, 0.1, 0.1), (0.15, 0.15, 0.18)][rng.integers(3)]
 
     def pose(self, t):
@@ -298,23 +360,30 @@ class Boxing(Activity):
 
     def props(self, t, pose):
         out = []
-        if self.gloves:
-            for n, x in (('l', 0.08), ('r', -0.08)):
-                def glove(ctx, cam, j, n=n):
-                    d = j['wrist' + n] - j['elbow' + n]
-                    ball(ctx, cam.project(j['wrist' + n] + d / np.linalg.norm(d) * 0.03), 0.052, self.glove)
-                # in front of the chest or the arm it belongs to
-                out.append(((x, 0.75, 0.2), glove))
-        if self.bag:
-            z = self.body.arm + 0.19
+        for n, x in (('l', 0.08), ('r', -0.08)):
+            def glove(ctx, cam, j, n=n):
+                d = j['wrist' + n] - j['elbow' + n]
+                ball(ctx, cam.project(j['wrist' + n] + d / np.linalg.norm(d) * 0.03), 0.056, self.glove)
+            # in front of the chest or the arm it belongs to
+            out.append(((x, 0.75, 0.2), glove))
+        z = self.body.arm + 0.19
 
-            def bag(ctx, cam, j):
-                sw = 0.03 * math.sin(2 * PI * t)
-                a, b = cam.project((0, 1.15, z + sw)), cam.project((0, 0.62, z + sw * 2))
-                line(ctx, cam.project((0, 1.7, z)), a, 0.015 * a[3], (0.4, 0.4, 0.4))
-                line(ctx, a, b, 0.17 * a[3], self.bag_color)
-            out.append(((0, 0.9, z), bag))
+        def bag(ctx, cam, j):
+            sw = 0.03 * math.sin(2 * PI * t)
+            a, b = cam.project((0, 1.12, z + sw)), cam.project((0, 0.55, z + sw * 2))
+            line(ctx, cam.project((0, 1.9, z)), a, 0.015 * a[3], (0.4, 0.4, 0.4))
+            line(ctx, a, b, 0.2 * a[3], shade(self.bag_color, 0.7))
+            line(ctx, (a[0] - 0.02 * a[3], a[1]), (b[0] - 0.02 * b[3], b[1]), 0.14 * a[3], self.bag_color)
+            for h in (0.72, 0.95):
+                p = cam.project((0, h, z + sw * 1.5))
+                line(ctx, (p[0] - 0.085 * p[3], p[1]), (p[0] + 0.085 * p[3], p[1]), 0.02 * p[3], shade(self.bag_color, 1.6))
+        out.append(((0, 0.9, z), bag))
         return out
+
+    def place(self, ctx, cam, rng):
+        c = tone(rng, pick(rng, (0.35, 0.42, 0.55), (0.55, 0.5, 0.45), (0.3, 0.3, 0.32)))
+        floor(ctx, cam, -6, 6, -6, 6, c)
+        ropes(ctx, cam, rng)
 
 
 class Bowling(Activity):
@@ -360,16 +429,8 @@ class Bowling(Activity):
         where = (-0.25, 0.5, 0.2) if held else (-0.06, 0.06, 0.25 + (ph - 0.535) * 5.0)
         return [(where, thing)]
 
-    def floor(self, ctx, cam):  # drawn under everything
-        pts = [cam.project(p) for p in ((-0.4, 0, -1.2), (0.3, 0, -1.2), (0.3, 0, 3.2), (-0.4, 0, 3.2))]
-        ctx.set_source_rgb(*self.lane)
-        ctx.move_to(*pts[0][:2])
-        for p in pts[1:]:
-            ctx.line_to(*p[:2])
-        ctx.close_path()
-        ctx.fill()
-        for x in (-0.4, -0.225, -0.05, 0.125, 0.3):
-            line(ctx, cam.project((x, 0, -1.2)), cam.project((x, 0, 3.2)), 0.9, shade(self.lane, 0.78))
+    def place(self, ctx, cam, rng):
+        alley(ctx, cam, rng, self.lane)
 
 
 class GolfSwing(Activity):
@@ -378,7 +439,11 @@ class GolfSwing(Activity):
     YAWS = ((-0.7, 0.7), (-2.0, -1.2), (1.2, 2.0))
     WIDTH = 0.6
     TOP = 1.25
-    OUTDOOR = 0.9
+    OUTDOOR = 1.0
+    GROUND = 0
+
+    def place(self, ctx, cam, rng):
+        flag(ctx, cam, rng)
 
     def __init__(self, body, rng):
         super().__init__(body, rng)
@@ -443,6 +508,11 @@ class Handstand(Activity):
         hands = tuple((k * self.grip, 0.02, 0.02) for k in (1, -1))
         return Pose(pelvis=(0, y, sway), lean=PI + 0.05 * s, head_pitch=-0.25, hands=(hands[0], hands[1]), hands_absolute=True, feet=legs,
                     knees=((0, 0, -1), (0, 0, -1)), elbows=((0.8, 0.1, 0.6), (-0.8, 0.1, 0.6)), toes=((0, 0.9, -0.3), (0, 0.9, -0.3)))
+
+    def place(self, ctx, cam, rng):  # thick gymnastics mats
+        c = tone(rng, pick(rng, (0.12, 0.25, 0.6), (0.65, 0.12, 0.12), (0.1, 0.45, 0.3)))
+        mat(ctx, cam, -0.9, 0.9, -0.55, 0.55, c, 0.07)
+        floor_line(ctx, cam, (0, -0.55), (0, 0.55), 0.02, shade(c, 0.5))
 
 
 ACTIVITIES = [BodyWeightSquats, Bowling, Boxing, GolfSwing, HandWaving, Handstand, JumpingJack, Lunges, PullUps, Walking]

@@ -41,17 +41,23 @@ def _surface(image, color):
     return cairo.Context(s), lambda: (s.flush(), buf[..., 2::-1].astype(np.float32) / 255)[1]
 
 
-class Scene:
-    """background: cairo surface larger than the frame; horizon_y: where wall and floor meet, frame pixels."""
+GROUNDS = ((0.25, 0.42, 0.15), (0.35, 0.5, 0.2), (0.6, 0.52, 0.38), (0.5, 0.5, 0.5))
 
-    def __init__(self, rng, outdoor, horizon, moving):
+
+class Scene:
+    """background: cairo surface larger than the frame by MARGIN on each side."""
+
+    def __init__(self, rng, outdoor, horizon, moving, ground=None, furnish=None):
+        """horizon: where wall and floor meet, frame pixels; ground: index into GROUNDS;
+        furnish(ctx): draws what belongs to the activity, in frame coordinates."""
         w, h = WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN
         hy = int(horizon) + MARGIN
         n1, n2 = fractal(rng, h, w), fractal(rng, h, w, 6, int(rng.integers(6, 40)))
         img = np.empty((h, w, 3), np.float32)
         if outdoor:
             sky = np.array(((0.45, 0.62, 0.85), (0.7, 0.74, 0.78), (0.85, 0.75, 0.65))[rng.integers(3)]) * rng.uniform(0.8, 1.1)
-            ground = np.array(((0.25, 0.42, 0.15), (0.35, 0.5, 0.2), (0.6, 0.52, 0.38), (0.5, 0.5, 0.5))[rng.integers(4)]) * rng.uniform(0.7, 1.15)
+            any_ground = rng.integers(4)
+            ground = np.array(GROUNDS[any_ground if ground is None else ground]) * rng.uniform(0.7, 1.15)
             img[:hy] = sky * (0.85 + 0.3 * n1[:hy, :, None])
             img[hy:] = ground * (0.6 + 0.8 * n2[hy:, :, None])
             ctx, done = _surface(img, None)
@@ -67,7 +73,7 @@ class Scene:
                     ctx.rectangle(x, hy - r * 1.2, r * rng.uniform(0.8, 2), r * 1.2)
                     ctx.set_source_rgb(*_color(rng))
                     ctx.fill()
-            img = done() * (0.88 + 0.24 * n2[..., None])
+            texture = 0.88 + 0.24 * n2[..., None]
         else:
             wall, floor = _color(rng), _color(rng, 0.15, 0.75)
             img[:hy] = wall * (0.82 + 0.36 * n1[:hy, :, None])
@@ -115,7 +121,11 @@ class Scene:
                     ctx.rectangle(x + rw * rng.uniform(0, 0.7), y + rh * rng.uniform(0, 0.7), rw * 0.25, rh * 0.25)
                     ctx.set_source_rgb(*_color(rng, 0.05, 0.95, 0.9))
                     ctx.fill()
-            img = done() * (0.93 + 0.14 * n2[..., None])
+            texture = 0.93 + 0.14 * n2[..., None]
+        if furnish:
+            ctx.translate(MARGIN, MARGIN)
+            furnish(ctx)
+        img = done() * texture
         # light from one side
         ang = rng.uniform(0, 2 * math.pi)
         yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
@@ -130,7 +140,7 @@ class Scene:
         self.pan = rng.uniform(-16, 16, 2) * (1.0, 0.35) if moving else np.zeros(2)  # pixels per second
         self.shake = rng.uniform(0.1, 0.9) if moving and rng.random() < 0.5 else 0.0
         self.shake_phase = rng.uniform(0, 6.28, 2)
-        self.noise = rng.uniform(0.0, 3.0)
+        self.noise = rng.uniform(0.0, 1.5) if rng.random() < 0.75 else rng.uniform(1.5, 3.0)
         self.gain = rng.uniform(0.6, 1.2)
         self.cast = 1 + rng.uniform(-0.08, 0.08, 3)
         self.gamma = rng.uniform(0.85, 1.2)
