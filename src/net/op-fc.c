@@ -190,9 +190,13 @@ fc_run(DcnJob *job)
     macs = (uint64_t)loop.count * plan->m;
   }
   dcn_list_all(job);
+  /* Long pieces of the rows: memory is slow where it is read in small ones. */
+  int parts = (plan->m + COLUMNS - 1) / COLUMNS;
   if (loop.count > 0 || loop.whole)
-    dcn_parallel_for(threads, (plan->m + COLUMNS - 1) / COLUMNS,
-                     dcn_grain((size_t)loop.count * COLUMNS), columns, &loop);
+    dcn_parallel_for(
+        threads, parts,
+        MAX(dcn_grain((size_t)loop.count * COLUMNS), (parts + 2 * threads - 1) / (2 * threads)),
+        columns, &loop);
   if (!loop.whole)
     refresh(job, plan);
   dcn_worker(job, 0)->macs += macs;
