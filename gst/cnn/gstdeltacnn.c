@@ -590,6 +590,12 @@ gst_delta_cnn_peek_outputs (GstDeltaCnn * self, guint * n_outputs)
       gst_delta_cnn_classifier_get_outputs (self->classifier, n_outputs) : NULL;
 }
 
+GstDeltaCnnClassifier *
+gst_delta_cnn_peek_classifier (GstDeltaCnn * self)
+{
+  return self->classifier;
+}
+
 static GstStructure *
 times_structure (const gchar * name, const Times * times, guint64 frames)
 {

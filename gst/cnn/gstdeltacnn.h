@@ -17,4 +17,8 @@ GST_ELEMENT_REGISTER_DECLARE (deltacnn);
  * until the next frame.  NULL before the element was started. */
 const gfloat *gst_delta_cnn_peek_outputs (GstDeltaCnn * self, guint * n_outputs);
 
+/* The engine behind it, for profiles; the same holds. */
+struct _GstDeltaCnnClassifier;
+struct _GstDeltaCnnClassifier *gst_delta_cnn_peek_classifier (GstDeltaCnn * self);
+
 G_END_DECLS

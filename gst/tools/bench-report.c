@@ -3,8 +3,8 @@
  */
 #include "bench-report.h"
 #include "bench-layers.h"
+#include "report-json.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 
 typedef struct
@@ -227,56 +227,21 @@ bench_report_print (const BenchAbout * about, const BenchResult * r)
 /* ---- JSON ---- */
 
 static void
-add_double (JsonBuilder * b, const gchar * name, gdouble value)
-{
-  json_builder_set_member_name (b, name);
-  /* JSON has no others */
-  if (isfinite (value))
-    json_builder_add_double_value (b, value);
-  else
-    json_builder_add_null_value (b);
-}
-
-static void
-add_int (JsonBuilder * b, const gchar * name, gint64 value)
-{
-  json_builder_set_member_name (b, name);
-  json_builder_add_int_value (b, value);
-}
-
-static void
-add_string (JsonBuilder * b, const gchar * name, const gchar * value)
-{
-  json_builder_set_member_name (b, name);
-  if (value)
-    json_builder_add_string_value (b, value);
-  else
-    json_builder_add_null_value (b);
-}
-
-static void
-begin (JsonBuilder * b, const gchar * name)
-{
-  json_builder_set_member_name (b, name);
-  json_builder_begin_object (b);
-}
-
-static void
 add_summary (JsonBuilder * b, const gchar * name, const BenchSide * side,
     guint n)
 {
   Summary s;
 
   if (!side) {
-    add_string (b, name, NULL);
+    report_json_string (b, name, NULL);
     return;
   }
   s = summarise (side, n, PART_TOTAL);
-  begin (b, name);
-  add_double (b, "mean", s.mean);
-  add_double (b, "median", s.median);
-  add_double (b, "p99", s.p99);
-  add_double (b, "first", s.first);
+  report_json_begin (b, name);
+  report_json_double (b, "mean", s.mean);
+  report_json_double (b, "median", s.median);
+  report_json_double (b, "p99", s.p99);
+  report_json_double (b, "first", s.first);
   json_builder_end_object (b);
 }
 
@@ -288,14 +253,14 @@ add_stages (JsonBuilder * b, const gchar * name, const BenchSide * side,
   guint i;
 
   if (!side) {
-    add_string (b, name, NULL);
+    report_json_string (b, name, NULL);
     return;
   }
-  begin (b, name);
+  report_json_begin (b, name);
   for (i = 0; i < G_N_ELEMENTS (names); i++) {
     Summary s = summarise (side, n, PART_CHANGES + i);
 
-    add_double (b, names[i], median ? s.median : s.mean);
+    report_json_double (b, names[i], median ? s.median : s.mean);
   }
   json_builder_end_object (b);
 }
@@ -312,20 +277,21 @@ add_layer_list (JsonBuilder * b, const gchar * name, const GArray * layers)
 
     json_builder_begin_object (b);
     if (l->shape) {
-      add_string (b, "name", l->name);
-      add_string (b, "type", l->type);
-      add_string (b, "shape", l->shape);
-      add_string (b, "kernel", l->kernel);
+      report_json_string (b, "name", l->name);
+      report_json_string (b, "type", l->type);
+      report_json_string (b, "shape", l->shape);
+      report_json_string (b, "kernel", l->kernel);
     } else {
-      add_string (b, "type", l->type);
-      add_int (b, "layers", l->layers);
+      report_json_string (b, "type", l->type);
+      report_json_int (b, "layers", l->layers);
     }
-    add_double (b, "value_fraction", l->changed);
-    add_double (b, "ms", l->ms);
-    add_double (b, "share", l->share);
-    add_double (b, "gflops", l->gflops);
-    add_double (b, "dense_ms", l->dense_ms < 0 ? NAN : l->dense_ms);
-    add_double (b, "dense_gflops", l->dense_ms < 0 ? NAN : l->dense_gflops);
+    report_json_double (b, "value_fraction", l->changed);
+    report_json_double (b, "ms", l->ms);
+    report_json_double (b, "share", l->share);
+    report_json_double (b, "gflops", l->gflops);
+    report_json_double (b, "dense_ms", l->dense_ms < 0 ? NAN : l->dense_ms);
+    report_json_double (b, "dense_gflops",
+        l->dense_ms < 0 ? NAN : l->dense_gflops);
     json_builder_end_object (b);
   }
   json_builder_end_array (b);
@@ -366,47 +332,49 @@ make_json (const BenchAbout * about, const BenchResult * r)
   guint n = r->n_frames;
 
   json_builder_begin_object (b);
-  add_string (b, "model", gst_delta_cnn_classifier_get_model (r->classifier));
-  add_string (b, "clip", clip);
-  add_double (b, "sparsity", about->clip ? NAN : about->sparsity);
-  add_int (b, "width", r->width);
-  add_int (b, "height", r->height);
-  add_string (b, "mode", mode_name (settings->mode));
-  add_string (b, "source", source_name (settings->source));
-  add_double (b, "tolerance", settings->tolerance);
-  add_int (b, "threads", r->threads);
-  add_string (b, "kernels", dcn_kernels_get ()->isa);
-  add_int (b, "frames", n);
-  add_int (b, "runs", r->runs);
+  report_json_string (b, "model",
+      gst_delta_cnn_classifier_get_model (r->classifier));
+  report_json_string (b, "clip", clip);
+  report_json_double (b, "sparsity", about->clip ? NAN : about->sparsity);
+  report_json_int (b, "width", r->width);
+  report_json_int (b, "height", r->height);
+  report_json_string (b, "mode", mode_name (settings->mode));
+  report_json_string (b, "source", source_name (settings->source));
+  report_json_double (b, "tolerance", settings->tolerance);
+  report_json_int (b, "threads", r->threads);
+  report_json_string (b, "kernels", dcn_kernels_get ()->isa);
+  report_json_int (b, "frames", n);
+  report_json_int (b, "runs", r->runs);
   add_summary (b, "ms", &r->side, n);
   add_stages (b, "stage_ms", &r->side, n, FALSE);
   add_stages (b, "stage_median_ms", &r->side, n, TRUE);
-  add_int (b, "macs_dense", r->macs_dense / (n - 1));
-  add_double (b, "mac_fraction", fraction (r->macs, r->macs_dense));
-  add_double (b, "value_fraction", fraction (r->values_changed, r->values));
+  report_json_int (b, "macs_dense", r->macs_dense / (n - 1));
+  report_json_double (b, "mac_fraction", fraction (r->macs, r->macs_dense));
+  report_json_double (b, "value_fraction", fraction (r->values_changed,
+          r->values));
   add_summary (b, "dense_ms", r->dense, n);
   add_stages (b, "dense_stage_ms", r->dense, n, FALSE);
   add_stages (b, "dense_stage_median_ms", r->dense, n, TRUE);
-  add_double (b, "top1_agreement", r->dense ? r->top1_agreement : NAN);
-  add_double (b, "max_rel_error", r->dense ? r->max_rel_error : NAN);
-  add_double (b, "mean_rel_error", r->dense ? r->mean_rel_error : NAN);
-  begin (b, "reuse");
-  add_int (b, "full", r->reuse[GST_DELTA_CNN_REUSE_FULL]);
-  add_int (b, "partial", r->reuse[GST_DELTA_CNN_REUSE_PARTIAL]);
-  add_int (b, "reused", r->reuse[GST_DELTA_CNN_REUSE_REUSED]);
+  report_json_double (b, "top1_agreement", r->dense ? r->top1_agreement : NAN);
+  report_json_double (b, "max_rel_error", r->dense ? r->max_rel_error : NAN);
+  report_json_double (b, "mean_rel_error", r->dense ? r->mean_rel_error : NAN);
+  report_json_begin (b, "reuse");
+  report_json_int (b, "full", r->reuse[GST_DELTA_CNN_REUSE_FULL]);
+  report_json_int (b, "partial", r->reuse[GST_DELTA_CNN_REUSE_PARTIAL]);
+  report_json_int (b, "reused", r->reuse[GST_DELTA_CNN_REUSE_REUSED]);
   json_builder_end_object (b);
-  begin (b, "changes_from");
-  add_int (b, "codec", r->used[GST_DELTA_CNN_USED_CODEC]);
-  add_int (b, "pixels", r->used[GST_DELTA_CNN_USED_PIXEL]);
-  add_int (b, "nothing", r->used[GST_DELTA_CNN_USED_NONE]);
+  report_json_begin (b, "changes_from");
+  report_json_int (b, "codec", r->used[GST_DELTA_CNN_USED_CODEC]);
+  report_json_int (b, "pixels", r->used[GST_DELTA_CNN_USED_PIXEL]);
+  report_json_int (b, "nothing", r->used[GST_DELTA_CNN_USED_NONE]);
   json_builder_end_object (b);
-  add_int (b, "mismatches", r->mismatches);
-  begin (b, "bytes");
-  add_int (b, "weights",
+  report_json_int (b, "mismatches", r->mismatches);
+  report_json_begin (b, "bytes");
+  report_json_int (b, "weights",
       gst_delta_cnn_classifier_get_weight_bytes (r->classifier));
-  add_int (b, "caches",
+  report_json_int (b, "caches",
       gst_delta_cnn_classifier_get_cache_bytes (r->classifier));
-  add_int (b, "activations", activation_bytes (r));
+  report_json_int (b, "activations", activation_bytes (r));
   json_builder_end_object (b);
   if (about->layers)
     add_layers (b, r);
@@ -421,22 +389,9 @@ gboolean
 bench_report_write (const BenchAbout * about, const BenchResult * result,
     const gchar * file, GError ** error)
 {
-  JsonGenerator *generator = json_generator_new ();
   JsonNode *root = make_json (about, result);
-  gchar *text, *lines;
-  gboolean ok = TRUE;
+  gboolean ok = report_json_write (root, file, error);
 
-  json_generator_set_root (generator, root);
-  json_generator_set_pretty (generator, TRUE);
-  text = json_generator_to_data (generator, NULL);
-  lines = g_strconcat (text, "\n", NULL);
-  if (g_strcmp0 (file, "-") == 0)
-    g_print ("%s", lines);
-  else
-    ok = g_file_set_contents (file, lines, -1, error);
-  g_free (lines);
-  g_free (text);
   json_node_unref (root);
-  g_object_unref (generator);
   return ok;
 }

@@ -196,6 +196,8 @@ def test_bad_use():
     empty = os.path.join(tmp, 'empty.mpg')
     open(empty, 'w').close()
     on_frames = ('--model', MODEL, '--sparsity', '0.5')
+    uncalibrated = os.path.join(tmp, 'uncalibrated.onnx')
+    shutil.copy(MODEL, uncalibrated)
     for args, word in (((), '--model'), (('--model', MODEL), '--clip'), (('--model', '/none.onnx', '--sparsity', '0'), '/none.onnx'),
                        (('--model', LABELS, '--sparsity', '0'), 'activities.labels.txt'),
                        (('--model', MODEL, '--clip', '/none.mpg'), '/none.mpg'), (('--model', MODEL, '--clip', LABELS), 'activities.labels.txt'),
@@ -204,7 +206,7 @@ def test_bad_use():
                        (('--model', MODEL, '--sparsity', 'nan'), '0 to 1'), (('--model', MODEL, '--sparsity', 'some'), 'some'),
                        (on_frames + ('--clip', CLIP), 'exclude'), (on_frames + ('--mode', 'fast'), '--mode'),
                        (on_frames + ('--source', 'moon'), '--source'), (on_frames + ('--tolerance', '-2'), '--tolerance'),
-                       (on_frames + ('--tolerance', '-1'), 'activities.onnx.modelinfo'), (on_frames + ('--frames', '1'), '--frames'),
+                       (('--model', uncalibrated, '--sparsity', '0', '--tolerance', '-1'), 'uncalibrated.onnx.modelinfo'), (on_frames + ('--frames', '1'), '--frames'),
                        (on_frames + ('--frames', '-3'), '--frames'), (on_frames + ('--runs', '0'), '--runs'),
                        (on_frames + ('--threads', '-1'), '--threads'), (on_frames + ('--size', '10x10'), '--size'),
                        (on_frames + ('--size', '640'), '--size'), (on_frames + ('--kernels', 'abacus'), 'abacus'),
