@@ -3,7 +3,7 @@
 """Conformance of the coding meta on real H.264 streams; prints TAP.
 
     conformance_h264.py PART --soundness PROGRAM [--vectors PROGRAM] [--generate PROGRAM] [--shared FOLDER]
-                              [--keep FOLDER]
+                              [--keep FOLDER] [--full]
 
 PART is one of
     encodes      every encode of encodes_h264.py: claims hold at distances 1, 2 and 5; types and vectors are libavcodec's;
@@ -14,8 +14,10 @@ PART is one of
     complete     P pictures of static cameras (shared data): claimed share of the blocks that did not change
     corrupt      damaged streams: frames still flow, and no claim is wrong
     openh264dec  encodes and clips with openh264 in place of libavcodec, where it decodes them
+    stateful     encodes, random streams and clips with a decoder that treats frames as the V4L2 stateful ones do
+                 (tests/gst/stateful-decoder.h), with all frames and with frames that never come out; also picture types
 
-DCN_TEST_FAST in the environment takes a sample.  What of libavcodec's vectors cannot be compared is printed with the
+DCN_TEST_FAST in the environment takes a sample, --full everything.  What of libavcodec's vectors cannot be compared is printed with the
 results.
 """
 
@@ -321,9 +323,43 @@ def part_openh264dec(options, folder, tap):
     print("# openh264 does not decode as libavcodec does: %d (%s)" % (len(other), " ".join(other)))
 
 
+def part_stateful(options, folder, tap):
+    clips = h264_clips(options)
+    small = [name for name in clips if options.full or os.path.getsize(clips[name]) < (60000 if FAST else 600000)]
+    jobs = [(name, (0, 3)[i % 2]) for i, name in enumerate(encodes_h264.names(not options.full)[::4 if FAST else 1])]
+    jobs += [(seed, (0, 5)[seed % 2]) for seed in range(8 if FAST else 40) if options.generate]
+    jobs += [(name, (0, 4)[i % 2]) for i, name in enumerate(small)]
+
+    def work(job):
+        name, lose = job
+        own = os.path.join(folder, "lose-%d" % lose)
+        os.makedirs(own, exist_ok=True)
+        if name in clips:
+            path = clips[name]
+        elif isinstance(name, int):
+            path = os.path.join(own, "generated-%d.264" % name)
+            encodes_h264.run([options.generate, str(name), path])
+        else:
+            path = encodes_h264.make(name, own)
+        result = check(options.soundness, path, "--decoder", "statefuldec lose=%d" % lose)
+        if name not in clips:
+            os.unlink(path)
+        return result
+
+    with workers() as pool:
+        for (name, lose), result in zip(jobs, pool.map(work, jobs)):
+            status, found, notes = result
+            frames, types = number(found, "frames"), number(found, "types")
+            # every frame that comes out has its meta, and all known ones can be told
+            good = status == 0 and frames > 0 and types == number(found, "known") and number(found, "no_meta") == 0
+            tap.case(good, "%s%s: %d frames, %d claims, %d wrong, %d types, %d differ" % (
+                name, ", each %d. lost" % lose if lose else "", frames, number(found, "claims"), number(found, "wrong"),
+                types, number(found, "types_wrong")), *([] if good else [str(found)] + notes))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "openh264dec"])
+    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "openh264dec", "stateful"])
     parser.add_argument("--soundness", required=True)
     parser.add_argument("--vectors")
     parser.add_argument("--generate")
@@ -331,7 +367,11 @@ def main():
     parser.add_argument("--keep", help="leave the streams in this folder")
     parser.add_argument("--seeds", type=int, default=9, help="damaged streams of each kind")
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--full", action="store_true", help="all that there is, whatever DCN_TEST_FAST says")
     options = parser.parse_args()
+    if options.full:
+        global FAST
+        FAST = False
     if options.part not in ("clips", "generated") and not shutil.which("ffmpeg"):
         skip_all("no ffmpeg")
 

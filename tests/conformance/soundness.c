@@ -8,15 +8,19 @@
  *   known      of these, with a picture that was understood
  *   claims     blocks claimed unchanged, over pairs of frames one, two and five apart
  *   wrong      of these, blocks where any sample of luma or the chroma under it differs
+ *   types, types_wrong  frames whose picture type the decoder element tells (statefuldec), and where the meta has another
  *   first_wrong  frame, distance and block of the first of them
  *   p_same     8x8 blocks that are sample-identical between consecutive P pictures
  *   p_claimed  of these, claimed unchanged
  *   p_share    share of the blocks of such pairs that are sample-identical
  *   skip_same, skip_claimed  the same of blocks in macroblocks that are skipped with zero vectors from the picture before
- * Exits with 1 where a claim is wrong, 2 where a pipeline fails.
+ * Exits with 1 where a claim or a type is wrong, 2 where a pipeline fails.
  */
 #include "clip.h"
 #include "gstdeltaextract.h"
+#ifdef HAVE_STATEFUL_DECODER
+#include "stateful-decoder.h"
+#endif
 
 #define HISTORY 6
 static const guint distances[] = { 1, 2, 5 };
@@ -33,6 +37,7 @@ typedef struct
   Shown ring[HISTORY];
   guint64 frames, known, no_meta;
   guint64 claims, wrong;
+  guint64 types, types_wrong;
   gchar *first_wrong;
   Shown anchor;                 /* the last I or P picture */
   guint64 p_blocks, p_same, p_claimed, skip_same, skip_claimed;
@@ -234,6 +239,16 @@ on_frame (GstBuffer * buffer, const GstVideoInfo * info,
           &check->ring[(check->frames - distances[i]) % HISTORY], now,
           distances[i]);
 
+#ifdef HAVE_STATEFUL_DECODER
+  /* That frame is made of one picture; an unknown one may have any type. */
+  if (picture && gst_delta_picture_is_known (picture)
+      && test_stateful_dec_picture_type (buffer)) {
+    check->types++;
+    check->types_wrong +=
+        " IPB"[type] != test_stateful_dec_picture_type (buffer);
+  }
+#endif
+
   if (type == GST_DELTA_PICTURE_TYPE_P)
     check_completeness (check, &check->anchor, now);
   if (type != GST_DELTA_PICTURE_TYPE_B)
@@ -262,6 +277,9 @@ main (int argc, char **argv)
     return 2;
   g_option_context_free (context);
   GST_ELEMENT_REGISTER (deltaextract, NULL);
+#ifdef HAVE_STATEFUL_DECODER
+  test_stateful_dec_register ();
+#endif
 
   for (int i = 1; i < argc; i++) {
     Check check = { 0, };
@@ -278,13 +296,16 @@ main (int argc, char **argv)
       text = gst_structure_to_string (stats);
     g_print ("frames=%" G_GUINT64_FORMAT " known=%" G_GUINT64_FORMAT
         " no_meta=%" G_GUINT64_FORMAT " claims=%" G_GUINT64_FORMAT
-        " wrong=%" G_GUINT64_FORMAT " first_wrong=%s p_same=%" G_GUINT64_FORMAT
+        " wrong=%" G_GUINT64_FORMAT " types=%" G_GUINT64_FORMAT " types_wrong=%"
+        G_GUINT64_FORMAT " first_wrong=%s p_same=%" G_GUINT64_FORMAT
         " p_claimed=%" G_GUINT64_FORMAT " p_share=%.3f skip_same=%"
         G_GUINT64_FORMAT " skip_claimed=%" G_GUINT64_FORMAT " clip=%s\n",
         check.frames, check.known, check.no_meta, check.claims, check.wrong,
+        check.types, check.types_wrong,
         check.first_wrong ? check.first_wrong : "-", check.p_same,
-        check.p_claimed, check.p_blocks ? (double) check.p_same /
-        check.p_blocks : 0.0, check.skip_same, check.skip_claimed, argv[i]);
+        check.p_claimed,
+        check.p_blocks ? (double) check.p_same / check.p_blocks : 0.0,
+        check.skip_same, check.skip_claimed, argv[i]);
     if (text)
       g_print ("# %s\n", text);
     g_free (text);
@@ -296,7 +317,7 @@ main (int argc, char **argv)
     g_free (check.first_wrong);
     if (!ok)
       status = 2;
-    else if (check.wrong && status == 0)
+    else if ((check.wrong || check.types_wrong) && status == 0)
       status = 1;
   }
   return status;
