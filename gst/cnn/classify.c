@@ -9,6 +9,7 @@
 #include <string.h>
 #include "frame/tensor.h"
 #include "model/modelinfo.h"
+#include "ranking.h"
 #include "util/error.h"
 #include "util/memory.h"
 
@@ -28,6 +29,9 @@ struct _GstDeltaCnnClassifier
 {
   DcnNet *net;
   DcnState *state;
+  gchar *path;                  /* of the model */
+  DcnStudy *study;              /* made on first use */
+  gboolean by_study;            /* the last run was the study's */
   DcnModelInfo *info;
   const DcnValue *input;        /* of the net's program */
   gchar **labels;               /* [n_classes] or NULL */
@@ -297,6 +301,7 @@ gst_delta_cnn_classifier_new (const gchar * model, const gchar * labels,
     gst_delta_cnn_classifier_free (c);
     return NULL;
   }
+  c->path = g_strdup (model);
   pixels = (gsize) c->spec.width * c->spec.height;
   c->touched = g_malloc0 (pixels);
   c->checked = g_malloc0 (pixels);
@@ -314,6 +319,8 @@ gst_delta_cnn_classifier_free (GstDeltaCnnClassifier * c)
     return;
   g_clear_pointer (&c->convert, dcn_frame_to_tensor_free);
   g_clear_pointer (&c->state, dcn_state_free);
+  g_clear_pointer (&c->study, dcn_study_free);
+  g_free (c->path);
   g_clear_pointer (&c->info, dcn_modelinfo_free);
   if (c->net) {
     count_user (c->net, -1);
@@ -339,7 +346,8 @@ gst_delta_cnn_classifier_get_model (GstDeltaCnnClassifier * c)
 gsize
 gst_delta_cnn_classifier_get_cache_bytes (GstDeltaCnnClassifier * c)
 {
-  return dcn_state_cache_bytes (c->state);
+  return dcn_state_cache_bytes (c->state)
+      + (c->study ? dcn_study_bytes (c->study) : 0);
 }
 
 gsize
@@ -397,6 +405,8 @@ void
 gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c)
 {
   dcn_state_reset (c->state);
+  if (c->study)
+    dcn_study_reset (c->study);
   c->needs_full = TRUE;
 }
 
@@ -528,61 +538,6 @@ confidence (const GstDeltaCnnClassifier * c, float output, float max,
   return value < 1.0 ? value : 1.0f;
 }
 
-static gboolean
-better (const float *outputs, guint a, guint b)
-{
-  /* Not-a-number is worse than anything, so that the order stays one. */
-  gboolean nan_a = isnan (outputs[a]), nan_b = isnan (outputs[b]);
-
-  if (nan_a || nan_b)
-    return nan_a == nan_b ? a < b : nan_b;
-  return outputs[a] != outputs[b] ? outputs[a] > outputs[b] : a < b;
-}
-
-static void
-sink_down (const float *outputs, guint * heap, guint n, guint i)
-{
-  guint item = heap[i];
-
-  while (2 * i + 1 < n) {
-    guint child = 2 * i + 1;
-
-    /* The worst of the heap is on top. */
-    if (child + 1 < n && better (outputs, heap[child], heap[child + 1]))
-      child++;
-    if (!better (outputs, item, heap[child]))
-      break;
-    heap[i] = heap[child];
-    i = child;
-  }
-  heap[i] = item;
-}
-
-/* The k best of n outputs into order[0..k), best first, in n log k. */
-static void
-best (const float *outputs, guint n, guint k, guint * order)
-{
-  guint i;
-
-  for (i = 0; i < k; i++)
-    order[i] = i;
-  for (i = k / 2; i-- > 0;)
-    sink_down (outputs, order, k, i);
-  for (i = k; i < n; i++) {
-    if (better (outputs, i, order[0])) {
-      order[0] = i;
-      sink_down (outputs, order, k, 0);
-    }
-  }
-  for (i = k; i-- > 1;) {
-    guint worst = order[0];
-
-    order[0] = order[i];
-    sink_down (outputs, order, i, 0);
-    order[i] = worst;
-  }
-}
-
 static void
 sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
 {
@@ -603,7 +558,7 @@ sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
       if (!isnan (c->outputs[i]))
         sum += exp ((double) c->outputs[i] - max);
   }
-  best (c->outputs, c->n_classes, k, c->order);
+  gst_delta_cnn_rank (c->outputs, c->n_classes, k, c->order);
   for (i = 0; i < k; i++) {
     guint index = c->order[i];
 
@@ -611,6 +566,36 @@ sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
     c->results[i].label = c->labels ? c->labels[index] : c->numbers[index];
     c->results[i].confidence = confidence (c, c->outputs[index], max, sum);
   }
+}
+
+/* After the network: what it says, and what it took. */
+static void
+take_outputs (GstDeltaCnnClassifier * c, const DcnRunInfo * info,
+    GstDeltaCnnOutcome * outcome)
+{
+  dcn_state_output (c->state, 0, c->outputs);
+  c->n_results = 0;
+  outcome->macs = info->macs;
+  outcome->macs_dense = info->macs_dense;
+  outcome->values_changed = info->values_changed;
+  c->values = info->values;
+  outcome->reuse = info->full ? GST_DELTA_CNN_REUSE_FULL
+      : info->reused ? GST_DELTA_CNN_REUSE_REUSED : GST_DELTA_CNN_REUSE_PARTIAL;
+  c->needs_full = FALSE;
+}
+
+static void
+finish (GstDeltaCnnClassifier * c, guint top_k, GstClockTime start,
+    GstDeltaCnnOutcome * outcome)
+{
+  outcome->values = c->values;
+  if (outcome->macs_dense)
+    outcome->multiplies = (gdouble) outcome->macs / outcome->macs_dense;
+  sort_results (c, top_k, outcome);
+  outcome->time_tensor = c->time_tensor;
+  outcome->time_network = gst_util_get_timestamp () - start;
+  c->time_tensor = 0;
+  c->pixels = 0;
 }
 
 void
@@ -621,6 +606,12 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
 
   memset (outcome, 0, sizeof *outcome);
   outcome->macs_dense = dcn_net_macs (c->net);
+  if (c->by_study) {
+    /* What the heuristic left is no base for differences. */
+    dcn_study_detach (c->study, c->state);
+    c->by_study = FALSE;
+    c->needs_full = TRUE;
+  }
   if (mode == DCN_MODE_DELTA && !c->needs_full && c->pixels == 0) {
     outcome->reuse = GST_DELTA_CNN_REUSE_REUSED;
   } else {
@@ -628,23 +619,61 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
 
     dcn_state_run (c->state, c->needs_full ? NULL : c->touched, mode, threads,
         &info);
-    dcn_state_output (c->state, 0, c->outputs);
-    c->n_results = 0;
-    outcome->macs = info.macs;
-    outcome->macs_dense = info.macs_dense;
-    outcome->values_changed = info.values_changed;
-    c->values = info.values;
-    outcome->reuse = info.full ? GST_DELTA_CNN_REUSE_FULL
-        : info.reused ? GST_DELTA_CNN_REUSE_REUSED
-        : GST_DELTA_CNN_REUSE_PARTIAL;
-    c->needs_full = FALSE;
+    take_outputs (c, &info, outcome);
   }
-  outcome->values = c->values;
-  if (outcome->macs_dense)
-    outcome->multiplies = (gdouble) outcome->macs / outcome->macs_dense;
-  sort_results (c, top_k, outcome);
-  outcome->time_tensor = c->time_tensor;
-  outcome->time_network = gst_util_get_timestamp () - start;
-  c->time_tensor = 0;
-  c->pixels = 0;
+  finish (c, top_k, start, outcome);
+}
+
+static DcnStudyMode
+study_mode (GstDeltaCnnMode mode)
+{
+  return mode == GST_DELTA_CNN_MODE_SPARSE ? DCN_STUDY_SPARSE :
+      mode == GST_DELTA_CNN_MODE_SPARSE_HEURISTIC ? DCN_STUDY_HEURISTIC :
+      DCN_STUDY_BLAS;
+}
+
+gboolean
+gst_delta_cnn_classifier_prepare (GstDeltaCnnClassifier * c,
+    GstDeltaCnnMode mode, GstDeltaCnnEngine engine, gint threads,
+    GError ** error)
+{
+  if (!gst_delta_cnn_mode_is_study (mode, engine))
+    return TRUE;
+  /* The network's own weights are packed for its kernels. */
+  if (!c->study)
+    c->study = dcn_study_load (c->net, c->path, error);
+  if (c->study
+      && dcn_study_prepare (c->study, study_mode (mode), threads, error))
+    return TRUE;
+  g_prefix_error (error, "Cannot use the model in this mode: ");
+  return FALSE;
+}
+
+void
+gst_delta_cnn_classifier_run_study (GstDeltaCnnClassifier * c,
+    GstDeltaCnnMode mode, gboolean intra, guint top_k, gint threads,
+    GstDeltaCnnOutcome * outcome)
+{
+  GstClockTime start = gst_util_get_timestamp ();
+  DcnRunInfo info = { 0 };
+
+  g_return_if_fail (c->study != NULL);
+  memset (outcome, 0, sizeof *outcome);
+  dcn_study_run (c->study, c->state, study_mode (mode),
+      intra || c->needs_full, threads, &info);
+  c->by_study = TRUE;
+  take_outputs (c, &info, outcome);
+  finish (c, top_k, start, outcome);
+}
+
+guint
+gst_delta_cnn_classifier_since_full (GstDeltaCnnClassifier * c)
+{
+  return c->by_study ? dcn_study_since_full (c->study) : 0;
+}
+
+const DcnStudyTimes *
+gst_delta_cnn_classifier_get_study_times (GstDeltaCnnClassifier * c)
+{
+  return c->by_study ? dcn_study_times (c->study) : NULL;
 }

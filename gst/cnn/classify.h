@@ -11,7 +11,9 @@
 #include <gst/gst.h>
 #include "gstdeltacnnmeta.h"
 #include "frame/frame.h"
+#include "modes.h"
 #include "net/net.h"
+#include "study/study.h"
 
 G_BEGIN_DECLS
 
@@ -90,5 +92,26 @@ const DcnState *gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c);
 /* After _tensor(): runs the network and sorts the results. */
 void gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
     guint top_k, gint threads, GstDeltaCnnOutcome * outcome);
+
+/* Before _run_study(): loads what the mode needs beyond the network, once; does
+ * nothing for others.  FALSE with an error as for _new(). */
+gboolean gst_delta_cnn_classifier_prepare (GstDeltaCnnClassifier * c,
+    GstDeltaCnnMode mode, GstDeltaCnnEngine engine, gint threads,
+    GError ** error);
+
+/* _run() with the study's layers, for modes of which gst_delta_cnn_mode_is_study()
+ * is true (dense: by blas).  The tensor is to be up to date as a whole.
+ * intra: the sparse modes compute this frame in full. */
+void gst_delta_cnn_classifier_run_study (GstDeltaCnnClassifier * c,
+    GstDeltaCnnMode mode, gboolean intra, guint top_k, gint threads,
+    GstDeltaCnnOutcome * outcome);
+
+/* Frames since the last one that the study's layers computed in full, which counts;
+ * 0 where the next one will be. */
+guint gst_delta_cnn_classifier_since_full (GstDeltaCnnClassifier * c);
+
+/* Of the last run [n_ops of the program], or NULL where it was not the study's. */
+const DcnStudyTimes *gst_delta_cnn_classifier_get_study_times
+    (GstDeltaCnnClassifier * c);
 
 G_END_DECLS

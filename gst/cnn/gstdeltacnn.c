@@ -22,6 +22,11 @@
  * verified on every frame; a claim that does not hold leads to a warning, and to
  * samples being compared until the next flush or change of caps.
  *
+ * `mode=sparse` and `mode=sparse-heuristic` repeat the DeltaCNN study, and
+ * `mode=dense engine=blas` what it compared itself with.  They exist to be measured:
+ * tolerances do not apply, every frame's tensor is made anew, and every element has
+ * weights of its own.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.mpg ! mpegpsdemux ! mpegvideoparse !
@@ -40,6 +45,7 @@
 #include "formats.h"
 #include "layout.h"
 #include "messages.h"
+#include "modes.h"
 #include "step.h"
 #include "upstream.h"
 #include "util/error.h"
@@ -54,6 +60,8 @@ enum
   PROP_MODEL_FILE,
   PROP_LABELS_FILE,
   PROP_MODE,
+  PROP_ENGINE,
+  PROP_STUDY_GOP,
   PROP_TOLERANCE,
   PROP_SOURCE,
   PROP_TOP_K,
@@ -62,7 +70,8 @@ enum
   PROP_STATS
 };
 
-#define DEFAULT_MODE DCN_MODE_DELTA
+#define DEFAULT_MODE GST_DELTA_CNN_MODE_DELTA
+#define DEFAULT_ENGINE GST_DELTA_CNN_ENGINE_NATIVE
 #define DEFAULT_TOLERANCE 0.0
 #define DEFAULT_SOURCE GST_DELTA_CNN_SOURCE_AUTO
 #define DEFAULT_TOP_K 5
@@ -72,7 +81,9 @@ enum
 /* What can be set while running. */
 typedef struct
 {
-  DcnMode mode;
+  GstDeltaCnnMode mode;
+  GstDeltaCnnEngine engine;
+  guint study_gop;
   gdouble tolerance;
   GstDeltaCnnSource source;
   guint top_k;
@@ -134,24 +145,6 @@ G_DEFINE_TYPE_WITH_CODE (GstDeltaCnn, gst_delta_cnn, GST_TYPE_BASE_TRANSFORM,
         "classification of what changed"));
 GST_ELEMENT_REGISTER_DEFINE (deltacnn, "deltacnn", GST_RANK_NONE,
     GST_TYPE_DELTA_CNN);
-
-#define GST_TYPE_DELTA_CNN_MODE (gst_delta_cnn_mode_get_type ())
-static GType
-gst_delta_cnn_mode_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    {DCN_MODE_DELTA, "Compute what changed", "delta"},
-    {DCN_MODE_DENSE, "Compute everything on every frame", "dense"},
-    {0, NULL, NULL}
-  };
-
-  if (g_once_init_enter (&type)) {
-    GType t = g_enum_register_static ("GstDeltaCnnMode", values);
-    g_once_init_leave (&type, t);
-  }
-  return type;
-}
 
 #define GST_TYPE_DELTA_CNN_SOURCE (gst_delta_cnn_source_get_type ())
 static GType
@@ -222,13 +215,13 @@ gst_delta_cnn_start (GstBaseTransform * trans)
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
   GstDeltaCnnClassifier *classifier;
   gchar *model, *labels;
-  gboolean calibrated;
+  Settings settings;
   GError *error = NULL;
 
   GST_OBJECT_LOCK (self);
   model = g_strdup (self->model_file);
   labels = g_strdup (self->labels_file);
-  calibrated = self->settings.tolerance < 0.0;
+  settings = self->settings;
   GST_OBJECT_UNLOCK (self);
 
   if (!model) {
@@ -242,11 +235,17 @@ gst_delta_cnn_start (GstBaseTransform * trans)
   if (!classifier) {
     post_load_error (self, error);
     g_clear_error (&error);
-  } else if (calibrated && !gst_delta_cnn_classifier_is_calibrated (classifier)) {
+  } else if (settings.tolerance < 0.0
+      && !gst_delta_cnn_classifier_is_calibrated (classifier)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
         ("tolerance=-1 uses calibrated tolerances, but the .modelinfo of %s has "
             "none: run deltacnn-calibrate on it, or set a tolerance of 0 or more.",
             model), (NULL));
+    g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
+  } else if (!gst_delta_cnn_classifier_prepare (classifier, settings.mode,
+          settings.engine, settings.threads, &error)) {
+    post_load_error (self, error);
+    g_clear_error (&error);
     g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
   }
   g_free (model);
@@ -485,13 +484,27 @@ gst_delta_cnn_set_tolerance (GstDeltaCnn * self, gdouble tolerance)
   gst_delta_cnn_classifier_set_tolerance (self->classifier, tolerance);
 }
 
+/* What the mode needs beyond the network; start() did it for the mode then set. */
+static gboolean
+gst_delta_cnn_prepare (GstDeltaCnn * self, const Settings * settings)
+{
+  GError *error = NULL;
+
+  if (gst_delta_cnn_classifier_prepare (self->classifier, settings->mode,
+          settings->engine, settings->threads, &error))
+    return TRUE;
+  post_load_error (self, error);
+  g_clear_error (&error);
+  return FALSE;
+}
+
 static void
 classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
     const GstDeltaCnnVisible * visible, const Settings * settings)
 {
   GstDeltaCnnInput input;
   GstDeltaCnnStepSettings how = { settings->source, settings->mode,
-    settings->top_k, settings->threads
+    settings->top_k, settings->threads, settings->engine, settings->study_gop
   };
   GstDeltaCnnStep step;
   GstDeltaCnnReport report = { 0 };
@@ -573,7 +586,8 @@ gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
   gst_delta_cnn_formats_visible (&self->info, buffer,
       GST_VIDEO_FRAME_WIDTH (&frame), GST_VIDEO_FRAME_HEIGHT (&frame),
       &visible);
-  planned = gst_delta_cnn_plan (self, &visible);
+  planned = gst_delta_cnn_plan (self, &visible)
+      && gst_delta_cnn_prepare (self, &settings);
   if (planned) {
     gst_delta_cnn_formats_planes (&frame, &visible, &samples);
     classify (self, buffer, &samples, &visible, &settings);
@@ -681,6 +695,12 @@ gst_delta_cnn_set_property (GObject * object, guint id, const GValue * value,
     case PROP_MODE:
       self->settings.mode = g_value_get_enum (value);
       break;
+    case PROP_ENGINE:
+      self->settings.engine = g_value_get_enum (value);
+      break;
+    case PROP_STUDY_GOP:
+      self->settings.study_gop = g_value_get_uint (value);
+      break;
     case PROP_TOLERANCE:
       self->settings.tolerance = g_value_get_double (value);
       break;
@@ -723,6 +743,12 @@ gst_delta_cnn_get_property (GObject * object, guint id, GValue * value,
       break;
     case PROP_MODE:
       g_value_set_enum (value, self->settings.mode);
+      break;
+    case PROP_ENGINE:
+      g_value_set_enum (value, self->settings.engine);
+      break;
+    case PROP_STUDY_GOP:
+      g_value_set_uint (value, self->settings.study_gop);
       break;
     case PROP_TOLERANCE:
       g_value_set_double (value, self->settings.tolerance);
@@ -776,6 +802,16 @@ install_properties (GObjectClass * object_class)
   g_object_class_install_property (object_class, PROP_MODE,
       g_param_spec_enum ("mode", "Mode", "How much of the network is computed",
           GST_TYPE_DELTA_CNN_MODE, DEFAULT_MODE, live));
+  g_object_class_install_property (object_class, PROP_ENGINE,
+      g_param_spec_enum ("engine", "Engine",
+          "What computes mode=dense; the sparse modes compute full frames with "
+          "blas, mode=delta has its own kernels", GST_TYPE_DELTA_CNN_ENGINE,
+          DEFAULT_ENGINE, live));
+  g_object_class_install_property (object_class, PROP_STUDY_GOP,
+      g_param_spec_uint ("study-gop", "Study GOP",
+          "In the modes sparse and sparse-heuristic I pictures are computed in "
+          "full; where no coding meta tells of them, one frame in so many is",
+          1, G_MAXINT, GST_DELTA_CNN_STUDY_GOP, live));
   g_object_class_install_property (object_class, PROP_TOLERANCE,
       g_param_spec_double ("tolerance", "Tolerance",
           "Differences of a layer's values up to this, relative to their rms, "
@@ -850,6 +886,7 @@ gst_delta_cnn_class_init (GstDeltaCnnClass * klass)
   transform_class->transform_ip = gst_delta_cnn_transform_ip;
 
   gst_type_mark_as_plugin_api (GST_TYPE_DELTA_CNN_MODE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_DELTA_CNN_ENGINE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_DELTA_CNN_SOURCE, 0);
 }
 
@@ -857,6 +894,8 @@ static void
 gst_delta_cnn_init (GstDeltaCnn * self)
 {
   self->settings.mode = DEFAULT_MODE;
+  self->settings.engine = DEFAULT_ENGINE;
+  self->settings.study_gop = GST_DELTA_CNN_STUDY_GOP;
   self->settings.tolerance = DEFAULT_TOLERANCE;
   self->settings.source = DEFAULT_SOURCE;
   self->settings.top_k = DEFAULT_TOP_K;

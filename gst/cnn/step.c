@@ -46,7 +46,8 @@ gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
     GstDeltaCnnStep * step)
 {
   GstDeltaCnnDecision *decision = &step->decision;
-  gboolean dense = settings->mode == DCN_MODE_DENSE;
+  /* The study's layers find differences for themselves. */
+  gboolean dense = settings->mode != GST_DELTA_CNN_MODE_DELTA;
   gboolean everything;
   const guint8 *sample;
   GstClockTime start;
@@ -67,6 +68,21 @@ gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
     start_over (changes, classifier, input->samples, settings->threads, step);
 }
 
+/* The study computes I pictures in full.  Without a coding meta, so many frames are
+ * taken for a group of pictures. */
+static gboolean
+is_intra (GstDeltaCnnClassifier * classifier,
+    const GstDeltaCnnStepSettings * settings, GstDeltaPicture * picture)
+{
+  guint gop = settings->study_gop ? settings->study_gop :
+      GST_DELTA_CNN_STUDY_GOP;
+
+  if (picture)
+    return gst_delta_picture_get_picture_type (picture) ==
+        GST_DELTA_PICTURE_TYPE_I;
+  return gst_delta_cnn_classifier_since_full (classifier) >= gop;
+}
+
 void
 gst_delta_cnn_step (GstDeltaCnnChanges * changes,
     GstDeltaCnnClassifier * classifier,
@@ -74,6 +90,12 @@ gst_delta_cnn_step (GstDeltaCnnChanges * changes,
     GstDeltaCnnStep * step)
 {
   gst_delta_cnn_step_tensor (changes, classifier, settings, input, step);
-  gst_delta_cnn_classifier_run (classifier, settings->mode, settings->top_k,
-      settings->threads, &step->outcome);
+  if (gst_delta_cnn_mode_is_study (settings->mode, settings->engine))
+    gst_delta_cnn_classifier_run_study (classifier, settings->mode,
+        is_intra (classifier, settings, input->picture), settings->top_k,
+        settings->threads, &step->outcome);
+  else
+    gst_delta_cnn_classifier_run (classifier,
+        settings->mode == GST_DELTA_CNN_MODE_DENSE ? DCN_MODE_DENSE :
+        DCN_MODE_DELTA, settings->top_k, settings->threads, &step->outcome);
 }

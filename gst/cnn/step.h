@@ -9,15 +9,18 @@
 #include <gst/gst.h>
 #include "changes.h"
 #include "classify.h"
+#include "modes.h"
 
 G_BEGIN_DECLS
 
 typedef struct
 {
   GstDeltaCnnSource source;
-  DcnMode mode;
+  GstDeltaCnnMode mode;
   guint top_k;
   gint threads;
+  GstDeltaCnnEngine engine;
+  guint study_gop;              /* 0: GST_DELTA_CNN_STUDY_GOP */
 } GstDeltaCnnStepSettings;
 
 typedef struct
@@ -41,7 +44,8 @@ void gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step);
 
-/* changes and classifier are those of one stream, made for the frames' size. */
+/* changes and classifier are those of one stream, made for the frames' size; the
+ * classifier is prepared for the mode. */
 void gst_delta_cnn_step (GstDeltaCnnChanges * changes,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,

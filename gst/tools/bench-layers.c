@@ -80,6 +80,10 @@ kernel_of (DcnNet * net, gint i, const BenchOp * op)
 
   if (op->runs == 0)
     return g_strdup ("-");
+  if (op->sparse_runs)
+    return g_strdup ("csr");
+  if (op->unfolded_runs)
+    return g_strdup ("blas");
   if (blocks == 0)
     return g_strdup (dcn_net_op_class (net, i));
   if (op->blocks_dgemm == 0)
@@ -94,6 +98,48 @@ static gdouble
 gflops (guint64 macs, guint64 ns)
 {
   return ns ? 2.0 * macs / ns : 0;
+}
+
+const gchar *const bench_study_parts[BENCH_STUDY_PARTS] =
+    { "unfold_ms", "dense_product_ms", "to_sparse_ms", "sparse_product_ms",
+  "rest_ms"
+};
+
+gdouble
+bench_study_part (const BenchLayer * layer, gint part)
+{
+  const gdouble parts[BENCH_STUDY_PARTS] = { layer->unfold_ms,
+    layer->dense_product_ms, layer->to_sparse_ms, layer->sparse_product_ms,
+    layer->rest_ms
+  };
+
+  return parts[part];
+}
+
+static gdouble
+mean_ms (guint64 ns, gdouble frames)
+{
+  return frames > 0 ? ns / frames / 1e6 : 0;
+}
+
+static void
+add_study (BenchLayer * layer, const BenchOp * op, guint runs, gdouble frames)
+{
+  guint64 parts = op->unfold_ns + op->dense_product_ns + op->to_sparse_ns
+      + op->sparse_product_ns;
+
+  if (parts == 0)
+    return;
+  layer->study = TRUE;
+  layer->unfolded = op->unfolded_runs / runs;
+  layer->sparse = op->sparse_runs / runs;
+  layer->unfold_ms = mean_ms (op->unfold_ns, op->unfolded_runs);
+  layer->dense_product_ms = mean_ms (op->dense_product_ns, op->unfolded_runs);
+  layer->to_sparse_ms = mean_ms (op->to_sparse_ns, op->sparse_runs);
+  layer->sparse_product_ms = mean_ms (op->sparse_product_ns, op->sparse_runs);
+  layer->rest_ms = mean_ms (op->ns > parts ? op->ns - parts : 0, frames);
+  if (op->elements)
+    layer->density = (gdouble) op->nonzeros / op->elements;
 }
 
 GArray *
@@ -127,6 +173,7 @@ bench_layers (const BenchResult * result)
     for (j = 0; j < op->n_inputs; j++)
       layer.weight += dcn_value_elements (&program->values[op->inputs[j]]);
     layer.changed = delta->inputs_changed / frames / layer.weight;
+    add_study (&layer, delta, result->runs, frames);
     g_array_append_val (layers, layer);
   }
   return layers;

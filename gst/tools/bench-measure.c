@@ -57,8 +57,9 @@ compared_value (const DcnProgram * program, gboolean * before_softmax)
 }
 
 static gboolean
-stream_init (Stream * stream, const BenchSettings * settings, DcnMode mode,
-    guint n_frames, gboolean * before_softmax, GError ** error)
+stream_init (Stream * stream, const BenchSettings * settings,
+    GstDeltaCnnMode mode, GstDeltaCnnEngine engine, guint n_frames,
+    gboolean * before_softmax, GError ** error)
 {
   const DcnProgram *program;
 
@@ -66,10 +67,15 @@ stream_init (Stream * stream, const BenchSettings * settings, DcnMode mode,
       gst_delta_cnn_classifier_new (settings->model, NULL, error);
   if (!stream->classifier)
     return FALSE;
+  if (!gst_delta_cnn_classifier_prepare (stream->classifier, mode, engine,
+          settings->threads, error))
+    return FALSE;
   gst_delta_cnn_classifier_set_tolerance (stream->classifier,
-      mode == DCN_MODE_DENSE ? 0.0 : settings->tolerance);
+      mode == GST_DELTA_CNN_MODE_DELTA ? settings->tolerance : 0.0);
   stream->settings.source = settings->source;
   stream->settings.mode = mode;
+  stream->settings.engine = engine;
+  stream->settings.study_gop = settings->study_gop;
   stream->settings.top_k = 1;
   stream->settings.threads = settings->threads;
   stream->times = g_new0 (BenchTimes, (gsize) settings->runs * n_frames);
@@ -121,11 +127,29 @@ stream_step (Stream * stream, const BenchFrame * frame, guint slot,
 }
 
 static void
+add_study (const DcnStudyTimes * times, BenchOp * op)
+{
+  guint64 unfolded = times->unfold_ns + times->dense_product_ns;
+  guint64 sparse = times->to_sparse_ns + times->sparse_product_ns;
+
+  op->unfold_ns += times->unfold_ns;
+  op->dense_product_ns += times->dense_product_ns;
+  op->to_sparse_ns += times->to_sparse_ns;
+  op->sparse_product_ns += times->sparse_product_ns;
+  op->nonzeros += times->nonzeros;
+  op->elements += times->elements;
+  op->unfolded_runs += unfolded > 0;
+  op->sparse_runs += sparse > 0;
+}
+
+static void
 add_ops (const Stream * stream, const GstDeltaCnnStep * step, BenchOp * ops)
 {
   const DcnState *state =
       gst_delta_cnn_classifier_get_state (stream->classifier);
   const DcnOpStat *stats = dcn_state_op_stats (state);
+  const DcnStudyTimes *study =
+      gst_delta_cnn_classifier_get_study_times (stream->classifier);
   const DcnProgram *program =
       dcn_net_program (gst_delta_cnn_classifier_get_net (stream->classifier));
   gint i;
@@ -140,6 +164,8 @@ add_ops (const Stream * stream, const GstDeltaCnnStep * step, BenchOp * ops)
     ops[i].blocks_igemm += stats[i].blocks_igemm;
     ops[i].blocks_dgemm += stats[i].blocks_dgemm;
     ops[i].runs += stats[i].ns > 0;
+    if (study)
+      add_study (&study[i], &ops[i]);
   }
 }
 
@@ -267,7 +293,9 @@ bench_measure (const BenchSettings * settings, BenchFrames * frames,
     GError ** error)
 {
   BenchResult *result = g_new0 (BenchResult, 1);
-  gboolean beside = !settings->alone && settings->mode != DCN_MODE_DENSE;
+  gboolean dense = settings->mode == GST_DELTA_CNN_MODE_DENSE
+      && settings->engine == GST_DELTA_CNN_ENGINE_NATIVE;
+  gboolean beside = !settings->alone && !dense;
   Stream main = { NULL }, twin = { NULL };
   gboolean ok = FALSE;
   guint run;
@@ -281,10 +309,11 @@ bench_measure (const BenchSettings * settings, BenchFrames * frames,
         "at least two frames are needed: the first has nothing to reuse");
     goto done;
   }
-  if (!stream_init (&main, settings, settings->mode, result->n_frames,
-          &result->before_softmax, error)
-      || (beside && !stream_init (&twin, settings, DCN_MODE_DENSE,
-              result->n_frames, &result->before_softmax, error)))
+  if (!stream_init (&main, settings, settings->mode, settings->engine,
+          result->n_frames, &result->before_softmax, error)
+      || (beside && !stream_init (&twin, settings, GST_DELTA_CNN_MODE_DENSE,
+              GST_DELTA_CNN_ENGINE_NATIVE, result->n_frames,
+              &result->before_softmax, error)))
     goto done;
   n_ops =
       dcn_net_program (gst_delta_cnn_classifier_get_net (main.classifier))->
@@ -299,7 +328,7 @@ bench_measure (const BenchSettings * settings, BenchFrames * frames,
   if (beside) {
     result->twin.frames = middle_pass (&twin, settings->runs, result->n_frames);
     result->dense = &result->twin;
-  } else if (settings->mode == DCN_MODE_DENSE) {
+  } else if (dense) {
     result->dense = &result->side;
     result->top1_agreement = 1.0;
   }

@@ -9,6 +9,7 @@
 
 #include "bench-frames.h"
 #include "classify.h"
+#include "modes.h"
 
 G_BEGIN_DECLS
 
@@ -16,7 +17,9 @@ G_BEGIN_DECLS
 typedef struct
 {
   const gchar *model;
-  DcnMode mode;
+  GstDeltaCnnMode mode;
+  GstDeltaCnnEngine engine;
+  guint study_gop;
   GstDeltaCnnSource source;
   gdouble tolerance;
   gint threads;                 /* 0: all cores */
@@ -39,6 +42,10 @@ typedef struct
 {
   guint64 ns, macs, inputs_changed, blocks_igemm, blocks_dgemm;
   guint64 runs;                 /* frames for which it had anything to do */
+  /* Of the study's convolutions, as in DcnStudyTimes. */
+  guint64 unfold_ns, dense_product_ns, to_sparse_ns, sparse_product_ns;
+  guint64 nonzeros, elements;
+  guint64 unfolded_runs, sparse_runs;   /* frames done in either way */
 } BenchOp;
 
 /* One of the two: as asked for, and dense. */

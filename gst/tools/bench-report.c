@@ -71,9 +71,25 @@ fraction (guint64 part, guint64 all)
 }
 
 static const gchar *
-mode_name (DcnMode mode)
+nick (GType type, gint value)
 {
-  return mode == DCN_MODE_DENSE ? "dense" : "delta";
+  GEnumClass *class = g_type_class_ref (type);
+  const gchar *name = g_enum_get_value (class, value)->value_nick;
+
+  g_type_class_unref (class);
+  return name;
+}
+
+static const gchar *
+mode_name (GstDeltaCnnMode mode)
+{
+  return nick (GST_TYPE_DELTA_CNN_MODE, mode);
+}
+
+static const gchar *
+engine_name (GstDeltaCnnEngine engine)
+{
+  return nick (GST_TYPE_DELTA_CNN_ENGINE, engine);
 }
 
 static const gchar *
@@ -129,6 +145,33 @@ print_rate (gdouble gflops)
     g_print (" %8s", "-");
 }
 
+/* The study's figures: where its layers' time goes. */
+static void
+print_study (const GArray * layers)
+{
+  gboolean head = FALSE;
+  guint i;
+
+  for (i = 0; i < layers->len; i++) {
+    const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
+
+    if (!l->study)
+      continue;
+    if (!head)
+      g_print ("\n%-26s %7s %9s %12s %7s %9s %10s %14s %9s\n",
+          "ms by the study's layers", "full", "im2col", "dense prod.", "sparse",
+          "not 0", "to sparse", "sparse prod.", "rest");
+    head = TRUE;
+    g_print ("%-26.26s %7d %9.4f %12.4f %7d %7.2f %% %10.4f %14.4f %9.4f\n",
+        l->name ? l->name : "", l->unfolded, l->unfold_ms, l->dense_product_ms,
+        l->sparse, l->density * 100, l->to_sparse_ms, l->sparse_product_ms,
+        l->rest_ms);
+  }
+  if (head)
+    g_print ("(of a frame done in either way, in full or with sparse matrices; "
+        "rest: of any frame)\n");
+}
+
 static void
 print_layers (const BenchResult * r)
 {
@@ -156,6 +199,7 @@ print_layers (const BenchResult * r)
   }
   g_print ("%-95s %8.4f\n", "beside the layers: the input's test, the results",
       MAX (network.mean - sum, 0));
+  print_study (layers);
 
   g_print ("\n%-24s %6s %8s %8s %6s %8s %8s %11s\n", "by type", "layers",
       "changed", "ms", "share", "GFLOP/s", "dense ms", "of dense");
@@ -189,9 +233,11 @@ bench_report_print (const BenchAbout * about, const BenchResult * r)
     g_print ("made frames with %g %% of the blocks unchanged",
         about->sparsity * 100);
   }
-  g_print ("\n%u frames of %dx%d, mode %s, tolerance %g, source %s, %d "
+  g_print ("\n%u frames of %dx%d, mode %s%s, tolerance %g, source %s, %d "
       "thread%s, %s kernels", r->n_frames, r->width, r->height,
-      mode_name (settings->mode), settings->tolerance,
+      mode_name (settings->mode),
+      settings->engine == GST_DELTA_CNN_ENGINE_BLAS ? " by blas" : "",
+      settings->tolerance,
       source_name (settings->source), r->threads, r->threads == 1 ? "" : "s",
       dcn_kernels_get ()->isa);
   if (r->runs > 1)
@@ -269,6 +315,7 @@ static void
 add_layer_list (JsonBuilder * b, const gchar * name, const GArray * layers)
 {
   guint i;
+  gint part;
 
   json_builder_set_member_name (b, name);
   json_builder_begin_array (b);
@@ -292,6 +339,16 @@ add_layer_list (JsonBuilder * b, const gchar * name, const GArray * layers)
     report_json_double (b, "dense_ms", l->dense_ms < 0 ? NAN : l->dense_ms);
     report_json_double (b, "dense_gflops",
         l->dense_ms < 0 ? NAN : l->dense_gflops);
+    if (l->study) {
+      report_json_begin (b, "study");
+      report_json_int (b, "full_frames", l->unfolded);
+      report_json_int (b, "sparse_frames", l->sparse);
+      for (part = 0; part < BENCH_STUDY_PARTS; part++)
+        report_json_double (b, bench_study_parts[part],
+            bench_study_part (l, part));
+      report_json_double (b, "density", l->density);
+      json_builder_end_object (b);
+    }
     json_builder_end_object (b);
   }
   json_builder_end_array (b);
@@ -339,6 +396,7 @@ make_json (const BenchAbout * about, const BenchResult * r)
   report_json_int (b, "width", r->width);
   report_json_int (b, "height", r->height);
   report_json_string (b, "mode", mode_name (settings->mode));
+  report_json_string (b, "engine", engine_name (settings->engine));
   report_json_string (b, "source", source_name (settings->source));
   report_json_double (b, "tolerance", settings->tolerance);
   report_json_int (b, "threads", r->threads);

@@ -21,9 +21,9 @@
 
 typedef struct
 {
-  gchar *model, *clip, *mode, *source, *kernels, *json, *size;
+  gchar *model, *clip, *mode, *engine, *source, *kernels, *json, *size;
   gdouble sparsity, tolerance;
-  gint threads, frames, runs;
+  gint threads, frames, runs, study_gop;
   gboolean layers, alone;
   gint width, height;           /* of size */
 } Options;
@@ -70,6 +70,19 @@ check_kernels (const gchar * isa, GError ** error)
   return FALSE;
 }
 
+/* TRUE, with the value, where the enum has that nick. */
+static gboolean
+enum_by_nick (GType type, const gchar * nick, gint * value)
+{
+  GEnumClass *class = g_type_class_ref (type);
+  const GEnumValue *found = g_enum_get_value_by_nick (class, nick);
+
+  if (found && value)
+    *value = found->value;
+  g_type_class_unref (class);
+  return found != NULL;
+}
+
 static gboolean
 check_options (Options * o, GError ** error)
 {
@@ -87,8 +100,15 @@ check_options (Options * o, GError ** error)
   if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1)
     return bad (error, "--tolerance must be 0 or more, or -1 for the "
         "calibrated ones of the .modelinfo");
-  if (o->mode && g_strcmp0 (o->mode, "delta") && g_strcmp0 (o->mode, "dense"))
-    return bad (error, "--mode must be delta or dense");
+  if (o->mode && !enum_by_nick (GST_TYPE_DELTA_CNN_MODE, o->mode, NULL))
+    return bad (error, "--mode must be delta, dense, sparse or "
+        "sparse-heuristic");
+  if (o->engine && !enum_by_nick (GST_TYPE_DELTA_CNN_ENGINE, o->engine, NULL))
+    return bad (error, "--engine must be native or blas");
+  if (o->engine && g_strcmp0 (o->mode, "dense"))
+    return bad (error, "--engine is for --mode dense");
+  if (o->study_gop < 1)
+    return bad (error, "--study-gop must be 1 or more");
   if (o->source && g_strcmp0 (o->source, "auto")
       && g_strcmp0 (o->source, "codec") && g_strcmp0 (o->source, "pixel"))
     return bad (error, "--source must be auto, codec or pixel");
@@ -124,7 +144,13 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"size", 0, 0, G_OPTION_ARG_STRING, &o->size,
         "Size of made frames (default: 640x480)", "WxH"},
     {"mode", 0, 0, G_OPTION_ARG_STRING, &o->mode,
-        "delta or dense (default: delta, and dense beside it)", "MODE"},
+        "delta, dense, sparse or sparse-heuristic (default: delta; native "
+          "dense beside all others)", "MODE"},
+    {"engine", 0, 0, G_OPTION_ARG_STRING, &o->engine,
+        "Of --mode dense: native or blas (default: native)", "ENGINE"},
+    {"study-gop", 0, 0, G_OPTION_ARG_INT, &o->study_gop,
+        "sparse modes: without coding metas one frame in N is done in full "
+          "(default: 15)", "N"},
     {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
         "Differences up to T times a layer's rms are not propagated (0: exact; "
           "-1: the calibrated tolerances of the .modelinfo)", "T"},
@@ -156,6 +182,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
 
   o->sparsity = NO_SPARSITY;
   o->runs = 1;
+  o->study_gop = GST_DELTA_CNN_STUDY_GOP;
   g_option_context_set_summary (context,
       "Times what deltacnn does with each frame: finding what changed, frame to "
       "tensor,\nnetwork; and the same in dense mode, frame by frame in turn.");
@@ -237,10 +264,15 @@ run (const Options * o, GError ** error)
   BenchFrames *frames;
   BenchResult *result;
   gboolean ok;
+  gint value;
 
   settings.model = o->model;
-  settings.mode = g_strcmp0 (o->mode, "dense") ? DCN_MODE_DELTA
-      : DCN_MODE_DENSE;
+  settings.mode = GST_DELTA_CNN_MODE_DELTA;
+  if (o->mode && enum_by_nick (GST_TYPE_DELTA_CNN_MODE, o->mode, &value))
+    settings.mode = value;
+  settings.engine = g_strcmp0 (o->engine, "blas") ? GST_DELTA_CNN_ENGINE_NATIVE
+      : GST_DELTA_CNN_ENGINE_BLAS;
+  settings.study_gop = o->study_gop;
   settings.source = !g_strcmp0 (o->source, "codec") ?
       GST_DELTA_CNN_SOURCE_CODEC : !g_strcmp0 (o->source, "pixel") ?
       GST_DELTA_CNN_SOURCE_PIXEL : GST_DELTA_CNN_SOURCE_AUTO;
@@ -290,6 +322,7 @@ main (int argc, char **argv)
   g_free (o.model);
   g_free (o.clip);
   g_free (o.mode);
+  g_free (o.engine);
   g_free (o.source);
   g_free (o.kernels);
   g_free (o.json);

@@ -415,7 +415,7 @@ cal_frames_load (const gchar * model, gchar ** clips,
   load.progress = progress;
   load.user_data = user_data;
   load.settings.source = source;
-  load.settings.mode = DCN_MODE_DELTA;
+  load.settings.mode = GST_DELTA_CNN_MODE_DELTA;
   load.settings.top_k = 1;
   load.settings.threads = threads;
   load.classifier = gst_delta_cnn_classifier_new (model, NULL, error);
