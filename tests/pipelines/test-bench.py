@@ -90,6 +90,54 @@ def test_dense_is_dense():
     assert all(x['value_fraction'] == 1 and 'dgemm' not in x['kernel'] for x in r['layers'])
 
 
+def study_layers(r):
+    """Layers that the study's convolutions did: their parts are no longer than the whole."""
+    layers = [x for x in r['layers'] if 'study' in x]
+    n = r['frames'] - 1
+    for x in layers:
+        s = x['study']
+        whole = (s['full_frames'] * (s['unfold_ms'] + s['dense_product_ms']) +
+                 s['sparse_frames'] * (s['to_sparse_ms'] + s['sparse_product_ms'])) / n + s['rest_ms']
+        assert close(whole, x['ms'], 1e-6), (whole, x)
+        assert s['full_frames'] + s['sparse_frames'] == n, s
+    return layers
+
+
+def test_blas():
+    r = bench('--clip', CLIP, '--frames', '10', '--mode', 'dense', '--engine', 'blas', '--layers')
+    assert (r['mode'], r['engine']) == ('dense', 'blas') and r['mac_fraction'] == 1
+    # the engine's own dense run is beside it
+    assert r['ms'] != r['dense_ms'] and r['top1_agreement'] == 1 and 0 < r['max_rel_error'] < 1e-5
+    assert r['reuse'] == {'full': 9, 'partial': 0, 'reused': 0}
+    layers = study_layers(r)
+    assert len(layers) == 8 and all(x['kernel'] == 'blas' and x['study']['dense_product_ms'] > 0 for x in layers)
+
+
+def test_sparse():
+    r = bench('--clip', CLIP, '--frames', '40', '--mode', 'sparse', '--layers')
+    assert r['mode'] == 'sparse' and r['top1_agreement'] == 1 and 0 < r['max_rel_error'] < 1e-5
+    # I pictures are done in full, one in 12 to 15
+    full = r['reuse']['full']
+    assert 2 <= full <= 3 and r['reuse'] == {'full': full, 'partial': 39 - full, 'reused': 0}, r['reuse']
+    assert 0.05 < r['mac_fraction'] < 0.8, r['mac_fraction']
+    layers = study_layers(r)
+    convs = [x for x in layers if x['kernel'] == 'csr']
+    assert len(layers) == 8 and len(convs) == 7, [x['kernel'] for x in layers]
+    for x in convs:
+        s = x['study']
+        assert s['full_frames'] == full and 0 < s['density'] < 1 and s['to_sparse_ms'] > 0 and s['sparse_product_ms'] > 0, x
+    exact = bench('--clip', CLIP, '--frames', '40', '--mode', 'delta', '--layers')
+    # both find the same differences in the frames between
+    assert r['layers'][0]['value_fraction'] < exact['layers'][0]['value_fraction'] + 0.1
+
+
+def test_sparse_heuristic():
+    r = bench('--clip', CLIP, '--frames', '40', '--mode', 'sparse-heuristic')
+    exact = bench('--clip', CLIP, '--frames', '40', '--mode', 'sparse')
+    assert r['reuse'] == exact['reuse'] and r['mac_fraction'] < exact['mac_fraction'] * 0.9
+    assert 1e-3 < r['max_rel_error'], r['max_rel_error']
+
+
 def test_nothing_changed():
     r = bench('--sparsity', '1', '--frames', '20')
     assert r['clip'] is None and r['sparsity'] == 1 and r['frames'] == 20
@@ -205,6 +253,8 @@ def test_bad_use():
                        (('--model', MODEL, '--sparsity', '1.01'), '0 to 1'), (('--model', MODEL, '--sparsity', '-0.1'), '0 to 1'),
                        (('--model', MODEL, '--sparsity', 'nan'), '0 to 1'), (('--model', MODEL, '--sparsity', 'some'), 'some'),
                        (on_frames + ('--clip', CLIP), 'exclude'), (on_frames + ('--mode', 'fast'), '--mode'),
+                       (on_frames + ('--mode', 'dense', '--engine', 'steam'), '--engine'),
+                       (on_frames + ('--engine', 'blas'), '--mode dense'), (on_frames + ('--study-gop', '0'), '--study-gop'),
                        (on_frames + ('--source', 'moon'), '--source'), (on_frames + ('--tolerance', '-2'), '--tolerance'),
                        (('--model', uncalibrated, '--sparsity', '0', '--tolerance', '-1'), 'uncalibrated.onnx.modelinfo'), (on_frames + ('--frames', '1'), '--frames'),
                        (on_frames + ('--frames', '-3'), '--frames'), (on_frames + ('--runs', '0'), '--runs'),
