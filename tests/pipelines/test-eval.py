@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 ROOT, BUILD, EVAL = map(os.path.abspath, sys.argv[1:4])
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
@@ -171,6 +172,28 @@ def quick(*args, status=0, model=MODEL):
     """Two frames of each clip, JSON."""
     out, err = run('--model', model, '--frames', '2', '--modes', 'delta', '--json', '-', *args, status=status)
     return json.loads(out) if status == 0 else (out, err)
+
+
+def test_plots():
+    """The figures drawn from files that deltacnn-eval wrote."""
+    if not shutil.which('gnuplot'):
+        raise Skip('no gnuplot')
+    data = os.path.join(tmp, 'plots')
+    os.makedirs(data)
+    tree = make_tree('plotted', {'Walking/v.mpg': 'outdoors.mpg'})
+    run('--model', MODEL, '--clips', tree, '--modes', 'dense,delta/codec,delta/codec/calibrated', '--frames', '20', '--csv', f'{data}/latency-mpeg2.csv',
+        '--layers-csv', f'{data}/layers-mpeg2.csv', '--frames-csv', f'{data}/timeline.csv')
+    shutil.copy(f'{data}/latency-mpeg2.csv', f'{data}/accuracy-mpeg2.csv')
+    p = subprocess.run([os.path.join(ROOT, 'docs', 'plots.sh'), data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert p.returncode == 0, p.stdout.decode()
+    # what was not measured is missing, and said to be
+    assert 'layer-4k.csv is missing' in p.stdout.decode() and not os.path.exists(f'{data}/fig8-sparsity.svg')
+    for name, words in (('fig6-layers', ('conv1', 'conv10', 'delta, calibrated')), ('fig7-ways', ('delta/codec/calibrated', '100.0', 'MPEG-2')),
+                        ('timeline', ('v.mpg', 'I picture', 'P picture', 'B picture'))):
+        svg = open(f'{data}/{name}.svg', encoding='utf-8').read()
+        text = ' '.join(''.join(t.itertext()) for t in xml.etree.ElementTree.fromstring(svg).iter('{http://www.w3.org/2000/svg}text'))
+        assert all(w in text for w in words), (name, text)
+        assert open(f'{data}/{name}.png', 'rb').read(8) == b'\x89PNG\r\n\x1a\n'
 
 
 def test_all_ways_by_default():
