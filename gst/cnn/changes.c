@@ -397,6 +397,24 @@ gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
   }
 }
 
+/* Adds the unchanged blocks of a group to the sample; FALSE: there are none. */
+static gboolean
+sample_group (GstDeltaCnnChanges * changes, guint bx, guint by)
+{
+  guint right = MIN (bx + CHECK_GROUP_WIDTH, changes->cols);
+  guint bottom = MIN (by + CHECK_GROUP_HEIGHT, changes->rows), x, y;
+  guint8 any = 0;
+
+  for (y = by; y < bottom; y++) {
+    const guint8 *blocks = changes->blocks + (gsize) y * changes->cols;
+    guint8 *sample = changes->sample + (gsize) y * changes->cols;
+
+    for (x = bx; x < right; x++)
+      any |= sample[x] = blocks[x] == 0;
+  }
+  return any;
+}
+
 const guint8 *
 gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
 {
@@ -408,18 +426,16 @@ gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
   phase = changes->checked++;
   whole = phase < CHECKED_WHOLE || changes->last_repeated
       || changes->last_uncertain;
-  for (by = 0; by < changes->rows; by++) {
-    for (bx = 0; bx < changes->cols; bx++) {
-      gsize i = (gsize) by * changes->cols + bx;
+  memset (changes->sample, 0, (gsize) changes->cols * changes->rows);
+  for (by = 0; by < changes->rows; by += CHECK_GROUP_HEIGHT)
+    for (bx = 0; bx < changes->cols; bx += CHECK_GROUP_WIDTH) {
       /* 13 and 7 are odd, so that a row as well as a column of groups meets all
        * of the 32 phases, and neighbours are far apart in time. */
       guint group = bx / CHECK_GROUP_WIDTH * 13 + by / CHECK_GROUP_HEIGHT * 7;
-      gboolean now = whole || (group + phase) % CHECK_PERIOD == 0;
 
-      changes->sample[i] = now && !changes->blocks[i];
-      any |= changes->sample[i];
+      if (whole || (group + phase) % CHECK_PERIOD == 0)
+        any |= sample_group (changes, bx, by);
     }
-  }
   return any ? changes->sample : NULL;
 }
 

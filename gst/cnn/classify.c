@@ -43,8 +43,6 @@ struct _GstDeltaCnnClassifier
   DcnTensorSpec spec;
   DcnFrameToTensor *convert;    /* NULL before set_frame */
   guint8 *touched;              /* [h * w] of the tensor */
-  guint8 *checked;              /* [h * w] */
-  float *scratch;               /* tensor to verify with; made on first use */
 
   gboolean needs_full;
   gint pixels;                  /* touched since the last run */
@@ -304,7 +302,6 @@ gst_delta_cnn_classifier_new (const gchar * model, const gchar * labels,
   c->path = g_strdup (model);
   pixels = (gsize) c->spec.width * c->spec.height;
   c->touched = g_malloc0 (pixels);
-  c->checked = g_malloc0 (pixels);
   c->outputs = g_new0 (float, c->n_classes);
   c->order = g_new0 (guint, c->n_classes);
   c->results = g_new0 (GstDeltaCnnResult, c->n_classes);
@@ -329,8 +326,6 @@ gst_delta_cnn_classifier_free (GstDeltaCnnClassifier * c)
   g_strfreev (c->labels);
   g_strfreev (c->numbers);
   g_free (c->touched);
-  g_free (c->checked);
-  g_clear_pointer (&c->scratch, dcn_aligned_free);
   g_free (c->outputs);
   g_free (c->order);
   g_free (c->results);
@@ -476,33 +471,12 @@ gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
 
 gboolean
 gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
-    const DcnFrame * frame, const guint8 * blocks, gint threads)
+    const DcnFrame * frame, const guint8 * blocks)
 {
   GstClockTime start = gst_util_get_timestamp ();
-  gsize i, pixels = (gsize) c->spec.width * c->spec.height;
-  gsize stride = c->spec.channel_stride;
-  const float *tensor = dcn_state_input (c->state);
-  gboolean same = TRUE;
+  gboolean same = dcn_frame_to_tensor_check (c->convert, frame, blocks,
+      dcn_state_input (c->state));
 
-  if (!c->scratch)
-    c->scratch = dcn_aligned_new0 (pixels * stride, sizeof (float));
-  if (!c->scratch)
-    return TRUE;
-  dcn_frame_to_tensor_run (c->convert, frame, blocks, c->scratch, c->checked,
-      threads);
-  /* Bytes, not numbers: a pixel's value depends on the frame alone. */
-  for (i = 0; i < pixels && same; i++) {
-    if (!c->checked[i]) {
-      /* mostly to the next one */
-      const guint8 *next = memchr (c->checked + i, 1, pixels - i);
-
-      if (!next)
-        break;
-      i = next - c->checked;
-    }
-    same = memcmp (c->scratch + i * stride, tensor + i * stride,
-        c->spec.channels * sizeof (float)) == 0;
-  }
   c->time_tensor += gst_util_get_timestamp () - start;
   return same;
 }

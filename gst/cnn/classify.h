@@ -74,7 +74,7 @@ void gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
 /* After _tensor(): computes the tensor pixels that the blocks reach once more and
  * compares.  FALSE: samples changed in a block that was claimed not to. */
 gboolean gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
-    const DcnFrame * frame, const guint8 * blocks, gint threads);
+    const DcnFrame * frame, const guint8 * blocks);
 
 /* After _tensor(), before _run(): [height * width of the tensor] 1 where a pixel was
  * recomputed; NULL where none was since the last run. */

@@ -64,7 +64,7 @@ gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
         everything ? NULL : decision->blocks, settings->threads);
   sample = gst_delta_cnn_changes_sample (changes);
   if (sample && !gst_delta_cnn_classifier_verify (classifier, input->samples,
-          sample, settings->threads))
+          sample))
     start_over (changes, classifier, input->samples, settings->threads, step);
 }
 

@@ -62,12 +62,15 @@ dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin,
   dcn_aligned_free(weights);
   for (int i = 0; i < size; i++)
     filter->most = MAX(filter->most, dcn_axis_filter_taps(filter, i));
+  filter->padded = filter->most <= 4 ? 4 : ((size_t)filter->most + 7) / 8 * 8;
   filter->by_tap = dcn_aligned_new0((size_t)size * filter->most, sizeof *filter->by_tap);
-  if (!filter->by_tap)
+  filter->by_output = dcn_aligned_new0(((size_t)size + 7) * filter->padded, sizeof(float));
+  if (!filter->by_tap || !filter->by_output)
     return FALSE;
   for (int i = 0; i < size; i++)
     for (int t = 0; t < dcn_axis_filter_taps(filter, i); t++)
-      filter->by_tap[(size_t)t * size + i] = filter->weights[filter->offset[i] + t];
+      filter->by_tap[(size_t)t * size + i] = filter->by_output[(size_t)i * filter->padded + t] =
+          filter->weights[filter->offset[i] + t];
   return TRUE;
 }
 
@@ -78,5 +81,6 @@ dcn_axis_filter_clear(DcnAxisFilter *filter)
   dcn_aligned_free(filter->offset);
   dcn_aligned_free(filter->weights);
   dcn_aligned_free(filter->by_tap);
+  dcn_aligned_free(filter->by_output);
   memset(filter, 0, sizeof *filter);
 }

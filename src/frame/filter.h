@@ -17,6 +17,9 @@ typedef struct {
   float *weights; /* > 0, each output's sum to 1 */
   int most;       /* taps of any output */
   float *by_tap;  /* [most][size] the same weights; 0 beyond an output's taps */
+  /* [size + 7][padded] again, likewise, aligned; padded: most, rounded up to 4 or a multiple of 8 */
+  float *by_output;
+  size_t padded;
 } DcnAxisFilter;
 
 /* Plans outputs that divide [begin, end) of a plane with so many samples evenly.  size and samples

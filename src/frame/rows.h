@@ -4,8 +4,10 @@
 #include "frame/filter.h"
 
 /* out[x - begin] = output x of the filter, begin <= x < end, over every step-th float of `columns`, which begin at
- * the first tap of output begin: sums in the order of the taps, each product and sum rounded to float.  Every
- * implementation gives the same bits, wherever begin and end are. */
+ * the first tap of output begin: products of eight taps, each rounded to float, are added as
+ * ((0+1)+(2+3))+((4+5)+(6+7)), and those sums one after another.  Every implementation gives the same bits,
+ * wherever begin and end are.  Where step is 1, filter->padded floats from each output's first tap on are read, those that
+ * are no taps with a weight of 0: they must be finite. */
 typedef void (*DcnRowsFunc)(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
                             float *out);
 

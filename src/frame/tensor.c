@@ -6,6 +6,7 @@
  * then along the row, plane by plane, then convert the colours.  A run's length and place do not
  * enter into the arithmetic of a pixel. */
 #include "frame/tensor.h"
+#include "frame/colors.h"
 #include "frame/columns.h"
 #include "frame/filter.h"
 #include "frame/layout.h"
@@ -19,8 +20,11 @@
 #define TENSOR_MAX 16384 /* pixels each way */
 /* Pixels that are worth a second thread. */
 #define GRAIN_PIXELS 4096
-/* Gaps between runs up to which scaling goes on. */
-#define GAP_PIXELS 12
+/* Gaps between runs of pixels up to which scaling goes on: to begin another run takes as long as so many samples of
+ * the frame (counted once for each row that a pixel's taps lie in), and a pixel as long as some besides its own.  So a
+ * row in pieces does not take longer than a whole one (bench-tensor). */
+#define RUN_SAMPLES   1600.0
+#define PIXEL_SAMPLES 40.0
 
 typedef struct {
   int first, last; /* inclusive */
@@ -31,28 +35,33 @@ typedef struct {
   float *component[3]; /* [tensor width] each, scaled */
 } Scratch;
 
-/* The conversion of a pixel: sample(0..255) = sum of matrix * component + bias, then clamped. */
-typedef struct {
-  float matrix[3][3], bias[3];
-} Colors;
-
 struct _DcnFrameToTensor {
   DcnTensorSpec spec;
   DcnLayout layout;
   int n_components;                 /* that enter into the tensor: luma alone for gray */
   int n_planes;                     /* that those lie in */
   DcnAxisFilter across[3], down[3]; /* per plane */
-  Colors colors;
-  int block_cols, block_rows;
+  DcnColors colors;
+  int block_cols, block_rows, block_words;
+  int gap;               /* pixels */
+  int row_most;          /* runs of a row */
   Span *span_x, *span_y; /* [width], [height]: columns, rows of blocks that a pixel's taps lie in */
-  uint8_t *columns_changed; /* [block_cols]: union of the block rows of a tensor row */
+  uint64_t *
+      block_bits; /* [block_rows][block_words], then [block_words]: union of a tensor row's block rows */
+  uint8_t *row_changed; /* [block_rows] whether any of a row's blocks did */
   Span *reached; /* [block_cols]: pixels of a row that a column of blocks reaches; may be empty */
-  int *todo;     /* rows with something to compute */
+  int *todo;     /* [height] rows with something to compute */
+  Span *runs; /* runs of pixels of the rows to be computed, row by row, short gaps included ... */
+  int *row_runs; /* [height + 1] ... and where each row of `todo` begins in them */
   Scratch *scratch;
   int n_scratch;
   size_t scratch_columns;
   DcnColumnsFunc scale_columns;
   DcnRowsFunc scale_rows;
+  DcnColorsFunc convert_colors;
+  /* for dcn_frame_to_tensor_check(): a row; made when first needed */
+  float *check_row;
+  uint8_t *check_touched;
 };
 
 /* --- planning -----------------------------------------------------------------------------------
@@ -129,6 +138,10 @@ plan_colors(DcnFrameToTensor *convert, const DcnFrameInfo *info)
   float(*m)[3] = convert->colors.matrix;
   float *bias = convert->colors.bias;
   memset(&convert->colors, 0, sizeof convert->colors);
+  convert->colors.n_components = convert->n_components;
+  convert->colors.channels = convert->spec.channels;
+  memcpy(convert->colors.scale, convert->spec.scale, sizeof convert->colors.scale);
+  memcpy(convert->colors.offset, convert->spec.offset, sizeof convert->colors.offset);
   if (info->format == DCN_FORMAT_RGB) {
     if (convert->spec.order == DCN_COLOR_GRAY) {
       m[0][0] = 0.299f;
@@ -164,6 +177,20 @@ plan_colors(DcnFrameToTensor *convert, const DcnFrameInfo *info)
     bias[0] = bias[2];
     bias[2] = swap;
   }
+}
+
+static void
+plan_gap(DcnFrameToTensor *convert)
+{
+  double samples = 0; /* of a pixel */
+  for (int p = 0; p < convert->n_planes; p++) {
+    const DcnAxisFilter *across = &convert->across[p], *down = &convert->down[p];
+    int last = across->size - 1;
+    double columns = across->first[last] + dcn_axis_filter_taps(across, last) - across->first[0];
+    samples += columns / across->size * down->offset[down->size] / down->size *
+               convert->layout.plane[p].step;
+  }
+  convert->gap = (int)(RUN_SAMPLES / (samples + PIXEL_SAMPLES));
 }
 
 static gboolean
@@ -222,20 +249,36 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->block_rows = (info->height + 7) / 8;
   convert->scale_columns = dcn_columns_best();
   convert->scale_rows = dcn_rows_best();
+  convert->convert_colors = dcn_colors_best();
   plan_colors(convert, info);
 
+  size_t slack = 0;
   for (int p = 0; p < convert->n_planes; p++) {
     size_t bytes = (size_t)layout.plane[p].width * layout.plane[p].step;
     convert->scratch_columns = MAX(convert->scratch_columns, bytes);
   }
   convert->span_x = dcn_aligned_new0((size_t)spec->width, sizeof(Span));
   convert->span_y = dcn_aligned_new0((size_t)spec->height, sizeof(Span));
-  convert->columns_changed = dcn_aligned_new0((size_t)convert->block_cols, 1);
+  convert->block_words = (convert->block_cols + 63) / 64;
+  convert->block_bits = dcn_aligned_new0(((size_t)convert->block_rows + 1) * convert->block_words,
+                                         sizeof *convert->block_bits);
+  convert->row_changed = dcn_aligned_new0((size_t)convert->block_rows, 1);
   convert->reached = dcn_aligned_new0((size_t)convert->block_cols, sizeof(Span));
   convert->todo = dcn_aligned_new0((size_t)spec->height, sizeof(int));
+  /* Not two runs without a pixel between them. */
+  convert->row_most = (spec->width + 1) / 2;
+  convert->runs =
+      dcn_aligned_new0((size_t)(spec->height + 1) * (size_t)convert->row_most, sizeof(Span));
+  convert->row_runs = dcn_aligned_new0((size_t)spec->height + 1, sizeof(int));
   convert->scratch = g_new0(Scratch, DCN_PARALLEL_MAX);
-  if (!convert->span_x || !convert->span_y || !convert->columns_changed || !convert->reached ||
-      !convert->todo || !plan_filters(convert, info) || !add_scratch(convert)) {
+  gboolean planned = plan_filters(convert, info);
+  /* The scaling along a row reads on behind the last tap. */
+  for (int p = 0; p < convert->n_planes; p++)
+    slack = MAX(slack, convert->across[p].padded);
+  convert->scratch_columns += slack;
+  if (!convert->span_x || !convert->span_y || !convert->block_bits || !convert->row_changed ||
+      !convert->reached || !convert->todo || !convert->runs || !convert->row_runs || !planned ||
+      !add_scratch(convert)) {
     dcn_frame_to_tensor_free(convert);
     g_set_error(error, DCN_ERROR, DCN_ERROR_MEMORY, "Not enough memory to convert %dx%d frames.",
                 info->width, info->height);
@@ -246,6 +289,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   for (int y = 0; y < spec->height; y++)
     convert->span_y[y] = plan_span(convert, convert->down, FALSE, y);
   plan_reached(convert);
+  plan_gap(convert);
   return convert;
 }
 
@@ -265,43 +309,19 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
   g_free(convert->scratch);
   dcn_aligned_free(convert->span_x);
   dcn_aligned_free(convert->span_y);
-  dcn_aligned_free(convert->columns_changed);
+  dcn_aligned_free(convert->block_bits);
+  dcn_aligned_free(convert->row_changed);
   dcn_aligned_free(convert->reached);
   dcn_aligned_free(convert->todo);
+  dcn_aligned_free(convert->runs);
+  dcn_aligned_free(convert->row_runs);
+  dcn_aligned_free(convert->check_row);
+  dcn_aligned_free(convert->check_touched);
   g_free(convert);
 }
 
 /* --- computing ----------------------------------------------------------------------------------
  */
-
-static inline float
-clamp_sample(float v)
-{
-  return v < 0 ? 0 : v > 255 ? 255 : v;
-}
-
-/* Colours and normalisation of pixels [begin, end) of a row. */
-static void
-convert_colors(const DcnFrameToTensor *convert, const Scratch *scratch, int begin, int end,
-               float *row)
-{
-  const DcnTensorSpec *spec = &convert->spec;
-  const float *restrict p = scratch->component[0], *restrict q = scratch->component[1];
-  const float *restrict r = scratch->component[2];
-  ptrdiff_t stride = spec->channel_stride;
-  for (int c = 0; c < spec->channels; c++) {
-    const float *m = convert->colors.matrix[c], bias = convert->colors.bias[c];
-    float m0 = m[0], m1 = m[1], m2 = m[2], scale = spec->scale[c], offset = spec->offset[c];
-    float *restrict out = row + c;
-    if (convert->n_components == 1) {
-      for (int x = begin; x < end; x++)
-        out[x * stride] = clamp_sample(m0 * p[x] + bias) * scale + offset;
-    } else {
-      for (int x = begin; x < end; x++)
-        out[x * stride] = clamp_sample(m0 * p[x] + m1 * q[x] + m2 * r[x] + bias) * scale + offset;
-    }
-  }
-}
 
 /* Scales pixels [begin, end) of row y into the scratch components. */
 static void
@@ -333,12 +353,21 @@ typedef struct {
   float *tensor;
 } Job;
 
-/* The end of the run of pixels of one kind (touched or not) that begins at x. */
-static int
-run_end(const uint8_t *touched, int x, int width)
+/* Those pixels of row y that are touched, all in one of the runs, to the row `out` of a tensor. */
+static void
+compute_row(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, const Span *runs,
+            int n_runs, const uint8_t *touched, float *out, const Scratch *scratch)
 {
-  const uint8_t *end = memchr(touched + x, !touched[x], (size_t)(width - x));
-  return end ? (int)(end - touched) : width;
+  size_t stride = (size_t)convert->spec.channel_stride;
+  for (int i = 0; i < n_runs; i++) {
+    int x = runs[i].first, n = runs[i].last + 1 - x;
+    scale_run(convert, frame, y, x, x + n, scratch);
+    const float *from[3];
+    for (int c = 0; c < 3; c++)
+      from[c] = scratch->component[c] + x;
+    convert->convert_colors(&convert->colors, from, touched + x, out + (size_t)x * stride, stride,
+                            n);
+  }
 }
 
 static void
@@ -346,71 +375,88 @@ compute_rows(void *context, int begin, int end, int worker)
 {
   const Job *job = context;
   const DcnFrameToTensor *convert = job->convert;
-  const Scratch *scratch = &convert->scratch[worker];
-  int width = convert->spec.width;
+  size_t width = (size_t)convert->spec.width, stride = (size_t)convert->spec.channel_stride;
   for (int i = begin; i < end; i++) {
-    int y = convert->todo[i];
-    const uint8_t *touched = job->touched + (size_t)y * width;
-    for (int x = touched[0] ? 0 : run_end(touched, 0, width); x < width;) {
-      /* Short gaps are scaled too: that costs less than starting anew.  They are not written. */
-      int stop = run_end(touched, x, width),
-          next = stop < width ? run_end(touched, stop, width) : width;
-      while (next < width && next - stop <= GAP_PIXELS) {
-        stop = run_end(touched, next, width);
-        next = stop < width ? run_end(touched, stop, width) : width;
-      }
-      scale_run(convert, job->frame, y, x, stop, scratch);
-      while (x < stop) {
-        int run = run_end(touched, x, width);
-        convert_colors(convert, scratch, x, run,
-                       job->tensor + (size_t)y * width * convert->spec.channel_stride);
-        x = run < width ? run_end(touched, run, width) : width;
-      }
-    }
+    size_t first = (size_t)convert->todo[i] * width;
+    compute_row(convert, job->frame, convert->todo[i], convert->runs + convert->row_runs[i],
+                convert->row_runs[i + 1] - convert->row_runs[i], job->touched + first,
+                job->tensor + first * stride, &convert->scratch[worker]);
   }
 }
 
-/* Marks the pixels of tensor row y whose taps lie in a changed block; returns how many. */
-static int
-touch_row(DcnFrameToTensor *convert, const uint8_t *changed, int y, uint8_t *touched)
-{
-  int cols = convert->block_cols, filled = 0, n = 0;
-  Span rows = convert->span_y[y];
-  const uint8_t *any = changed + (size_t)rows.first * cols;
-  if (rows.last > rows.first) {
-    memcpy(convert->columns_changed, any, (size_t)cols);
-    for (int r = rows.first + 1; r <= rows.last; r++) {
-      const uint8_t *row = changed + (size_t)r * cols;
-      for (int c = 0; c < cols; c++)
-        convert->columns_changed[c] |= row[c];
-    }
-    any = convert->columns_changed;
-  }
-  memset(touched, 0, (size_t)convert->spec.width);
-  for (int c = 0; c < cols; c++) {
-    if (!any[c])
-      continue;
-    /* Neighbouring blocks reach some of the same pixels. */
-    int from = MAX(convert->reached[c].first, filled);
-    while (c + 1 < cols && any[c + 1])
-      c++;
-    int count = convert->reached[c].last + 1 - from;
-    if (count <= 0)
-      continue;
-    memset(touched + from, 1, (size_t)count);
-    filled = from + count;
-    n += count;
-  }
-  return n;
-}
-
+/* A row of blocks as bits, 1 where a byte is not 0; FALSE: none is. */
 static gboolean
-any_changed(const uint8_t *changed, size_t n)
+pack_blocks(const uint8_t *changed, int cols, uint64_t *bits)
 {
-  uint8_t any = 0;
-  for (size_t i = 0; i < n; i++)
-    any |= changed[i];
+  const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+  uint64_t any = 0;
+  for (int c = 0; c < cols; c += 8) {
+    uint64_t v = 0;
+    memcpy(&v, changed + c, (size_t)MIN(cols - c, 8));
+    v = GUINT64_FROM_LE(v);
+    v = (((v & low) + low) | v) >> 7 & UINT64_C(0x0101010101010101);
+    /* The product's byte 7 adds bit 8i of v, for each i, shifted to bit 56 + i. */
+    v = v * UINT64_C(0x0102040810204080) >> 56;
+    bits[c / 64] = (c % 64 ? bits[c / 64] : 0) | v << c % 64;
+    any |= v;
+  }
   return any != 0;
+}
+
+/* Takes the map of changed blocks over as bits; FALSE: none changed. */
+static gboolean
+take_blocks(DcnFrameToTensor *convert, const uint8_t *changed)
+{
+  int cols = convert->block_cols;
+  gboolean any = FALSE;
+  for (int r = 0; r < convert->block_rows; r++) {
+    convert->row_changed[r] = (uint8_t)pack_blocks(
+        changed + (size_t)r * cols, cols, convert->block_bits + (size_t)r * convert->block_words);
+    any |= convert->row_changed[r];
+  }
+  return any;
+}
+
+/* Marks the pixels of tensor row y whose taps lie in a changed block; returns how many.
+ * runs   runs of them, those with short gaps between them as one
+ * n_runs how many */
+static int
+touch_row(const DcnFrameToTensor *convert, int y, uint8_t *touched, Span *runs, int *n_runs)
+{
+  int words = convert->block_words, filled = 0, n = 0, k = 0;
+  Span rows = convert->span_y[y];
+  uint64_t *bits = convert->block_bits + (size_t)convert->block_rows * words;
+  gboolean any = FALSE;
+  memset(touched, 0, (size_t)convert->spec.width);
+  for (int r = rows.first; r <= rows.last; r++) {
+    const uint64_t *row = convert->block_bits + (size_t)r * words;
+    if (!convert->row_changed[r])
+      continue;
+    for (int i = 0; i < words; i++)
+      bits[i] = any ? bits[i] | row[i] : row[i];
+    any = TRUE;
+  }
+  for (int i = 0; any && i < words; i++)
+    for (uint64_t v = bits[i]; v;) {
+      int c = __builtin_ctzll(v);
+      uint64_t rest = ~(v >> c);
+      int run = rest ? __builtin_ctzll(rest) : 64;
+      v = run + c < 64 ? v >> (c + run) << (c + run) : 0;
+      c += i * 64;
+      /* Neighbouring blocks reach some of the same pixels. */
+      int from = MAX(convert->reached[c].first, filled), last = convert->reached[c + run - 1].last;
+      if (last < from)
+        continue;
+      memset(touched + from, 1, (size_t)(last + 1 - from));
+      n += last + 1 - from;
+      if (k > 0 && from - runs[k - 1].last - 1 <= convert->gap)
+        runs[k - 1].last = last;
+      else
+        runs[k++] = (Span){from, last};
+      filled = last + 1;
+    }
+  *n_runs = k;
+  return n;
 }
 
 int
@@ -418,23 +464,34 @@ dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const 
                         float *tensor, uint8_t *touched, int threads)
 {
   int width = convert->spec.width, height = convert->spec.height;
-  int n = 0, n_rows = 0;
+  int n = 0, n_rows = 0, *row_runs = convert->row_runs;
   if (!changed) {
     memset(touched, 1, (size_t)width * height);
-    for (int y = 0; y < height; y++)
-      convert->todo[n_rows++] = y;
+    for (int y = 0; y < height; y++) {
+      convert->todo[y] = row_runs[y] = y;
+      convert->runs[y] = (Span){0, width - 1};
+    }
+    n_rows = row_runs[height] = height;
     n = width * height;
-  } else if (any_changed(changed, (size_t)convert->block_cols * convert->block_rows)) {
-    int n_row = 0;
+  } else if (take_blocks(convert, changed)) {
+    int n_row = 0, n_runs = 0;
+    row_runs[0] = 0;
     for (int y = 0; y < height; y++) {
       Span rows = convert->span_y[y], above = convert->span_y[MAX(y - 1, 0)];
+      Span *runs = convert->runs + row_runs[n_rows];
       uint8_t *row = touched + (size_t)y * width;
-      if (y > 0 && rows.first == above.first && rows.last == above.last)
+      if (y > 0 && rows.first == above.first && rows.last == above.last) {
         memcpy(row, row - width, (size_t)width); /* often so when enlarging */
-      else
-        n_row = touch_row(convert, changed, y, row);
-      if (n_row > 0)
-        convert->todo[n_rows++] = y;
+        if (n_row > 0)
+          memcpy(runs, runs - n_runs, (size_t)n_runs * sizeof *runs);
+      } else {
+        n_row = touch_row(convert, y, row, runs, &n_runs);
+      }
+      if (n_row > 0) {
+        convert->todo[n_rows] = y;
+        row_runs[n_rows + 1] = row_runs[n_rows] + n_runs;
+        n_rows++;
+      }
       n += n_row;
     }
   } else {
@@ -447,4 +504,44 @@ dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const 
   Job job = {convert, frame, touched, tensor};
   dcn_parallel_for(threads, n_rows, 1, compute_rows, &job);
   return n;
+}
+
+/* Whether the pixels of a row that are touched are the same in a and b. */
+static gboolean
+same_pixels(const DcnTensorSpec *spec, const Span *runs, int n_runs, const uint8_t *touched,
+            const float *a, const float *b)
+{
+  size_t stride = (size_t)spec->channel_stride;
+  for (int i = 0; i < n_runs; i++)
+    for (int x = runs[i].first; x <= runs[i].last; x++)
+      /* Bytes, not numbers: a pixel's value depends on the frame alone. */
+      if (touched[x] && memcmp(a + (size_t)x * stride, b + (size_t)x * stride,
+                               (size_t)spec->channels * sizeof(float)) != 0)
+        return FALSE;
+  return TRUE;
+}
+
+gboolean
+dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks,
+                          const float *tensor)
+{
+  const DcnTensorSpec *spec = &convert->spec;
+  size_t stride = (size_t)spec->channel_stride, width = (size_t)spec->width;
+  if (!convert->check_row)
+    convert->check_row = dcn_aligned_new0(width * stride, sizeof(float));
+  if (!convert->check_touched)
+    convert->check_touched = dcn_aligned_new0(width, 1);
+  if (!convert->check_row || !convert->check_touched || !take_blocks(convert, blocks))
+    return TRUE;
+  for (int y = 0; y < spec->height; y++) {
+    int n_runs;
+    if (touch_row(convert, y, convert->check_touched, convert->runs, &n_runs) == 0)
+      continue;
+    compute_row(convert, frame, y, convert->runs, n_runs, convert->check_touched,
+                convert->check_row, &convert->scratch[0]);
+    if (!same_pixels(spec, convert->runs, n_runs, convert->check_touched, convert->check_row,
+                     tensor + (size_t)y * width * stride))
+      return FALSE;
+  }
+  return TRUE;
 }

@@ -40,3 +40,8 @@ void dcn_frame_to_tensor_free(DcnFrameToTensor *convert);
  * Returns the number of pixels recomputed. */
 int dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *changed, float *tensor,
                             uint8_t *touched, int threads);
+
+/* Whether the pixels that these blocks (as `changed` above, not NULL) can reach are in the tensor what the frame makes
+ * of them, to the bit.  TRUE also where memory is short. */
+gboolean dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks,
+                                   const float *tensor);

@@ -4,6 +4,7 @@
  * The oracle is written from the definition: the area integral (or the linear interpolation) over
  * the plane, each plane extended by its edge samples, in double, one output at a time. */
 #include "frame/tensor.h"
+#include "frame/colors.h"
 #include "frame/columns.h"
 #include "frame/rows.h"
 #include "util/error.h"
@@ -543,7 +544,8 @@ test_columns(void)
   g_rand_free(rand);
 }
 
-/* All forms of the other one, too; they read no float that is not a tap. */
+/* All forms of the other one, too.  Where step is 1 they may read on, up to filter.padded floats; else they read no
+ * float that is not a tap. */
 static void
 test_rows(void)
 {
@@ -557,6 +559,8 @@ test_rows(void)
       for (int step = 1; step <= 4; step++) {
         int begin = g_rand_int_range(rand, 0, size), end = g_rand_int_range(rand, begin, size) + 1;
         int last = filter.first[end - 1] + dcn_axis_filter_taps(&filter, end - 1) - 1;
+        if (step == 1)
+          last = filter.first[end - 1] + (int)filter.padded - 1;
         size_t n = (size_t)(last - filter.first[begin]) * step + 1;
         float *columns = g_new(float, n), *out = g_new(float, end - begin + 1);
         for (size_t i = 0; i < n; i++)
@@ -566,11 +570,17 @@ test_rows(void)
           all[form](&filter, columns, step, begin, end, out);
           g_assert_cmpfloat(out[end - begin], ==, -5);
           for (int x = begin; x < end; x++) {
-            volatile float sum = 0, product;
-            for (int t = 0; t < dcn_axis_filter_taps(&filter, x); t++) {
-              product = filter.weights[filter.offset[x] + t] *
-                        columns[(filter.first[x] - filter.first[begin] + t) * step];
-              sum = sum + product;
+            volatile float sum = 0, p[8];
+            for (int t = 0; t < dcn_axis_filter_taps(&filter, x); t += 8) {
+              for (int k = 0; k < 8; k++)
+                p[k] = t + k >= dcn_axis_filter_taps(&filter, x)
+                           ? 0
+                           : filter.weights[filter.offset[x] + t + k] *
+                                 columns[(filter.first[x] - filter.first[begin] + t + k) * step];
+              for (int width = 1; width < 8; width *= 2)
+                for (int k = 0; k < 8; k += 2 * width)
+                  p[k] = p[k] + p[k + width];
+              sum = sum + p[0];
             }
             g_assert_cmpfloat(out[x - begin], ==, sum);
           }
@@ -580,6 +590,102 @@ test_rows(void)
       }
       dcn_axis_filter_clear(&filter);
     }
+  g_rand_free(rand);
+}
+
+/* All forms of the colour conversion give the same bits and write the pixels that are wanted, nothing else. */
+static void
+test_color_forms(void)
+{
+  const DcnColorsFunc *all = dcn_colors_all();
+  GRand *rand = g_rand_new_with_seed(4);
+  g_assert_true(all[0] == dcn_colors_best());
+  for (int round = 0; round < 300; round++) {
+    DcnColors colors = {.n_components = round % 3 ? 3 : 1, .channels = round % 4 ? 3 : 1};
+    int n = g_rand_int_range(rand, 1, 70), guard = 9;
+    size_t stride = (size_t)(round % 5 ? 4 : colors.channels + round % 2);
+    size_t floats = (size_t)n * stride + (size_t)guard;
+    float *in = g_new(float, 3 * n), *out = g_new(float, floats);
+    uint8_t *wanted = g_malloc((gsize)n);
+    const float *component[3] = {in, in + n, in + 2 * n};
+    for (int c = 0; c < 3; c++) {
+      for (int j = 0; j < 3; j++)
+        colors.matrix[c][j] = (float)g_rand_double_range(rand, -2, 2);
+      colors.bias[c] = (float)g_rand_double_range(rand, -200, 200);
+      colors.scale[c] = (float)g_rand_double_range(rand, 0.01, 2);
+      colors.offset[c] = (float)g_rand_double_range(rand, -3, 3);
+    }
+    for (int i = 0; i < 3 * n; i++)
+      in[i] = (float)g_rand_double_range(rand, 0, 255);
+    for (int i = 0; i < n; i++)
+      wanted[i] = round % 7 == 0 || g_rand_int_range(rand, 0, 3) > 0;
+    for (int form = 0; all[form]; form++) {
+      for (size_t i = 0; i < floats; i++)
+        out[i] = -5;
+      all[form](&colors, component, wanted, out, stride, n);
+      for (size_t i = 0; i < floats; i++) {
+        size_t x = i / stride, c = i % stride;
+        if (x >= (size_t)n || !wanted[x] || c >= (size_t)colors.channels) {
+          g_assert_cmpfloat(out[i], ==, -5);
+          continue;
+        }
+        volatile float v = colors.matrix[c][0] * component[0][x], product;
+        for (int j = 1; j < colors.n_components; j++) {
+          product = colors.matrix[c][j] * component[j][x];
+          v = v + product;
+        }
+        v = v + colors.bias[c];
+        v = CLAMP(v, 0, 255);
+        v = v * colors.scale[c];
+        v = v + colors.offset[c];
+        g_assert_cmpfloat(out[i], ==, v);
+      }
+    }
+    g_free(in);
+    g_free(out);
+    g_free(wanted);
+  }
+  g_rand_free(rand);
+}
+
+/* A check finds a sample that changed where it looks and does not where it does not look, and needs no more than the
+ * tensor that a run left. */
+static void
+test_check(gconstpointer data)
+{
+  static const int sizes[][4] = {{16, 16, 16, 16}, {65, 63, 224, 224}, {353, 287, 96, 80}};
+  GRand *rand = g_rand_new_with_seed(6);
+  for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    DcnTensorSpec spec = make_spec(sizes[i][2], sizes[i][3]);
+    DcnFrameInfo info = test_info(data, sizes[i][0], sizes[i][1]);
+    int cols = (info.width + 7) / 8, rows = (info.height + 7) / 8;
+    TestFrame *frame = test_frame_new(&info, 3, FALSE);
+    uint8_t *blocks = g_malloc0((gsize)(cols * rows));
+    Run run;
+    run_init(&run, &info, &spec);
+    test_frame_randomise(frame, rand);
+    dcn_frame_to_tensor_run(run.convert, &frame->frame, NULL, run.tensor, run.touched, 1);
+    for (int round = 0; round < 20; round++) {
+      int x = g_rand_int_range(rand, 0, info.width), y = g_rand_int_range(rand, 0, info.height);
+      int bx = x / 8, by = y / 8;
+      for (int k = 0; k < cols * rows; k++)
+        blocks[k] = g_rand_boolean(rand);
+      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      uint8_t *sample = test_sample(frame, 0, x, y), kept = *sample;
+      *sample = kept < 128 ? 255 : 0;
+      for (int k = 0; k < cols * rows; k++) /* far from it: neighbours may share its pixels */
+        blocks[k] = abs(k % cols - bx) > 2 || abs(k / cols - by) > 2;
+      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      memset(blocks, 0, (gsize)(cols * rows));
+      blocks[by * cols + bx] = 1;
+      g_assert_false(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      *sample = kept;
+      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+    }
+    g_free(blocks);
+    run_clear(&run);
+    test_frame_free(frame);
+  }
   g_rand_free(rand);
 }
 
@@ -659,6 +765,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/frame/tensor/columns", test_columns);
   g_test_add_func("/frame/tensor/rows", test_rows);
+  g_test_add_func("/frame/tensor/color-forms", test_color_forms);
   g_test_add_func("/frame/tensor/invalid", test_invalid);
   g_test_add_func("/frame/tensor/colors", test_known_colors);
   g_test_add_func("/frame/tensor/siting", test_siting);
@@ -667,5 +774,6 @@ main(int argc, char **argv)
   add_tests("constant", test_constant);
   add_tests("reference", test_reference);
   add_tests("incremental", test_incremental);
+  add_tests("check", test_check);
   return g_test_run();
 }
