@@ -31,7 +31,7 @@ def field(number, value):
 
 def tensor(name, array):
     a = np.asarray(array)
-    kind = {'float32': 1, 'int64': 7}[str(a.dtype)]
+    kind = {'float32': 1, 'int64': 7, 'float16': 10}[str(a.dtype)]
     return b''.join(field(1, int(d)) for d in a.shape) + field(2, kind) + field(8, name) + field(9, a.tobytes())
 
 
