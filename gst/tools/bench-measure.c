@@ -127,49 +127,6 @@ stream_step (Stream * stream, const BenchFrame * frame, guint slot,
 }
 
 static void
-add_study (const DcnStudyTimes * times, BenchOp * op)
-{
-  guint64 unfolded = times->unfold_ns + times->dense_product_ns;
-  guint64 sparse = times->to_sparse_ns + times->sparse_product_ns;
-
-  op->unfold_ns += times->unfold_ns;
-  op->dense_product_ns += times->dense_product_ns;
-  op->to_sparse_ns += times->to_sparse_ns;
-  op->sparse_product_ns += times->sparse_product_ns;
-  op->nonzeros += times->nonzeros;
-  op->elements += times->elements;
-  op->unfolded_runs += unfolded > 0;
-  op->sparse_runs += sparse > 0;
-}
-
-static void
-add_ops (const Stream * stream, const GstDeltaCnnStep * step, BenchOp * ops)
-{
-  const DcnState *state =
-      gst_delta_cnn_classifier_get_state (stream->classifier);
-  const DcnOpStat *stats = dcn_state_op_stats (state);
-  const DcnStudyTimes *study =
-      gst_delta_cnn_classifier_get_study_times (stream->classifier);
-  const DcnProgram *program =
-      dcn_net_program (gst_delta_cnn_classifier_get_net (stream->classifier));
-  gint i;
-
-  /* the statistics are of an earlier frame then */
-  if (step->outcome.reuse == GST_DELTA_CNN_REUSE_REUSED)
-    return;
-  for (i = 0; i < program->n_ops; i++) {
-    ops[i].ns += stats[i].ns;
-    ops[i].macs += stats[i].macs;
-    ops[i].inputs_changed += stats[i].inputs_changed;
-    ops[i].blocks_igemm += stats[i].blocks_igemm;
-    ops[i].blocks_dgemm += stats[i].blocks_dgemm;
-    ops[i].runs += stats[i].ns > 0;
-    if (study)
-      add_study (&study[i], &ops[i]);
-  }
-}
-
-static void
 read_outputs (Stream * stream)
 {
   if (!dcn_state_value (gst_delta_cnn_classifier_get_state
@@ -263,7 +220,8 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
       return FALSE;
     stream_step (main, &frame, slot, &step);
     if (i > 0)
-      add_ops (main, &step, result->side.ops);
+      bench_ops_add_run (result->side.ops, main->classifier,
+          step.outcome.reuse);
     if (i > 0 && run == 0)
       count_frame (result, &step);
     if (twin) {
@@ -271,7 +229,8 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
         return FALSE;
       stream_step (twin, &frame, slot, &dense);
       if (i > 0)
-        add_ops (twin, &dense, result->twin.ops);
+        bench_ops_add_run (result->twin.ops, twin->classifier,
+            dense.outcome.reuse);
       if (run == 0) {
         gdouble e = rel_error (main, twin);
 

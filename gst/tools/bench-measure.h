@@ -8,7 +8,7 @@
 #pragma once
 
 #include "bench-frames.h"
-#include "classify.h"
+#include "bench-ops.h"
 #include "modes.h"
 
 G_BEGIN_DECLS
@@ -37,22 +37,11 @@ typedef struct
   guint64 network;
 } BenchTimes;
 
-/* Of one op, sums over all frames but the first and all passes. */
-typedef struct
-{
-  guint64 ns, macs, inputs_changed, blocks_igemm, blocks_dgemm;
-  guint64 runs;                 /* frames for which it had anything to do */
-  /* Of the study's convolutions, as in DcnStudyTimes. */
-  guint64 unfold_ns, dense_product_ns, to_sparse_ns, sparse_product_ns;
-  guint64 nonzeros, elements;
-  guint64 unfolded_runs, sparse_runs;   /* frames done in either way */
-} BenchOp;
-
 /* One of the two: as asked for, and dense. */
 typedef struct
 {
   BenchTimes *frames;           /* [n_frames] of the pass with the median total */
-  BenchOp *ops;                 /* [n_ops] */
+  BenchOp *ops;                 /* [n_ops] sums over all frames but the first and all passes */
 } BenchSide;
 
 typedef struct

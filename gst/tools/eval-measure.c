@@ -74,8 +74,7 @@ count_clip (Measure * m, const EvalClip * clip, const ClipFrames * frames)
   done.label = best_of (m->parts[0].scores, m->setup->n_classes);
   for (w = 0; w < m->n_ways; w++) {
     EvalTally *tally = &g_array_index (result->tallies, EvalTally, w);
-    const BenchOp *ops = eval_runner_ops (tally->runner);
-    gint label = best_of (m->parts[w].scores, m->setup->n_classes), op;
+    gint label = best_of (m->parts[w].scores, m->setup->n_classes);
 
     for (i = 0; i < n; i++) {
       EvalRecord record = { g_array_index (m->parts[w].frames, EvalFrame, i),
@@ -90,14 +89,7 @@ count_clip (Measure * m, const EvalClip * clip, const ClipFrames * frames)
     }
     tally->clips_right += label == clip->label;
     tally->clips_same += label == done.label;
-    for (op = 0; op < result->n_ops; op++) {
-      tally->ops[op].ns += ops[op].ns;
-      tally->ops[op].macs += ops[op].macs;
-      tally->ops[op].inputs_changed += ops[op].inputs_changed;
-      tally->ops[op].blocks_igemm += ops[op].blocks_igemm;
-      tally->ops[op].blocks_dgemm += ops[op].blocks_dgemm;
-      tally->ops[op].runs += ops[op].runs;
-    }
+    bench_ops_add (tally->ops, eval_runner_ops (tally->runner), result->n_ops);
   }
   if (!result->n_frames) {
     GstVideoInfo info;

@@ -68,7 +68,10 @@ print_layers (const EvalResult * result)
 static void
 print_clips (const EvalResult * result)
 {
-  guint i, coded = 0, cut = 0;
+  guint i, coded = 0, cut = 0, classes = 0;
+
+  for (i = 0; i < result->clips->classes->len; i++)
+    classes += result->class_frames[i] > 0;
 
   for (i = 0; i < result->done->len; i++) {
     const EvalDone *done = &g_array_index (result->done, EvalDone, i);
@@ -76,9 +79,8 @@ print_clips (const EvalResult * result)
     coded += done->coded;
     cut += done->cut;
   }
-  g_print ("%u clip%s of %u classes", result->done->len,
-      result->done->len == 1 ? "" : "s", result->clips->classes->len
-      - result->clips->unknown->len);
+  g_print ("%u clip%s of %u class%s", result->done->len,
+      result->done->len == 1 ? "" : "s", classes, classes == 1 ? "" : "es");
   if (result->clips->n_found > result->clips->clips->len)
     g_print (" (a sample of %u)", result->clips->n_found);
   g_print (", %u frames of %dx%d; codec read in %u\n", result->n_frames,

@@ -199,28 +199,6 @@ eval_runner_ops (EvalRunner * runner)
   return runner->ops;
 }
 
-static void
-add_ops (EvalRunner * runner)
-{
-  GstDeltaCnnClassifier *c = eval_runner_classifier (runner);
-  const DcnOpStat *stats =
-      dcn_state_op_stats (gst_delta_cnn_classifier_get_state (c));
-  gint i;
-
-  /* the statistics are of an earlier frame then */
-  if (runner->frame.best < 0
-      || runner->frame.reuse == GST_DELTA_CNN_REUSE_REUSED)
-    return;
-  for (i = 0; i < runner->n_ops; i++) {
-    runner->ops[i].ns += stats[i].ns;
-    runner->ops[i].macs += stats[i].macs;
-    runner->ops[i].inputs_changed += stats[i].inputs_changed;
-    runner->ops[i].blocks_igemm += stats[i].blocks_igemm;
-    runner->ops[i].blocks_dgemm += stats[i].blocks_dgemm;
-    runner->ops[i].runs += stats[i].ns > 0;
-  }
-}
-
 /* Another stream: the element forgets the last one. */
 static void
 start_stream (EvalRunner * runner)
@@ -267,7 +245,9 @@ push_frames (EvalRunner * runner, const ClipFrames * clip, guint n,
     if (flow != GST_FLOW_OK)
       return fail (runner, gst_flow_get_name (flow), error);
     if (frames) {
-      add_ops (runner);
+      if (runner->frame.best >= 0)
+        bench_ops_add_run (runner->ops, eval_runner_classifier (runner),
+            runner->frame.reuse);
       g_array_append_val (frames, runner->frame);
     }
   }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bench-measure.h"
+#include "bench-ops.h"
 #include "clip-frames.h"
 #include "eval-way.h"
 

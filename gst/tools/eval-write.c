@@ -136,8 +136,13 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
     GError ** error)
 {
   GString *out = g_string_new ("way,layer,name,type,shape,kernel,changed,ms,"
-      "dense_ms,share,gflops\n");
+      "dense_ms,share,gflops");
   guint w, i;
+  gint part;
+
+  for (part = 0; part < BENCH_STUDY_PARTS; part++)
+    g_string_append_printf (out, ",%s", bench_study_parts[part]);
+  g_string_append_c (out, '\n');
 
   for (w = 0; w < result->tallies->len; w++) {
     GArray *layers = eval_layers (result, w);
@@ -156,6 +161,8 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
       put_number (out, l->dense_ms);
       put_number (out, l->share);
       put_number (out, l->gflops);
+      for (part = 0; part < BENCH_STUDY_PARTS; part++)
+        put_number (out, l->study ? bench_study_part (l, part) : NAN);
       g_string_append_c (out, '\n');
     }
     g_array_unref (layers);
@@ -218,6 +225,7 @@ add_layers (JsonBuilder * b, const EvalResult * result, guint way)
 {
   GArray *layers = eval_layers (result, way);
   guint i;
+  gint part;
 
   report_json_begin_array (b, "layers");
   for (i = 0; i < layers->len; i++) {
@@ -232,6 +240,9 @@ add_layers (JsonBuilder * b, const EvalResult * result, guint way)
     report_json_double (b, "ms", l->ms);
     report_json_double (b, "share", l->share);
     report_json_double (b, "gflops", l->gflops);
+    for (part = 0; l->study && part < BENCH_STUDY_PARTS; part++)
+      report_json_double (b, bench_study_parts[part],
+          bench_study_part (l, part));
     json_builder_end_object (b);
   }
   json_builder_end_array (b);
