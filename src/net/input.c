@@ -113,6 +113,7 @@ test_rows(void *context, int begin, int end, int number)
   DcnWorker *worker = dcn_worker(job, number);
   int w = v->net->w;
   if (!loop->touched) {
+    worker->pixels_touched += (end - begin) * w;
     test_pixels(job, begin * w, (end - begin) * w, worker);
     for (int row = begin; row < end; row++)
       v->row_changed[row] =
@@ -127,6 +128,7 @@ test_rows(void *context, int begin, int end, int number)
       uint64_t near = dcn_bits_of_any_bytes(loop->touched + (size_t)row * w + x, n);
       if (near == 0)
         continue;
+      worker->pixels_touched += dcn_bits_count(near);
       near |= near << 1;
       near |= near << 2;
       if (dcn_bits_count(near) > 40)
@@ -142,7 +144,7 @@ test_rows(void *context, int begin, int end, int number)
     test_word(job, &words[done++ % AHEAD], worker);
 }
 
-void
+int
 dcn_input_propagate(DcnState *state, const uint8_t *touched)
 {
   DcnValueState *v = &state->values[state->net->program->input];
@@ -151,9 +153,13 @@ dcn_input_propagate(DcnState *state, const uint8_t *touched)
   Loop loop = {&job, touched};
   dcn_parallel_for(state->threads, nv->n * nv->h, dcn_grain((size_t)nv->w * nv->c * 4), test_rows,
                    &loop);
-  for (int i = 0; i < state->n_workers; i++)
+  int n_touched = 0;
+  for (int i = 0; i < state->n_workers; i++) {
     v->values_changed += state->workers[i]->values_changed;
+    n_touched += state->workers[i]->pixels_touched;
+  }
   v->n_changed = 0;
   for (int row = 0; row < nv->n * nv->h; row++)
     v->n_changed += v->row_changed[row];
+  return n_touched;
 }

@@ -129,6 +129,7 @@ struct _DcnWorker {
   float *y;                      /* a run of pixels of any value: dcn_run_most() */
   float *repeated;               /* one pixel of any value */
   uint64_t values_changed, macs; /* of the op at work */
+  int pixels_touched;            /* of the input */
   uint64_t cost, cost_values;    /* a convolution's, as cost.c counts: as done, and all from values */
   uint64_t blocks_igemm, blocks_dgemm;
 };
@@ -315,8 +316,8 @@ size_t dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, si
 /* input.c */
 void dcn_input_take(DcnState *state); /* for a full run */
 /* Tests the input where touched (as in dcn_state_run()) against what was propagated.  The workers'
- * counts must be 0. */
-void dcn_input_propagate(DcnState *state, const uint8_t *touched);
+ * counts must be 0.  Returns how many pixels were touched. */
+int dcn_input_propagate(DcnState *state, const uint8_t *touched);
 
 /* window.c */
 gboolean dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetValue *out, int kh,

@@ -64,6 +64,7 @@ reset_workers(DcnState *state)
     DcnWorker *w = state->workers[i];
     w->values_changed = w->macs = w->blocks_igemm = w->blocks_dgemm = 0;
     w->cost = w->cost_values = 0;
+    w->pixels_touched = 0;
   }
 }
 
@@ -192,10 +193,12 @@ count_touched(const DcnNetValue *input, const uint8_t *touched)
 /* While frame after frame is done in full, most of them need not even look which values changed: about as many of
  * the touched ones as last time. */
 static gboolean
-surely_costly(DcnState *state, int n_touched)
+surely_costly(DcnState *state, const uint8_t *touched)
 {
+  const DcnNetValue *input = &state->net->values[state->net->program->input];
   if (!state->adaptive || state->costly_inputs == 0 || state->untested >= UNTESTED_MOST ||
-      state->changed_per_touched * n_touched < state->costly_inputs)
+      state->changed_per_touched == 0 ||
+      state->changed_per_touched * count_touched(input, touched) < state->costly_inputs)
     return FALSE;
   state->untested++;
   return TRUE;
@@ -212,8 +215,7 @@ static Partial
 run_partial(DcnState *state, const uint8_t *touched)
 {
   const DcnProgram *program = state->net->program;
-  int n_touched = count_touched(&state->net->values[program->input], touched);
-  if (surely_costly(state, n_touched))
+  if (surely_costly(state, touched))
     return PARTIAL_UNTRIED;
   state->untested = 0;
   gboolean exact = TRUE;
@@ -227,7 +229,7 @@ run_partial(DcnState *state, const uint8_t *touched)
   }
   choose_deltas(state);
   reset_workers(state);
-  dcn_input_propagate(state, touched);
+  int n_touched = dcn_input_propagate(state, touched);
   const DcnValueState *input = &state->values[program->input];
   double inputs = (double)input->values_changed, ns = 0;
   state->changed_per_touched = exact && n_touched ? inputs / n_touched : 0;
