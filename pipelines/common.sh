@@ -5,12 +5,15 @@
 #   DCN_MESSAGES any value: print a line of JSON per frame on standard output as well
 #   TOLERANCE    of deltacnn (default -1, as deltacnn-calibrate found it for the model, where it did; else 0, exact)
 #   DCN_DECODER  MPEG-2 decoder (default: avdec_mpeg2video; mpeg2dec serves as well)
+#   DCN_H264_DECODER  H.264 decoder (default: avdec_h264; v4l2h264dec, vah264dec, openh264dec, ... serve as well)
+#   SOURCE       of deltacnn: auto (default), codec or pixel
 set -euo pipefail
 
 dcn_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 model=${DCN_MODEL:-$dcn_root/models/activities.onnx}
 clip=$dcn_root/models/clips/activities.ts
 decoder=${DCN_DECODER:-avdec_mpeg2video}
+h264_decoder=${DCN_H264_DECODER:-avdec_h264}
 
 die() {
   echo "$(basename "$0"): $*" >&2
@@ -57,7 +60,7 @@ tolerance_of() {
 
 # The classifier with model $1, as an array `cnn`.
 classifier() {
-  cnn=(deltacnn model-file="$1" tolerance="$(tolerance_of "$1")")
+  cnn=(deltacnn model-file="$1" tolerance="$(tolerance_of "$1")" source="${SOURCE:-auto}")
   [ -z "${DCN_MESSAGES:-}" ] || cnn+=(top-k=1 post-messages=true)
 }
 
@@ -81,7 +84,7 @@ codec_of() {
 decode_of() {
   case $1 in
     'video/mpeg 1' | 'video/mpeg 2') echo "parsebin ! deltaextract ! $decoder" ;;
-    video/x-h264*) echo "parsebin ! h264parse ! deltaextract ! avdec_h264" ;;
+    video/x-h264*) echo "parsebin ! h264parse ! deltaextract ! $h264_decoder" ;;
     video/*) echo "decodebin" ;;
     *) return 1 ;;
   esac

@@ -15,7 +15,7 @@ classifier "$model"
 coding=$(timeout 20 "${gst_launch[@]}" -v rtspsrc location="$url" latency=100 ! application/x-rtp,media=video ! fakesink num-buffers=1 2>/dev/null |
   grep -o 'encoding-name=(string)[A-Z0-9-]*' | head -n 1 | sed 's/.*)//') || true
 case $coding in
-  H264) decode="rtph264depay ! h264parse ! deltaextract ! avdec_h264" ;;
+  H264) decode="rtph264depay ! h264parse ! deltaextract ! $h264_decoder" ;;
   MPV) decode="rtpmpvdepay ! mpegvideoparse ! deltaextract ! $decoder" ;;
   '') die "$url does not answer, or has no video" ;;
   *) decode="decodebin" ;;

@@ -1,5 +1,5 @@
-/* A small RTSP server for the tests: /mpeg2 and /h264 serve moving test
- * pictures.  Prints its port, then serves until it is killed or, at the latest,
+/* A small RTSP server for the tests: /mpeg2, /h264 and /h264-b (with
+ * B pictures, CAVLC) serve moving test pictures.  Prints its port, then serves until it is killed or, at the latest,
  * for two minutes.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -43,6 +43,11 @@ main (int argc, char **argv)
       "! mpegvideoparse ! rtpmpvpay name=pay0 pt=32 )");
   mount (mounts, "/h264",
       PICTURES "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12 "
+      "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=1 )");
+  mount (mounts, "/h264-b",
+      PICTURES "x264enc speed-preset=veryfast key-int-max=12 bframes=2 "
+      "b-adapt=false rc-lookahead=3 sync-lookahead=0 cabac=false bitrate=800 "
+      "! video/x-h264,profile=main "
       "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=1 )");
   g_object_unref (mounts);
   if (!gst_rtsp_server_attach (server, NULL))
