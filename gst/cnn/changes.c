@@ -215,8 +215,9 @@ not_usable (GstDeltaCnnChanges * changes, GstDeltaCnnSource source,
 {
   guint x, y, width, height, coded_width, coded_height;
 
-  if (source == GST_DELTA_CNN_SOURCE_PIXEL)
-    return "source=pixel";
+  if (source != GST_DELTA_CNN_SOURCE_AUTO
+      && source != GST_DELTA_CNN_SOURCE_CODEC)
+    return "another source is asked for";
   if (!input->picture)
     return "no coding meta on the frame";
   if (changes->distrusted)

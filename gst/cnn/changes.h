@@ -17,22 +17,9 @@
 #include <gst/gst.h>
 #include "gstdeltacodingmeta.h"
 #include "frame/frame.h"
+#include "sources.h"
 
 G_BEGIN_DECLS
-
-typedef enum
-{
-  GST_DELTA_CNN_SOURCE_AUTO,
-  GST_DELTA_CNN_SOURCE_CODEC,
-  GST_DELTA_CNN_SOURCE_PIXEL
-} GstDeltaCnnSource;
-
-typedef enum
-{
-  GST_DELTA_CNN_USED_NONE,      /* nothing to compare with: everything changed */
-  GST_DELTA_CNN_USED_CODEC,
-  GST_DELTA_CNN_USED_PIXEL
-} GstDeltaCnnUsed;
 
 typedef struct _GstDeltaCnnChanges GstDeltaCnnChanges;
 

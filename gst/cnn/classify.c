@@ -10,6 +10,7 @@
 #include "frame/tensor.h"
 #include "model/modelinfo.h"
 #include "ranking.h"
+#include "rivals.h"
 #include "util/error.h"
 #include "util/memory.h"
 
@@ -42,6 +43,7 @@ struct _GstDeltaCnnClassifier
 
   DcnTensorSpec spec;
   DcnFrameToTensor *convert;    /* NULL before set_frame */
+  GstDeltaCnnRivals *rivals;    /* NULL before set_frame */
   guint8 *touched;              /* [h * w] of the tensor */
 
   gboolean needs_full;
@@ -315,6 +317,7 @@ gst_delta_cnn_classifier_free (GstDeltaCnnClassifier * c)
   if (!c)
     return;
   g_clear_pointer (&c->convert, dcn_frame_to_tensor_free);
+  g_clear_pointer (&c->rivals, gst_delta_cnn_rivals_free);
   g_clear_pointer (&c->state, dcn_state_free);
   g_clear_pointer (&c->study, dcn_study_free);
   g_free (c->path);
@@ -368,10 +371,28 @@ gst_delta_cnn_classifier_get_net (GstDeltaCnnClassifier * c)
   return c->net;
 }
 
-const DcnState *
+DcnState *
 gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c)
 {
   return c->state;
+}
+
+GstDeltaCnnRivals *
+gst_delta_cnn_classifier_get_rivals (GstDeltaCnnClassifier * c)
+{
+  return c->rivals;
+}
+
+const float *
+gst_delta_cnn_classifier_get_tensor (GstDeltaCnnClassifier * c)
+{
+  return dcn_state_input (c->state);
+}
+
+const DcnTensorSpec *
+gst_delta_cnn_classifier_get_spec (GstDeltaCnnClassifier * c)
+{
+  return &c->spec;
 }
 
 const gfloat *
@@ -392,6 +413,8 @@ gst_delta_cnn_classifier_set_frame (GstDeltaCnnClassifier * c,
     return FALSE;
   g_clear_pointer (&c->convert, dcn_frame_to_tensor_free);
   c->convert = convert;
+  g_clear_pointer (&c->rivals, gst_delta_cnn_rivals_free);
+  c->rivals = gst_delta_cnn_rivals_new (c, info);
   gst_delta_cnn_classifier_reset (c);
   return TRUE;
 }
@@ -402,6 +425,8 @@ gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c)
   dcn_state_reset (c->state);
   if (c->study)
     dcn_study_reset (c->study);
+  if (c->rivals)
+    gst_delta_cnn_rivals_reset (c->rivals);
   c->needs_full = TRUE;
 }
 
@@ -650,4 +675,28 @@ const DcnStudyTimes *
 gst_delta_cnn_classifier_get_study_times (GstDeltaCnnClassifier * c)
 {
   return c->by_study ? dcn_study_times (c->study) : NULL;
+}
+
+void
+gst_delta_cnn_classifier_run_known (GstDeltaCnnClassifier * c,
+    DcnComputeFunc func, gpointer context, guint top_k, gint threads,
+    GstDeltaCnnOutcome * outcome)
+{
+  GstClockTime start = gst_util_get_timestamp ();
+  DcnRunInfo info = { 0 };
+
+  memset (outcome, 0, sizeof *outcome);
+  dcn_state_run_known (c->state, func, context, threads, &info);
+  take_outputs (c, &info, outcome);
+  finish (c, top_k, start, outcome);
+}
+
+void
+gst_delta_cnn_classifier_reuse (GstDeltaCnnClassifier * c, guint top_k,
+    GstDeltaCnnOutcome * outcome)
+{
+  memset (outcome, 0, sizeof *outcome);
+  outcome->macs_dense = dcn_net_macs (c->net);
+  outcome->reuse = GST_DELTA_CNN_REUSE_REUSED;
+  finish (c, top_k, gst_util_get_timestamp (), outcome);
 }

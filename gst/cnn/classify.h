@@ -11,6 +11,7 @@
 #include <gst/gst.h>
 #include "gstdeltacnnmeta.h"
 #include "frame/frame.h"
+#include "frame/tensor.h"
 #include "modes.h"
 #include "net/net.h"
 #include "study/study.h"
@@ -87,7 +88,15 @@ const gfloat *gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
 /* For profiles: the network and what its last run left.  Owned by the classifier;
  * the last run is not the last frame's where nothing had changed (REUSED). */
 DcnNet *gst_delta_cnn_classifier_get_net (GstDeltaCnnClassifier * c);
-const DcnState *gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c);
+DcnState *gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c);
+
+/* What lossy sources keep (rivals.h); NULL before set_frame. */
+struct _GstDeltaCnnRivals *gst_delta_cnn_classifier_get_rivals
+    (GstDeltaCnnClassifier * c);
+/* The tensor as it is, and what it is. */
+const float *gst_delta_cnn_classifier_get_tensor (GstDeltaCnnClassifier * c);
+const DcnTensorSpec *gst_delta_cnn_classifier_get_spec (GstDeltaCnnClassifier *
+    c);
 
 /* After _tensor(): runs the network and sorts the results. */
 void gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
@@ -113,5 +122,14 @@ guint gst_delta_cnn_classifier_since_full (GstDeltaCnnClassifier * c);
 /* Of the last run [n_ops of the program], or NULL where it was not the study's. */
 const DcnStudyTimes *gst_delta_cnn_classifier_get_study_times
     (GstDeltaCnnClassifier * c);
+
+/* The same where some of the work is known: dcn_state_run_known(). */
+void gst_delta_cnn_classifier_run_known (GstDeltaCnnClassifier * c,
+    DcnComputeFunc func, gpointer context, guint top_k, gint threads,
+    GstDeltaCnnOutcome * outcome);
+
+/* The same where all of it is: the last result stands. */
+void gst_delta_cnn_classifier_reuse (GstDeltaCnnClassifier * c, guint top_k,
+    GstDeltaCnnOutcome * outcome);
 
 G_END_DECLS

@@ -27,6 +27,11 @@
  * tolerances do not apply, every frame's tensor is made anew, and every element has
  * weights of its own.
  *
+ * `source=histogram`, `diamond` and `motion` are other systems' ways (DeepMon,
+ * DeepCache, EVA2 and Euphrates), for comparison: they take for unchanged what is
+ * only alike, so their results are approximate whatever the tolerance.  `auto` never
+ * takes them.  They have effect with `mode=delta`.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.mpg ! mpegpsdemux ! mpegvideoparse !
@@ -45,6 +50,7 @@
 #include "formats.h"
 #include "layout.h"
 #include "messages.h"
+#include "sources.h"
 #include "modes.h"
 #include "step.h"
 #include "upstream.h"
@@ -64,6 +70,8 @@ enum
   PROP_STUDY_GOP,
   PROP_TOLERANCE,
   PROP_SOURCE,
+  PROP_RENEW_INTERVAL,
+  PROP_MATCH_THRESHOLD,
   PROP_TOP_K,
   PROP_THREADS,
   PROP_POST_MESSAGES,
@@ -74,6 +82,8 @@ enum
 #define DEFAULT_ENGINE GST_DELTA_CNN_ENGINE_NATIVE
 #define DEFAULT_TOLERANCE 0.0
 #define DEFAULT_SOURCE GST_DELTA_CNN_SOURCE_AUTO
+#define DEFAULT_RENEW_INTERVAL 0
+#define DEFAULT_MATCH_THRESHOLD -1.0
 #define DEFAULT_TOP_K 5
 #define DEFAULT_THREADS 0
 #define DEFAULT_POST_MESSAGES FALSE
@@ -86,6 +96,7 @@ typedef struct
   guint study_gop;
   gdouble tolerance;
   GstDeltaCnnSource source;
+  GstDeltaCnnRivalSettings rival;
   guint top_k;
   guint threads;
   gboolean post_messages;
@@ -100,7 +111,7 @@ typedef struct
 typedef struct
 {
   guint64 frames, full, partial, reused;
-  guint64 by_codec, by_pixel, unmatched;
+  guint64 by_codec, by_pixel, by_rival, unmatched;
   guint64 macs, macs_dense;
   Times times, last;            /* of all frames; of the last one */
   GstDeltaCnnUsed used;         /* for the last frame */
@@ -145,41 +156,6 @@ G_DEFINE_TYPE_WITH_CODE (GstDeltaCnn, gst_delta_cnn, GST_TYPE_BASE_TRANSFORM,
         "classification of what changed"));
 GST_ELEMENT_REGISTER_DEFINE (deltacnn, "deltacnn", GST_RANK_NONE,
     GST_TYPE_DELTA_CNN);
-
-#define GST_TYPE_DELTA_CNN_SOURCE (gst_delta_cnn_source_get_type ())
-static GType
-gst_delta_cnn_source_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    {GST_DELTA_CNN_SOURCE_AUTO,
-          "The coding meta where it can be believed, else comparing samples",
-        "auto"},
-    {GST_DELTA_CNN_SOURCE_CODEC,
-        "The coding meta; without it everything changed", "codec"},
-    {GST_DELTA_CNN_SOURCE_PIXEL, "Comparing samples", "pixel"},
-    {0, NULL, NULL}
-  };
-
-  if (g_once_init_enter (&type)) {
-    GType t = g_enum_register_static ("GstDeltaCnnSource", values);
-    g_once_init_leave (&type, t);
-  }
-  return type;
-}
-
-static const gchar *
-used_name (GstDeltaCnnUsed used)
-{
-  switch (used) {
-    case GST_DELTA_CNN_USED_CODEC:
-      return "codec";
-    case GST_DELTA_CNN_USED_PIXEL:
-      return "pixel";
-    default:
-      return "none";
-  }
-}
 
 /* Forgets the frame before: what follows has nothing to do with it. */
 static void
@@ -434,6 +410,7 @@ add_stats (GstDeltaCnn * self, const GstDeltaCnnReport * report,
   stats->reused += outcome->reuse == GST_DELTA_CNN_REUSE_REUSED;
   stats->by_codec += decision->used == GST_DELTA_CNN_USED_CODEC;
   stats->by_pixel += decision->used == GST_DELTA_CNN_USED_PIXEL;
+  stats->by_rival += decision->used >= GST_DELTA_CNN_USED_HISTOGRAM;
   stats->unmatched += mismatch;
   stats->macs += outcome->macs;
   stats->macs_dense += outcome->macs_dense;
@@ -462,7 +439,7 @@ log_frame (GstDeltaCnn * self, const GstDeltaCnnReport * report,
       ", time-changes=(guint64)%" G_GUINT64_FORMAT
       ", time-tensor=(guint64)%" G_GUINT64_FORMAT
       ", time-network=(guint64)%" G_GUINT64_FORMAT ";", GST_BUFFER_PTS (buffer),
-      used_name (report->decision->used), reuse[outcome->reuse],
+      gst_delta_cnn_used_name (report->decision->used), reuse[outcome->reuse],
       report->decision->n_changed, report->decision->n_blocks, outcome->macs,
       outcome->macs_dense, report->time_extract, report->time_changes,
       outcome->time_tensor, outcome->time_network);
@@ -504,7 +481,8 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
 {
   GstDeltaCnnInput input;
   GstDeltaCnnStepSettings how = { settings->source, settings->mode,
-    settings->top_k, settings->threads, settings->engine, settings->study_gop
+    settings->top_k, settings->threads, settings->engine, settings->study_gop,
+    settings->rival
   };
   GstDeltaCnnStep step;
   GstDeltaCnnReport report = { 0 };
@@ -637,8 +615,9 @@ gst_delta_cnn_get_stats (GstDeltaCnn * self)
       "reused", G_TYPE_UINT64, stats->reused,
       "by-codec", G_TYPE_UINT64, stats->by_codec,
       "by-pixel", G_TYPE_UINT64, stats->by_pixel,
+      "by-rival", G_TYPE_UINT64, stats->by_rival,
       "mismatches", G_TYPE_UINT64, stats->unmatched,
-      "source", G_TYPE_STRING, used_name (stats->used),
+      "source", G_TYPE_STRING, gst_delta_cnn_used_name (stats->used),
       "multiplies", G_TYPE_DOUBLE,
       stats->macs_dense ? (gdouble) stats->macs / stats->macs_dense : 0.0,
       "time-extract", G_TYPE_UINT64, stats->times.extract,
@@ -707,6 +686,12 @@ gst_delta_cnn_set_property (GObject * object, guint id, const GValue * value,
     case PROP_SOURCE:
       self->settings.source = g_value_get_enum (value);
       break;
+    case PROP_RENEW_INTERVAL:
+      self->settings.rival.interval = g_value_get_uint (value);
+      break;
+    case PROP_MATCH_THRESHOLD:
+      self->settings.rival.threshold = g_value_get_double (value);
+      break;
     case PROP_TOP_K:
       self->settings.top_k = g_value_get_uint (value);
       break;
@@ -755,6 +740,12 @@ gst_delta_cnn_get_property (GObject * object, guint id, GValue * value,
       break;
     case PROP_SOURCE:
       g_value_set_enum (value, self->settings.source);
+      break;
+    case PROP_RENEW_INTERVAL:
+      g_value_set_uint (value, self->settings.rival.interval);
+      break;
+    case PROP_MATCH_THRESHOLD:
+      g_value_set_double (value, self->settings.rival.threshold);
       break;
     case PROP_TOP_K:
       g_value_set_uint (value, self->settings.top_k);
@@ -822,6 +813,19 @@ install_properties (GObjectClass * object_class)
       g_param_spec_enum ("source", "Source",
           "Where the element learns what changed", GST_TYPE_DELTA_CNN_SOURCE,
           DEFAULT_SOURCE, live));
+  g_object_class_install_property (object_class, PROP_RENEW_INTERVAL,
+      g_param_spec_uint ("renew-interval", "Renew interval",
+          "Approximate sources: frames after which results are made anew "
+          "(histogram: of a cell; diamond: all; motion: from one key frame to "
+          "the next); 0: 10, 10, 4", 0, G_MAXINT, DEFAULT_RENEW_INTERVAL,
+          live));
+  g_object_class_install_property (object_class, PROP_MATCH_THRESHOLD,
+      g_param_spec_double ("match-threshold", "Match threshold",
+          "Approximate sources: what still counts as the same (histogram: "
+          "chi-square distance; diamond: PSNR of a block in dB; motion: share of "
+          "the image that may be coded anew or not be found before a frame "
+          "becomes a key frame, 1: any); -1: 0.005, 20, 1", -1.0, G_MAXFLOAT,
+          DEFAULT_MATCH_THRESHOLD, live));
   g_object_class_install_property (object_class, PROP_TOP_K,
       g_param_spec_uint ("top-k", "Top k", "How many classes to report", 1,
           G_MAXINT, DEFAULT_TOP_K, live));
@@ -837,8 +841,8 @@ install_properties (GObjectClass * object_class)
    * GstDeltaCnn:stats:
    *
    * Counts since the element was started: `frames`, of them `full`, `partial`
-   * and `reused`; `by-codec` and `by-pixel`, frames whose changes came from
-   * there; `mismatches`, claims of the codec that did not hold; `source`, what the
+   * and `reused`; `by-codec`, `by-pixel` and `by-rival` (the approximate sources),
+   * frames whose changes came from there; `mismatches`, claims of the codec that did not hold; `source`, what the
    * last frame used; `multiplies`, share of a dense run's; `cache-bytes` of this
    * element; `weight-bytes`, which `weight-users` elements of the process share;
    * `model`.  Nanoseconds spent, none of which depends on the decoder:
@@ -898,6 +902,8 @@ gst_delta_cnn_init (GstDeltaCnn * self)
   self->settings.study_gop = GST_DELTA_CNN_STUDY_GOP;
   self->settings.tolerance = DEFAULT_TOLERANCE;
   self->settings.source = DEFAULT_SOURCE;
+  self->settings.rival.interval = DEFAULT_RENEW_INTERVAL;
+  self->settings.rival.threshold = DEFAULT_MATCH_THRESHOLD;
   self->settings.top_k = DEFAULT_TOP_K;
   self->settings.threads = DEFAULT_THREADS;
   self->settings.post_messages = DEFAULT_POST_MESSAGES;

@@ -89,6 +89,23 @@ gst_delta_cnn_step (GstDeltaCnnChanges * changes,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step)
 {
+  GstDeltaCnnRivals *rivals = gst_delta_cnn_classifier_get_rivals (classifier);
+  /* In other modes nothing is reused, or by values: rivals have no say there. */
+  gboolean rival = settings->mode == GST_DELTA_CNN_MODE_DELTA
+      && gst_delta_cnn_source_is_rival (settings->source);
+
+  if (gst_delta_cnn_rivals_select (rivals, rival ? settings->source
+          : GST_DELTA_CNN_SOURCE_AUTO)) {
+    gst_delta_cnn_changes_reset (changes);
+    gst_delta_cnn_classifier_reset (classifier);
+  }
+  if (rival) {
+    step->mismatch = step->foreign = FALSE;
+    gst_delta_cnn_rivals_step (rivals, settings->source, &settings->rival,
+        input, settings->top_k, settings->threads, &step->decision,
+        &step->outcome, &step->time_changes);
+    return;
+  }
   gst_delta_cnn_step_tensor (changes, classifier, settings, input, step);
   if (gst_delta_cnn_mode_is_study (settings->mode, settings->engine))
     gst_delta_cnn_classifier_run_study (classifier, settings->mode,

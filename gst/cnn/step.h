@@ -10,6 +10,7 @@
 #include "changes.h"
 #include "classify.h"
 #include "modes.h"
+#include "rivals.h"
 
 G_BEGIN_DECLS
 
@@ -21,6 +22,7 @@ typedef struct
   gint threads;
   GstDeltaCnnEngine engine;
   guint study_gop;              /* 0: GST_DELTA_CNN_STUDY_GOP */
+  GstDeltaCnnRivalSettings rival;
 } GstDeltaCnnStepSettings;
 
 typedef struct
@@ -38,7 +40,7 @@ void gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
     GstDeltaCnnInput * input);
 
 /* The first half: what changed, and the tensor brought up to date.  For who runs the
- * network himself: all of the step but the outcome. */
+ * network himself: all of the step but the outcome.  Not with a rival source. */
 void gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
