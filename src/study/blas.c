@@ -23,22 +23,30 @@ static void
 unfold(const Loop *loop, int group, int first, int n, float *to)
 {
   const DcnStudyLayer *layer = loop->layer;
-  size_t cg = (size_t)layer->cg;
+  size_t cg = (size_t)layer->cg, kw = (size_t)layer->kw;
   const float *in = loop->in + (size_t)group * cg;
+  /* Then the taps of a row lie side by side. */
+  gboolean joined = loop->in_pitch == cg && layer->dil_w == 1;
   for (int p = first; p < first + n; p++) {
     int ox = p % layer->out_w, row = p / layer->out_w;
     int oy = row % layer->out_h, image = row / layer->out_h;
-    for (int ky = 0; ky < layer->kh; ky++)
+    int x = dcn_study_first_column(layer, ox);
+    for (int ky = 0; ky < layer->kh; ky++) {
+      int y = layer->rows[oy * layer->kh + ky];
+      if (joined && y >= 0 && x >= 0 && x + layer->kw <= layer->in_w) {
+        size_t pixel = ((size_t)image * layer->in_h + (size_t)y) * layer->in_w + (size_t)x;
+        memcpy(to, in + pixel * cg, sizeof(float) * kw * cg);
+        to += kw * cg;
+        continue;
+      }
       for (int kx = 0; kx < layer->kw; kx++, to += cg) {
         int q = dcn_study_input_pixel(layer, image, oy, ox, ky, kx);
         if (q < 0)
           memset(to, 0, sizeof(float) * cg);
-        else if (cg == 3) /* a call would take longer */
-          for (size_t c = 0; c < 3; c++)
-            to[c] = in[(size_t)q * loop->in_pitch + c];
         else
           memcpy(to, in + (size_t)q * loop->in_pitch, sizeof(float) * cg);
       }
+    }
   }
 }
 

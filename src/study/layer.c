@@ -54,6 +54,9 @@ set_shape(DcnStudyLayer *layer, const DcnProgram *program, const DcnOp *op, GErr
   layer->mg = out->c / conv->groups;
   layer->kh = conv->kh;
   layer->kw = conv->kw;
+  layer->stride_w = conv->stride_w;
+  layer->pad_left = conv->pad_left;
+  layer->dil_w = conv->dil_w;
   layer->taps = conv->kh * conv->kw;
   size_t terms;
   if (!dcn_size_mul((size_t)layer->taps, (size_t)layer->cg, &terms) || terms > G_MAXINT)

@@ -14,6 +14,7 @@ typedef struct {
   int groups, cg, mg; /* input and output channels of a group */
   int kh, kw, taps, terms;
   int in_h, in_w, out_h, out_w;
+  int stride_w, pad_left, dil_w;
   int *rows;           /* [out_h * kh] input row that an output row's tap reads, -1: outside; owned */
   int *columns;        /* [out_w * kw] likewise; owned */
   gboolean point;      /* 1x1 without stride and padding: the input is its own unfolding */
@@ -38,6 +39,13 @@ void dcn_study_layer_free(DcnStudyLayer *layer); /* NULL is fine */
 /* Makes `last` and `sums`, unless they are there. */
 gboolean dcn_study_layer_cache(DcnStudyLayer *layer, GError **error);
 size_t dcn_study_layer_bytes(const DcnStudyLayer *layer);
+
+/* First input column under an output column's window, which may lie outside. */
+static inline int
+dcn_study_first_column(const DcnStudyLayer *layer, int ox)
+{
+  return ox * layer->stride_w - layer->pad_left;
+}
 
 /* Input pixel under a tap of an output pixel's window, or -1 outside. */
 static inline int

@@ -66,7 +66,7 @@ difference_clear(DcnStudyDifference *difference)
 {
   dcn_aligned_free(difference->index);
   dcn_aligned_free(difference->value);
-  dcn_aligned_free(difference->count);
+  dcn_aligned_free(difference->begin);
   dcn_aligned_free(difference->means);
   *difference = (DcnStudyDifference){NULL};
 }
@@ -75,25 +75,27 @@ static gboolean
 fit_difference(DcnStudyScratch *scratch, const DcnStudyLayer *layer)
 {
   size_t values = (size_t)layer->in_pixels * layer->in_c;
-  size_t counts = (size_t)layer->in_pixels * layer->groups, means = (size_t)layer->in_c;
-  if (values <= scratch->difference_values && counts <= scratch->difference_counts &&
+  size_t begins =
+      ((size_t)layer->in_pixels + (size_t)(layer->in_pixels / layer->in_w)) * layer->groups;
+  size_t means = (size_t)layer->in_c;
+  if (values <= scratch->difference_values && begins <= scratch->difference_begins &&
       means <= scratch->difference_means)
     return TRUE;
   values = MAX(values, scratch->difference_values);
-  counts = MAX(counts, scratch->difference_counts);
+  begins = MAX(begins, scratch->difference_begins);
   means = MAX(means, scratch->difference_means);
   difference_clear(&scratch->difference);
-  scratch->difference_values = scratch->difference_counts = scratch->difference_means = 0;
+  scratch->difference_values = scratch->difference_begins = scratch->difference_means = 0;
   DcnStudyDifference d = {
       dcn_aligned_new0(values, sizeof *d.index), dcn_aligned_new0(values, sizeof(float)),
-      dcn_aligned_new0(counts, sizeof *d.count), dcn_aligned_new0(means, sizeof(float))};
-  if (!d.index || !d.value || !d.count || !d.means) {
+      dcn_aligned_new0(begins, sizeof *d.begin), dcn_aligned_new0(means, sizeof(float))};
+  if (!d.index || !d.value || !d.begin || !d.means) {
     difference_clear(&d);
     return FALSE;
   }
   scratch->difference = d;
   scratch->difference_values = values;
-  scratch->difference_counts = counts;
+  scratch->difference_begins = begins;
   scratch->difference_means = means;
   return TRUE;
 }
@@ -141,7 +143,7 @@ dcn_study_scratch_bytes(const DcnStudyScratch *scratch)
                   scratch->rows * sizeof(int);
   return (size_t)scratch->n_workers * worker +
          scratch->difference_values * (sizeof(float) + sizeof(uint32_t)) +
-         scratch->difference_counts * sizeof(int) + scratch->difference_means * sizeof(float);
+         scratch->difference_begins * sizeof(int) + scratch->difference_means * sizeof(float);
 }
 
 uint64_t

@@ -14,18 +14,20 @@ typedef struct {
   uint64_t nonzeros; /* of the sparse matrix, over all rows */
 } DcnStudyWorker;
 
-/* The difference of a layer's input to the last frame: of each pixel and group the channels that differ. */
+/* The difference of a layer's input to the last frame: of each row of pixels and each group the values that differ,
+ * in ascending order of pixels, then channels.  Those of row r (over all images) and group g begin at entry
+ * (r * groups + g) * in_w * cg. */
 typedef struct {
-  uint32_t *index; /* [in_pixels][in_c], channel in its group; of group g from g * cg on */
-  float *value;    /* likewise */
-  int *count;      /* [in_pixels][groups] */
-  float *means;    /* [in_c], of the magnitudes */
+  uint32_t *index; /* x * cg + channel of the group */
+  float *value;
+  int *begin;   /* [rows][groups][in_w + 1] where a pixel's entries begin, from the row's first */
+  float *means; /* [in_c], of the magnitudes */
 } DcnStudyDifference;
 
 /* Shared by all layers of a stream. */
 typedef struct {
   DcnStudyDifference difference;
-  size_t difference_values, difference_counts, difference_means;
+  size_t difference_values, difference_begins, difference_means;
   size_t unfolded, entries, rows; /* what each worker has */
   DcnStudyWorker **workers;
   int n_workers;

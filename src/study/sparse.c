@@ -11,19 +11,23 @@ typedef struct {
   int rows; /* at a time */
 } Loop;
 
-/* Appends the entries of one tap; returns how many. */
+/* Appends the entries of input columns [x, x + n) of a row of a group, of which column x is under tap `tap`; returns
+ * how many. */
 static inline int
-append(const DcnStudyLayer *layer, const DcnStudyDifference *d, int pixel, int group, int tap,
-       uint32_t *index, float *value)
+append(const DcnStudyLayer *layer, const DcnStudyDifference *d, size_t row, int group, int x, int n,
+       int tap, uint32_t *index, float *value)
 {
-  int n = d->count[(size_t)pixel * layer->groups + group];
-  size_t at = (size_t)pixel * layer->in_c + (size_t)group * layer->cg;
-  uint32_t first = (uint32_t)tap * (uint32_t)layer->cg;
-  for (int i = 0; i < n; i++) {
-    index[i] = d->index[at + (size_t)i] + first;
+  size_t part = row * (size_t)layer->groups + (size_t)group, w = (size_t)layer->in_w;
+  const int *begin = d->begin + part * (w + 1);
+  size_t at = part * w * (size_t)layer->cg + (size_t)begin[x];
+  int count = begin[x + n] - begin[x];
+  /* modulo 2^32 */
+  uint32_t shift = ((uint32_t)tap - (uint32_t)x) * (uint32_t)layer->cg;
+  for (int i = 0; i < count; i++) {
+    index[i] = d->index[at + (size_t)i] + shift;
     value[i] = d->value[at + (size_t)i];
   }
-  return n;
+  return count;
 }
 
 /* Rows [first, first + n) of the matrix of a group, into the worker. */
@@ -32,18 +36,28 @@ make_rows(const Loop *loop, int group, int first, int n, DcnStudyWorker *worker)
 {
   const DcnStudyLayer *layer = loop->layer;
   const DcnStudyDifference *d = &loop->scratch->difference;
-  int entries = 0;
+  int entries = 0, kw = layer->kw, dil = layer->dil_w;
   for (int r = 0; r < n; r++) {
-    int ox = (first + r) % layer->out_w, row = (first + r) / layer->out_w;
-    int oy = row % layer->out_h, image = row / layer->out_h;
+    int ox = (first + r) % layer->out_w, out_row = (first + r) / layer->out_w;
+    int oy = out_row % layer->out_h, image = out_row / layer->out_h;
+    int x0 = dcn_study_first_column(layer, ox), from = MAX(x0, 0);
+    int stop = MIN(x0 + kw, layer->in_w); /* without dilation */
     worker->begin[r] = entries;
-    for (int ky = 0, tap = 0; ky < layer->kh; ky++)
-      for (int kx = 0; kx < layer->kw; kx++, tap++) {
-        int q = dcn_study_input_pixel(layer, image, oy, ox, ky, kx);
-        if (q >= 0)
-          entries +=
-              append(layer, d, q, group, tap, worker->index + entries, worker->value + entries);
+    for (int ky = 0; ky < layer->kh; ky++) {
+      int y = layer->rows[oy * layer->kh + ky];
+      if (y < 0)
+        continue;
+      size_t row = (size_t)image * (size_t)layer->in_h + (size_t)y;
+      if (dil == 1 && from < stop)
+        entries += append(layer, d, row, group, from, stop - from, ky * kw + from - x0,
+                          worker->index + entries, worker->value + entries);
+      for (int kx = 0; dil > 1 && kx < kw; kx++) {
+        int x = layer->columns[ox * kw + kx];
+        if (x >= 0)
+          entries += append(layer, d, row, group, x, 1, ky * kw + kx, worker->index + entries,
+                            worker->value + entries);
       }
+    }
   }
   worker->begin[n] = entries;
 }
