@@ -159,7 +159,7 @@ G
 # ---- Fig. 8: one large layer over the share that does not change ----
 large_layer() {
   have layer-4k.csv || return 0
-  columns "$data/layer-4k.csv" pattern changed ms dense_ms to_sparse_ms sparse_product_ms blas_ms |
+  columns "$data/layer-4k.csv" pattern changed delta_ms dense_ms to_sparse_ms sparse_product_ms blas_ms |
     awk -F, '$1 == "blocks" && $2 > 0' >"$tmp/layer.csv"
   local study=''
   if awk -F, '$5 != "" { found = 1 } END { exit !found }' "$tmp/layer.csv"; then
@@ -215,7 +215,7 @@ G
 # ---- the sparsity from which it pays, by size ----
 breakeven() {
   have breakeven.csv || return 0
-  columns "$data/breakeven.csv" width height delta sparse >"$tmp/even.csv"
+  columns "$data/breakeven.csv" pattern width height delta_break_even sparse_break_even | sed -n 's/^blocks,//p' >"$tmp/even.csv"
   draw breakeven 800 440 <<G
 set title "Sparsity from which computing only changes is faster than dense"
 set xlabel "size of the layer's input (64 kernels of 3x11x11)"

@@ -5,7 +5,7 @@
 #     BUILD   build folder (meson setup BUILD; ninja -C BUILD)
 #     MODEL   ONNX model with its .modelinfo
 #     CLIPS   folder with the same clips in two codecs, mpeg2/ and h264/, each as UCF101 is, with testlist01.txt
-#     PART    accuracy-mpeg2 accuracy-h264 latency-mpeg2 latency-h264 timeline layer breakeven plots (default: all)
+#     PART    accuracy-mpeg2 accuracy-h264 latency-mpeg2 latency-h264 timeline layer breakeven plots tables (default: all)
 #     --with  put before every timed command, to have the machine alone; each takes less than two minutes
 #     --out   where the CSV files and figures go (default: docs/study)
 # Accuracy is over the whole list; latency over SAMPLE clips of it (default 12), one thread, all ways in turn.
@@ -25,7 +25,7 @@ done
 build=$1 model=$2 clips=$3
 shift 3
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(accuracy-mpeg2 accuracy-h264 latency-mpeg2 latency-h264 timeline layer breakeven plots)
+[ ${#parts[@]} -gt 0 ] || parts=(accuracy-mpeg2 accuracy-h264 latency-mpeg2 latency-h264 timeline layer breakeven plots tables)
 eval=$build/gst/tools/deltacnn-eval layer=$build/tests/bench/study-layer
 mkdir -p "$out"
 tmp=$(mktemp -d)
@@ -53,35 +53,44 @@ large_layer() {
   mv "$tmp/layer.csv" "$out/layer-4k.csv"
 }
 
-# Where a way is a twentieth faster than its dense, by interpolation over the logarithm of the share that changes:
-# crossing FILE WAY-COLUMNS DENSE-COLUMNS (columns that are added up are separated by +); empty where it never is.
-crossing() {
-  awk -F, -v ways="$2" -v dense="$3" '
-    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; n = split(ways, w, "+"); m = split(dense, d, "+"); next }
-    $at["pattern"] == "blocks" && $at["changed"] > 0 {
-      x = y = 0
-      for (i = 1; i <= n; i++) { if (!(w[i] in at)) exit; x += $at[w[i]] }
-      for (i = 1; i <= m; i++) { if (!(d[i] in at)) exit; y += $at[d[i]] }
-      rows++; share[rows] = log($at["changed"]); ratio[rows] = x / y }
-    END {
-      # from the most that changes to the least
-      for (i = rows; i >= 1; i--)
-        if (ratio[i] <= 0.95) {
-          s = share[i]
-          if (i < rows) s += (share[i + 1] - share[i]) * (0.95 - ratio[i]) / (ratio[i + 1] - ratio[i])
-          printf "%.4f", 1 - exp(s)
-          exit
-        } }' "$1"
+breakeven() {
+  local size parts=()
+  for size in 160x120 320x240 640x480 1280x720 1920x1080 3840x2160; do
+    "${with[@]}" "$layer" --break-even --sizes $size --pattern blocks --frames "$([ $size = 3840x2160 ] && echo 1 || echo 3)" --csv "$tmp/$size.csv"
+    parts+=("$tmp/$size.csv")
+  done
+  # one heading
+  awk 'FNR == 1 && NR > 1 { next } { print }' "${parts[@]}" >"$tmp/even.csv"
+  mv "$tmp/even.csv" "$out/breakeven.csv"
 }
 
-breakeven() {
-  local size shares=0.0005,0.001,0.002,0.005,0.01,0.02,0.05,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,1
-  echo width,height,delta,sparse >"$tmp/even.csv"
-  for size in 160x120 320x240 640x480 1280x720 1920x1080 3840x2160; do
-    "${with[@]}" "$layer" --width "${size%x*}" --height "${size#*x}" --pattern blocks --frames "$([ "$size" = 3840x2160 ] && echo 3 || echo 7)" --shares $shares --csv "$tmp/$size.csv"
-    echo "${size%x*},${size#*x},$(crossing "$tmp/$size.csv" ms dense_ms),$(crossing "$tmp/$size.csv" to_sparse_ms+sparse_product_ms blas_ms)" >>"$tmp/even.csv"
+# A table of what was measured for a codec, in Markdown.
+table() {
+  awk -F, '
+    FNR == 1 { file++; for (i = 1; i <= NF; i++) at[file, $i] = i; next }
+    file == 1 { right[$1] = $at[1, "frame_accuracy"]; clip[$1] = $at[1, "clip_accuracy"]; same[$1] = $at[1, "frame_agreement"]; frames = $at[1, "frames"]; clips = $at[1, "clips"]; next }
+    $1 in right {
+      if (!n++) {
+        printf "Accuracy over %d clips, %d frames; time over %d clips, %d frames.\n\n", clips, frames, $at[2, "clips"], $at[2, "frames"]
+        print "| way | frames right | clips right | as dense | multiplies | ms mean | median | 99th % | times dense |"
+        print "|---|---|---|---|---|---|---|---|---|"
+      }
+      printf "| `%s` | %.2f %% | %.1f %% | %.2f %% | %.1f %% | %.2f | %.2f | %.2f | %.2f |\n", $1, right[$1] * 100, clip[$1] * 100, same[$1] * 100,
+        $at[2, "multiplies"] * 100, $at[2, "mean_ms"], $at[2, "median_ms"], $at[2, "p99_ms"], $at[2, "times_dense_mean"]
+    }' "$out/accuracy-$1.csv" "$out/latency-$1.csv"
+}
+
+# Puts the tables and the machine into docs/study.md, between its markers.
+tables() {
+  local name
+  for name in mpeg2 h264 machine; do
+    if [ $name = machine ]; then sed 's/^/- /' "$out/machine.txt"; else table $name; fi >"$tmp/part.md"
+    awk -v name=$name -v file="$tmp/part.md" '
+      $0 == "<!-- begin " name " -->" { print; while ((getline line < file) > 0) print line; skip = 1 }
+      $0 == "<!-- end " name " -->" { skip = 0 }
+      !skip { print }' "$here/study.md" >"$tmp/study.md"
+    cat "$tmp/study.md" >"$here/study.md"
   done
-  mv "$tmp/even.csv" "$out/breakeven.csv"
 }
 
 machine() {
@@ -101,6 +110,7 @@ for part in "${parts[@]}"; do
     layer) large_layer ;;
     breakeven) breakeven ;;
     plots) "$here/plots.sh" "$out" ;;
+    tables) tables ;;
     *) echo "study.sh: there is no part $part" >&2; exit 1 ;;
   esac
 done

@@ -281,10 +281,11 @@ eval_ways_default (gboolean calibrated)
   for (i = 0; sources && i < sources->n_values; i++)
     if (!g_str_equal (sources->values[i].value_nick, "auto"))
       append_default (ways, "delta/%s", sources->values[i].value_nick);
-  for (i = 0; calibrated && sources && i < sources->n_values; i++)
-    if (!g_str_equal (sources->values[i].value_nick, "auto"))
-      append_default (ways, "delta/%s/calibrated",
-          sources->values[i].value_nick);
+  /* other sources reuse results whole, whatever the tolerance */
+  if (calibrated) {
+    append_default (ways, "delta/%s/calibrated", "codec");
+    append_default (ways, "delta/%s/calibrated", "pixel");
+  }
   return ways;
 }
 

@@ -29,7 +29,7 @@ typedef struct
  * whether it is among them or not.  NULL and a sentence that tells what there is. */
 GPtrArray *eval_ways_parse (const gchar * ways, GError ** error);
 
-/* All modes, engines and sources; with tolerance 0, and those of the .modelinfo where
+/* All modes, engines and sources; and delta with the tolerances of the .modelinfo where
  * the model is calibrated. */
 GPtrArray *eval_ways_default (gboolean calibrated);
 
