@@ -419,12 +419,22 @@ gst_delta_cnn_classifier_set_frame (GstDeltaCnnClassifier * c,
   return TRUE;
 }
 
+/* What the study's heuristic left is no base for differences. */
+static void
+leave_study (GstDeltaCnnClassifier * c)
+{
+  if (!c->by_study)
+    return;
+  dcn_study_detach (c->study, c->state);
+  c->by_study = FALSE;
+  c->needs_full = TRUE;
+}
+
 void
 gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c)
 {
   dcn_state_reset (c->state);
-  if (c->study)
-    dcn_study_reset (c->study);
+  leave_study (c);
   if (c->rivals)
     gst_delta_cnn_rivals_reset (c->rivals);
   c->needs_full = TRUE;
@@ -605,12 +615,7 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
 
   memset (outcome, 0, sizeof *outcome);
   outcome->macs_dense = dcn_net_macs (c->net);
-  if (c->by_study) {
-    /* What the heuristic left is no base for differences. */
-    dcn_study_detach (c->study, c->state);
-    c->by_study = FALSE;
-    c->needs_full = TRUE;
-  }
+  leave_study (c);
   if (mode == DCN_MODE_DELTA && !c->needs_full && c->pixels == 0) {
     outcome->reuse = GST_DELTA_CNN_REUSE_REUSED;
   } else {
