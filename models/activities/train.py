@@ -145,6 +145,7 @@ def main():
     ap.add_argument('--test-every', type=int, default=5, help='of the frames of each test clip')
     ap.add_argument('--rate', type=float, default=2e-3)
     ap.add_argument('--init', help='NAME.pt of an earlier training to go on from')
+    ap.add_argument('--stop', type=int, help='end after this epoch of the first stage, leaving NAME.pt')
     ap.add_argument('--threads', type=int, default=1)
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
@@ -195,6 +196,8 @@ def main():
                   f'test {(some.argmax(1) == ty[::3]).float().mean():.4f} ({time.time() - t0:.0f} s)', flush=True)
             state = net.state_dict()
             torch.save(state, os.path.join(a.tree, kind.NAME + '.pt'))
+            if e + 1 == a.stop:
+                return
     lt = logits_of(net, tx, size)
     clips = int(tc.max()) + 1
     mean = torch.zeros(clips, len(labels)).index_add_(0, tc, lt.softmax(1))
