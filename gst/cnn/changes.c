@@ -253,6 +253,8 @@ static guint
 place_blocks (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
 {
   guint x, y, width, height, cols, rows, bx, by, n = 0;
+  const guint8 *blocks = changes->blocks;
+  gsize i, n_blocks = (gsize) changes->cols * changes->rows;
 
   gst_delta_picture_get_crop (picture, &x, &y, &width, &height);
   gst_delta_picture_get_grid (picture, &cols, &rows);
@@ -262,11 +264,10 @@ place_blocks (GstDeltaCnnChanges * changes, GstDeltaPicture * picture)
       const guint8 *from = changes->coded + (gsize) (y / 8 + by) * cols + x / 8;
       guint8 *to = changes->blocks + (gsize) by * changes->cols;
 
-      for (bx = 0; bx < changes->cols; bx++) {
-        to[bx] = from[bx];
-        n += from[bx];
-      }
+      memcpy (to, from, changes->cols);
     }
+    for (i = 0; i < n_blocks; i++)
+      n += blocks[i];
     return n;
   }
   for (by = 0; by < changes->rows; by++) {

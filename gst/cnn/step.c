@@ -39,6 +39,25 @@ start_over (GstDeltaCnnChanges * changes, GstDeltaCnnClassifier * classifier,
   decision->reason = "the picture was found not to fit the frame";
 }
 
+/* Whether converting the whole frame takes no longer than what its changed blocks
+ * reach: where many changed, or many runs of them that lie apart.  Then nothing is
+ * taken over from the last frame, and no claim of the codec needs to be checked. */
+static gboolean
+is_scattered (GstDeltaCnnChanges * changes,
+    const GstDeltaCnnDecision * decision)
+{
+  guint cols, rows, runs = 0;
+  gsize i, n;
+
+  gst_delta_cnn_changes_get_grid (changes, &cols, &rows);
+  n = (gsize) cols *rows;
+  if (!decision->blocks || decision->n_changed <= n / 8)
+    return FALSE;
+  for (i = 1; i < n; i++)
+    runs += decision->blocks[i] > decision->blocks[i - 1];
+  return decision->n_changed + 2 * (gsize) runs > n / 8 * 5;
+}
+
 void
 gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
     GstDeltaCnnClassifier * classifier,
@@ -58,11 +77,12 @@ gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
       decision);
   step->time_changes = gst_util_get_timestamp () - start;
 
-  everything = dense || gst_delta_cnn_classifier_needs_full (classifier);
+  everything = dense || gst_delta_cnn_classifier_needs_full (classifier)
+      || is_scattered (changes, decision);
   if (everything || decision->n_changed > 0)
     gst_delta_cnn_classifier_tensor (classifier, input->samples,
         everything ? NULL : decision->blocks, settings->threads);
-  sample = gst_delta_cnn_changes_sample (changes);
+  sample = everything ? NULL : gst_delta_cnn_changes_sample (changes);
   if (sample && !gst_delta_cnn_classifier_verify (classifier, input->samples,
           sample))
     start_over (changes, classifier, input->samples, settings->threads, step);

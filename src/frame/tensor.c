@@ -392,7 +392,10 @@ pack_blocks(const uint8_t *changed, int cols, uint64_t *bits)
   uint64_t any = 0;
   for (int c = 0; c < cols; c += 8) {
     uint64_t v = 0;
-    memcpy(&v, changed + c, (size_t)MIN(cols - c, 8));
+    if (cols - c >= 8)
+      memcpy(&v, changed + c, 8);
+    else
+      memcpy(&v, changed + c, (size_t)(cols - c));
     v = GUINT64_FROM_LE(v);
     v = (((v & low) + low) | v) >> 7 & UINT64_C(0x0101010101010101);
     /* The product's byte 7 adds bit 8i of v, for each i, shifted to bit 56 + i. */

@@ -280,6 +280,11 @@ dcn_conv_run(DcnJob *job)
   loop.n_stale = job->count;
   if (!job->full && with_deltas && job->in->delta && density < MAX_DENSITY)
     sort_stale(&loop);
+  if (!job->full) {
+    state->listed += (double)job->count * job->out->net->c;
+    if (with_deltas && density < TAKE_UP_DENSITY)
+      state->stale += (double)loop.n_stale * job->out->net->c;
+  }
   int size = plan->block_pixels, threads = state->threads;
   loop.n_stale_blocks = (loop.n_stale + size - 1) / size;
   /* What is computed from values does not depend on how it is cut. */

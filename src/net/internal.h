@@ -170,6 +170,8 @@ struct _DcnState {
                            one; 0: none yet */
   double changed_per_touched; /* input values per touched pixel, when last looked at */
   int untested;               /* frames since then */
+  double listed, stale;       /* outputs of convolutions in this run; of them those computed for want of a sum */
+  int unjudged;               /* partial runs in turn that cost more than a full one, for that reason */
   unsigned full_runs;
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */
@@ -384,8 +386,8 @@ uint64_t dcn_cost_igemm(const DcnKernels *kernels, int pixels, uint64_t terms, i
 uint64_t dcn_cost_dgemm(const DcnKernels *kernels, int pixels, int taps, uint64_t padded,
                       int columns);
 double dcn_cost_full(const DcnNet *net, const DcnNetOp *op);
-/* macs: done; cost: where the op counted itself, else 0 */
-double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t cost,
+/* macs: done; work: where the op counted itself, else 0 */
+double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t work,
                         int pixels);
 
 /* conv-elsewhere.c: has the job done by state->conv.  FALSE: it declined.  inputs_changed: of the op's statistics. */

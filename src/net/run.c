@@ -12,8 +12,14 @@
  * saves.  How much is too much depends on the network and the scene, so it is learned: a partial
  * run that cost more than a full one sets the number of changed input values from which on runs are
  * full, and each of those raises it a little, so that it is tried again. */
-#define COSTLY_SET   0.9
-#define COSTLY_RAISE 1.02
+#define COSTLY_SET   0.95
+#define COSTLY_RAISE 1.007
+/* What does not matter, in multiplies: some microseconds. */
+#define COSTLY_LEAST 4e5
+/* A run in which more than this share of the convolutions' outputs had no accumulator to add to says little about the
+ * next; but so many in turn say enough. */
+#define STALE_SHARE   0.25
+#define UNJUDGED_MOST 2
 /* Before that, without tolerance, this share of the input. */
 #define COSTLY_SHARE 0.95
 /* So many frames in turn may be called costly without a look at their values. */
@@ -232,7 +238,7 @@ run_partial(DcnState *state, const uint8_t *touched)
   int n_touched = dcn_input_propagate(state, touched);
   const DcnValueState *input = &state->values[program->input];
   double inputs = (double)input->values_changed, ns = 0;
-  state->changed_per_touched = exact && n_touched ? inputs / n_touched : 0;
+  state->changed_per_touched = n_touched ? inputs / n_touched : 0;
   double costly = state->costly_inputs;
   if (costly == 0 && exact)
     costly = COSTLY_SHARE * input->net->pixels * input->net->c;
@@ -240,14 +246,21 @@ run_partial(DcnState *state, const uint8_t *touched)
     state->costly_inputs = costly * COSTLY_RAISE;
     return PARTIAL_GAVE_UP;
   }
+  state->stale = state->listed = 0;
   for (int i = 0; i < program->n_ops; i++) {
     if (any_input_changed(state, &program->ops[i]))
       ns += run_op(state, i, OP_PARTIAL);
     else
       memset(&state->stats[i], 0, sizeof state->stats[i]);
   }
-  if (ns > state->net->full_ns)
-    state->costly_inputs = inputs * COSTLY_SET;
+  if (ns <= state->net->full_ns + COSTLY_LEAST) {
+    state->unjudged = 0;
+  } else if (state->stale > STALE_SHARE * state->listed && state->unjudged < UNJUDGED_MOST) {
+    state->unjudged++;
+  } else { /* about in proportion */
+    state->costly_inputs = inputs * COSTLY_SET * state->net->full_ns / ns;
+    state->unjudged = 0;
+  }
   return PARTIAL_DONE;
 }
 

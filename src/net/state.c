@@ -178,7 +178,7 @@ dcn_state_reset(DcnState *state)
 {
   size_t n_ops = (size_t)MAX(state->net->program->n_ops, 1);
   state->valid = FALSE;
-  state->untested = 0;
+  state->untested = state->unjudged = 0;
   state->changed_per_touched = 0;
   state->full_runs = 0;
   /* As a new one: the same frames then give the same bits. */
