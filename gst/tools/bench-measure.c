@@ -76,7 +76,7 @@ stream_init (Stream * stream, const BenchSettings * settings,
   stream->settings.mode = mode;
   stream->settings.engine = engine;
   stream->settings.study_gop = settings->study_gop;
-  stream->settings.top_k = 1;
+  stream->settings.top_k = 2;
   stream->settings.threads = settings->threads;
   stream->times = g_new0 (BenchTimes, (gsize) settings->runs * n_frames);
   program =
@@ -188,6 +188,8 @@ count_frame (BenchResult * result, const GstDeltaCnnStep * step)
   result->macs_dense += step->outcome.macs_dense;
   result->values_changed += step->outcome.values_changed;
   result->values += step->outcome.values;
+  result->blocks_changed += step->decision.n_changed;
+  result->blocks += step->decision.n_blocks;
   result->reuse[CLAMP (step->outcome.reuse, 0, 2)]++;
   result->used[CLAMP (step->decision.used, 0, 2)]++;
   result->mismatches += step->mismatch;
@@ -240,6 +242,9 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
 
         result->max_rel_error = fmax (result->max_rel_error, e);
         result->mean_rel_error += e / n;
+        if (dense.outcome.n_results > 1)
+          result->mean_margin += (dense.outcome.results[0].confidence
+              - dense.outcome.results[1].confidence) / n;
         same += step.outcome.results[0].index == dense.outcome.results[0].index;
       }
     }

@@ -54,13 +54,14 @@ typedef struct
   BenchSide *dense;             /* NULL: there was none; may be &side */
   BenchSide twin;
   /* Over all frames but the first, which has nothing to reuse. */
-  guint64 macs, macs_dense, values_changed, values;
+  guint64 macs, macs_dense, values_changed, values, blocks_changed, blocks;
   guint reuse[3];               /* by GstDeltaCnnReuse */
   guint used[3];                /* by GstDeltaCnnUsed */
   guint mismatches;
   /* Against dense, over all frames.  An error is the largest difference of an output
    * over the largest output of that frame, before a final softmax. */
   gdouble top1_agreement, max_rel_error, mean_rel_error;
+  gdouble mean_margin;          /* dense: the best class's confidence less the next one's */
   gboolean before_softmax;
 } BenchResult;
 

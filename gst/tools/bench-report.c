@@ -249,15 +249,16 @@ bench_report_print (const BenchAbout * about, const BenchResult * r)
     print_side ("dense", r->dense, r->n_frames);
   g_print ("  (mean, median and 99th percentile without the first frame)\n");
 
-  g_print ("\nmultiplies done %.1f %%, values propagated %.1f %%\n",
-      fraction (r->macs, r->macs_dense) * 100,
-      fraction (r->values_changed, r->values) * 100);
+  g_print
+      ("\nblocks changed %.1f %%, multiplies done %.1f %%, values propagated %.1f %%\n",
+      fraction (r->blocks_changed, r->blocks) * 100, fraction (r->macs,
+          r->macs_dense) * 100, fraction (r->values_changed, r->values) * 100);
   g_print ("frames: %u reused, %u partly computed, %u computed in full; "
       "changes from the codec %u, from pixels %u, not known %u\n",
       r->reuse[GST_DELTA_CNN_REUSE_REUSED],
-      r->reuse[GST_DELTA_CNN_REUSE_PARTIAL],
-      r->reuse[GST_DELTA_CNN_REUSE_FULL], r->used[GST_DELTA_CNN_USED_CODEC],
-      r->used[GST_DELTA_CNN_USED_PIXEL], r->used[GST_DELTA_CNN_USED_NONE]);
+      r->reuse[GST_DELTA_CNN_REUSE_PARTIAL], r->reuse[GST_DELTA_CNN_REUSE_FULL],
+      r->used[GST_DELTA_CNN_USED_CODEC], r->used[GST_DELTA_CNN_USED_PIXEL],
+      r->used[GST_DELTA_CNN_USED_NONE]);
   if (r->mismatches)
     g_print ("the codec's word did not hold on %u of %u frames\n",
         r->mismatches, rest);
@@ -408,6 +409,8 @@ make_json (const BenchAbout * about, const BenchResult * r)
   add_stages (b, "stage_median_ms", &r->side, n, TRUE);
   report_json_int (b, "macs_dense", r->macs_dense / (n - 1));
   report_json_double (b, "mac_fraction", fraction (r->macs, r->macs_dense));
+  report_json_double (b, "block_fraction", fraction (r->blocks_changed,
+          r->blocks));
   report_json_double (b, "value_fraction", fraction (r->values_changed,
           r->values));
   add_summary (b, "dense_ms", r->dense, n);
@@ -416,6 +419,7 @@ make_json (const BenchAbout * about, const BenchResult * r)
   report_json_double (b, "top1_agreement", r->dense ? r->top1_agreement : NAN);
   report_json_double (b, "max_rel_error", r->dense ? r->max_rel_error : NAN);
   report_json_double (b, "mean_rel_error", r->dense ? r->mean_rel_error : NAN);
+  report_json_double (b, "mean_margin", r->dense ? r->mean_margin : NAN);
   report_json_begin (b, "reuse");
   report_json_int (b, "full", r->reuse[GST_DELTA_CNN_REUSE_FULL]);
   report_json_int (b, "partial", r->reuse[GST_DELTA_CNN_REUSE_PARTIAL]);

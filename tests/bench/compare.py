@@ -11,10 +11,12 @@ BUILD     build folder with deltacnn-bench and the tests
 --work    for models, encoded clips and raw figures, out of the tree (default: BUILD/compare)
 --out     the tables (default: RESULTS.md beside this script)
 --pairs   how often each pair is measured, ours and theirs in turn; medians count (default: 5)
---only    of the parts: dense, full, still, threads, clips, kernels, layer
+--only    of the parts: dense, full, still, threads, clips, encoders, kernels, layer
 --frames  of each clip at most (default: all); for a quick look
 --calibrate  for each clip alone, as for a camera that stays where it is (clip, the default), or for all at once (all)
 --calibration-seconds  how long a calibration may search (default: 60)
+--models, --encoders  of the part encoders: only those whose names hold one of these (default: all)
+--kinds   of it: exact, calibrated (default: both)
 --with    put before every command that is measured, as in --with 'taskset -c 0,1'
 """
 import argparse
@@ -22,6 +24,7 @@ import collections
 import datetime
 import json
 import os
+import re
 import shlex
 import statistics
 import subprocess
@@ -45,7 +48,25 @@ CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__car-detection.mp
 # Without deltacnn-calibrate: one tolerance for all layers, the largest of these that keeps the agreement.
 TOLERANCES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 CALIBRATION_FRAMES = 100  # of each clip, the first ones
-PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'kernels', 'layer')
+PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'encoders', 'kernels', 'layer')
+# What cameras and recorders make of a static scene: name, filter, encoder's options, container.
+MPEG2 = ('-c:v', 'mpeg2video', '-g', '15', '-bf', '0')
+H264 = ('-c:v', 'libx264', '-g', '50', '-keyint_min', '50', '-sc_threshold', '0', '-bf', '0', '-threads', '1')
+ENCODERS = (
+    ('MPEG-2 -q:v 4', None, MPEG2 + ('-q:v', '4'), 'mpg'),
+    ('MPEG-2 -q:v 8', None, MPEG2 + ('-q:v', '8'), 'mpg'),
+    ('MPEG-2 -q:v 12', None, MPEG2 + ('-q:v', '12'), 'mpg'),
+    ('MPEG-2 1 Mbit/s', None, MPEG2 + ('-b:v', '1M', '-maxrate', '2M', '-bufsize', '2M'), 'mpg'),
+    ('MPEG-2 500 kbit/s', None, MPEG2 + ('-b:v', '500k', '-maxrate', '1000k', '-bufsize', '1000k'), 'mpg'),
+    ('hqdn3d, MPEG-2 -q:v 4', 'hqdn3d', MPEG2 + ('-q:v', '4'), 'mpg'),
+    ('hqdn3d, MPEG-2 -q:v 8', 'hqdn3d', MPEG2 + ('-q:v', '8'), 'mpg'),
+    ('H.264 crf 23', None, H264 + ('-crf', '23'), 'mp4'),
+    ('H.264 crf 28', None, H264 + ('-crf', '28'), 'mp4'),
+    ('hqdn3d, H.264 crf 28', 'hqdn3d', H264 + ('-crf', '28'), 'mp4'),
+)
+ENCODER_CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__asl_gestures__book.mkv', 'openmpf__video_01.mp4',
+                 'openmpf__STRUCK_Test_720p.mp4', 'sample-videos__car-detection.mp4')
+ENCODER_FRAMES = 100
 
 
 def say(text):
@@ -350,6 +371,102 @@ class Compare:
                 'Goals: 1.6 times onnxruntime exact, 5 times calibrated.\n\n')
         return text + ''.join(self.one_model(name, clips) for name in TRAINED)
 
+    # ---- how it depends on the encoder ----
+
+    def encoded(self, encoder, clip):
+        """A clip's first frames as this encoder makes them, or None; made once."""
+        name, denoise, options, container = encoder
+        source = os.path.join(self.o.shared, 'data', 'clips', clip)
+        if not os.path.exists(source):
+            self.lacks(f'data/clips/{clip} of the shared folder')
+            return None
+        path = os.path.join(self.o.work, 'enc-' + re.sub('[^a-z0-9]+', '-', f'{short(clip)} {name}'.lower()) + '.' + container)
+        if not os.path.exists(path):
+            say(f'encoding {os.path.basename(path)}')
+            self.command(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', source, '-an', '-frames:v', '150',
+                          *(('-vf', denoise) if denoise else ()), *options, '-pix_fmt', 'yuv420p', path], measured=False)
+        return path
+
+    def encoder_clip(self, model, clip, tolerance, types):
+        """One clip: frames, ms a frame over all of them and the median, share of blocks, multiplies, agreement, margin, full tensor ms."""
+        args = ('--clip', clip, '--tolerance', str(tolerance), '--frames', str(self.o.frames or ENCODER_FRAMES))
+        beside = self.bench(model, *args, '--layers')
+        alone = self.bench(model, *args, '--alone', '--runs', '2')
+        for layer in beside['types']:
+            types[layer['type']][0] += layer['ms'] * beside['frames']
+            types[layer['type']][1] += layer['dense_ms'] * beside['frames']
+        return {'frames': beside['frames'], 'mean': alone['ms']['all'], 'median': alone['ms']['median'], 'blocks': beside['block_fraction'],
+                'multiplies': beside['mac_fraction'], 'agreement': beside['top1_agreement'], 'margin': beside['mean_margin'],
+                'dense': beside['dense_ms']['all'], 'tensor': beside['dense_stage_ms']['tensor']}
+
+    def encoder_row(self, name, model, encoder, theirs, kind):
+        """A table's row for one encoder, all clips; what holds it back."""
+        _, agreement, _, _ = TRAINED[name]
+        types, clips = collections.defaultdict(lambda: [0.0, 0.0]), []
+        for source in ENCODER_CLIPS:
+            path = self.encoded(encoder, source)
+            if not path:
+                continue
+            try:
+                tolerance = 0
+                if kind == 'calibrated':
+                    tolerance, _ = self.calibrate(model, [path], agreement)
+                clips.append((short(source), self.encoder_clip(model, path, tolerance, types)))
+            except RuntimeError as e:
+                self.lacks(f'{TRAINED[name][0]} on {os.path.basename(path)}: {e}')
+        if not clips:
+            return None, None
+        self.raw[f'encoder {name} {encoder[0]} {kind}'] = clips
+        frames = sum(c['frames'] for _, c in clips)
+
+        def mean(key):
+            return sum(c[key] * c['frames'] for _, c in clips) / frames
+
+        row = [encoder[0], f'{mean("blocks") * 100:.0f} %', f'{mean("multiplies") * 100:.0f} %', f'{mean("mean"):.3f}', f'{mean("median"):.3f}',
+               f'{mean("dense") / mean("mean"):.2f}']
+        if theirs:
+            ratios = sorted(((theirs + c['tensor']) / c['mean'], n) for n, c in clips)
+            row += [f'**{(theirs + mean("tensor")) / mean("mean"):.2f}**', f'{ratios[0][0]:.2f} ({ratios[0][1]})', f'{ratios[-1][0]:.2f} ({ratios[-1][1]})']
+        else:
+            row += ['-', '-', '-']
+        row += [f'{mean("agreement") * 100:.1f} %', f'{mean("margin"):.2f}']
+        say(f'{name} {kind}: {row}')
+        whole = sum(t[0] for t in types.values())
+        held = '; '.join(f'{k} {t[0] / whole * 100:.0f} % ({t[0] / max(t[1], 1e-9):.2f} of its dense time)'
+                         for k, t in sorted(types.items(), key=lambda x: -x[1][0])[:4])
+        return row, held
+
+    def encoders(self):
+        head = ('encoder', 'blocks changed', 'multiplies', 'mean ms', 'median ms', 'times dense', 'times onnxruntime', 'worst clip', 'best clip',
+                'same label', 'margin')
+        text = (f'## The encoder\'s share\n\nThe same five scenes ({", ".join(short(c) for c in ENCODER_CLIPS)}; their first '
+                f'{self.o.frames or ENCODER_FRAMES} frames), from encoders as in cameras and recorders: MPEG-2 with an I picture every 15, H.264 (x264) every 50, no B '
+                'pictures; hqdn3d is a light denoiser before the encoder. Over all frames, the first and the I pictures included, one thread; finding what changed, '
+                'frame to tensor and network, against onnxruntime\'s `run()` and our full frame to tensor. Calibrated: for each clip alone, '
+                f'{self.o.calibration_seconds} s, to an agreement of 0.97 (person/no person 0.99). Margin: the best class\'s confidence less the next '
+                'one\'s, dense. Goals: 1.6 times onnxruntime exact, 5 times calibrated.\n\n')
+        for name in TRAINED:
+            if self.o.models and not any(m in name for m in self.o.models):
+                continue
+            model = self.trained(name)
+            if not model:
+                continue
+            theirs = median([self.ort(model) for _ in range(self.o.pairs)]) if self.has_ort else None
+            text += f'### {TRAINED[name][0]}\n\n' + (f'onnxruntime {theirs:.3f} ms a frame.\n\n' if theirs else '')
+            for kind in self.o.kinds:
+                rows, held = [], []
+                for encoder in ENCODERS:
+                    if self.o.encoders and not any(e in encoder[0] for e in self.o.encoders):
+                        continue
+                    row, what = self.encoder_row(name, model, encoder, theirs, kind)
+                    if row:
+                        rows.append(row)
+                        held.append((encoder[0], what))
+                if rows:
+                    text += f'{kind}\n\n' + table(head, rows) + '\n'
+                    text += ''.join(f'Time goes to, {kind}, {e}: {w}.\n\n' for e, w in held[:1] + held[-1:])
+        return text
+
     def kernels(self):
         program = os.path.join(self.o.build, 'tests', 'kernels', 'bench-kernels')
         if not os.access(program, os.X_OK):
@@ -388,7 +505,7 @@ class Compare:
                 'torchvision\'s shapes and seeded random weights (`tests/bench/models.py`).\n\n' + table(('', ''), rows))
 
     def run(self):
-        parts = {'dense': self.dense, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part,
+        parts = {'dense': self.dense, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part, 'encoders': self.encoders,
                  'kernels': self.kernels, 'layer': self.layer}
         text = []
         for name in self.o.only:
@@ -417,6 +534,9 @@ def main():
     p.add_argument('--frames', type=int, default=0)
     p.add_argument('--calibrate', choices=('clip', 'all'), default='clip')
     p.add_argument('--calibration-seconds', type=int, default=60)
+    p.add_argument('--models', default='')
+    p.add_argument('--encoders', default='')
+    p.add_argument('--kinds', default='exact,calibrated')
     p.add_argument('--only', default=','.join(PARTS))
     p.add_argument('--with', dest='prefix', default='')
     o = p.parse_args()
@@ -424,6 +544,7 @@ def main():
     o.ort = os.path.abspath(o.ort or os.environ.get('ORT_DIR') or o.build)
     o.work = os.path.abspath(o.work or os.path.join(o.build, 'compare'))
     o.only = o.only.split(',')
+    o.models, o.encoders, o.kinds = ([x for x in v.split(',') if x] for v in (o.models, o.encoders, o.kinds))
     if set(o.only) - set(PARTS) or o.pairs < 1:
         p.error(f'--only takes {", ".join(PARTS)}; --pairs at least 1')
     Compare(o).run()
