@@ -492,7 +492,8 @@ delta_h264_set_caps (DeltaH264 * self, const GstStructure * caps)
   if (!value || !GST_VALUE_HOLDS_BUFFER (value)
       || !gst_buffer_map (gst_value_get_buffer (value), &map, GST_MAP_READ))
     return FALSE;
-  ok = gst_h264_parser_parse_decoder_config_record (self->parser, map.data,
+  ok = map.size > 0
+      && gst_h264_parser_parse_decoder_config_record (self->parser, map.data,
       map.size, &config) == GST_H264_PARSER_OK;
   if (ok) {
     self->nal_length_size = config->length_size_minus_one + 1;

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The input is a byte stream as h264parse would hand it out, cut where a first slice follows another slice; the last
- * byte chooses other cuts and resets. */
+ * byte chooses other cuts and resets; or it is a stream as MP4 holds it: a decoder configuration record, then access
+ * units, each with its size before it in two bytes. */
 #include "fuzz.h"
 #include "h264headers.h"
 #include <stdlib.h>
@@ -61,6 +62,26 @@ next_cut(const uint8_t *data, size_t size, size_t from, int at_places)
   return size;
 }
 
+/* The piece at *at and behind it, *to its end. */
+static size_t
+next_sized(const uint8_t *data, size_t size, size_t at, size_t *to)
+{
+  size_t from = MIN(size, at + 2);
+  *to = size - at < 2 ? size : MIN(size, from + (size_t)(data[at] << 8 | data[at + 1]));
+  return from;
+}
+
+static void
+set_avc(DeltaH264 *headers, const uint8_t *data, size_t size)
+{
+  GstBuffer *record = size ? gst_buffer_new_memdup(data, size) : gst_buffer_new();
+  GstStructure *caps = gst_structure_new("video/x-h264", "stream-format", G_TYPE_STRING, "avc",
+                                         "codec_data", GST_TYPE_BUFFER, record, NULL);
+  delta_h264_set_caps(headers, caps);
+  gst_structure_free(caps);
+  gst_buffer_unref(record);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -74,12 +95,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (size < 2)
     return 0;
   int mode = data[size - 1], at_places = mode % 16 == 1, reset = mode % 16 == 2;
+  int avc = mode % 16 == 3;
   DeltaH264 *headers = delta_h264_new();
   DcnPicture *kept[KEEP] = {NULL};
   unsigned n = 0;
+  size_t from = 0, to;
 
-  for (size_t from = 0; from < size;) {
-    size_t to = next_cut(data, size, from, at_places);
+  if (avc) {
+    from = next_sized(data, size, 0, &to);
+    set_avc(headers, data + from, to - from);
+    from = to;
+  }
+  while (from < size) {
+    if (avc)
+      from = next_sized(data, size, from, &to);
+    else
+      to = next_cut(data, size, from, at_places);
     /* an allocation of its own size, so that reading past the end shows */
     uint8_t *copy = g_memdup2(data + from, to - from);
     DeltaResult result;
