@@ -126,6 +126,20 @@ test_follows_the_block(void)
   add(track, p);
   assert_field(track, 5, 5, -5, 0);
   dcn_track_free(track);
+
+  /* From the key picture on nothing but 48 lines lies between, whatever came before it. */
+  track = dcn_track_new();
+  add(track, picture(1, 0, DCN_PICTURE_I));
+  p = picture(1, 1, DCN_PICTURE_P);
+  predict(p, 0, MBS * MBS / 2, 0, -5, 0);
+  predict(p, MBS * MBS / 2, MBS * MBS, 0, 0, 0);
+  add(track, p);
+  dcn_track_set_key(track);
+  p = picture(1, 2, DCN_PICTURE_P);
+  predict(p, 0, MBS * MBS, 1, 0, -48);
+  add(track, p);
+  assert_field(track, 5, 11, 0, -48);
+  dcn_track_free(track);
 }
 
 static void

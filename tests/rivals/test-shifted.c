@@ -89,6 +89,28 @@ test_pan_and_stranger(void)
   scene_free(other);
 }
 
+/* Two parts that move apart: the larger one's movement is taken, not something between. */
+static void
+test_two_pans(void)
+{
+  Scene *scene = scene_new(1, 200);
+  uint8_t before[SIZE * SIZE * 3], after[SIZE * SIZE * 3];
+  DcnMatch *match = dcn_match_new(SIZE, SIZE, 8);
+  scene_look(scene, 50, 50, SIZE, SIZE, before);
+  scene_look(scene, 58, 50, SIZE, SIZE, after);
+  scene_look(scene, 46, 46, SIZE, 40, after);
+  DcnImage now = image(after), then = image(before);
+  dcn_match_search(match, &now, &then, 40, FALSE);
+  dcn_match_agree(match, &now, &then, 40);
+  g_assert_cmpint(match->offset.x, ==, 8);
+  g_assert_cmpint(match->offset.y, ==, 0);
+  /* 7 rows of blocks, of 12 all but the last. */
+  g_assert_cmpint(match->n_matched, ==, 7 * 11);
+  g_assert_cmpint(match->n_found, >, match->n_matched);
+  dcn_match_free(match);
+  scene_free(scene);
+}
+
 typedef struct {
   Subject *subject;
   DcnState *state, *dense;
@@ -300,6 +322,7 @@ main(int argc, char **argv)
   g_test_add_func("/rivals/diamond/psnr", test_psnr);
   g_test_add_func("/rivals/diamond/pan-is-found", test_pan_is_found);
   g_test_add_func("/rivals/diamond/pan-and-stranger", test_pan_and_stranger);
+  g_test_add_func("/rivals/diamond/two-pans", test_two_pans);
   g_test_add_func("/rivals/diamond/reuse-is-dense", test_reuse_is_dense);
   g_test_add_func("/rivals/diamond/expiry", test_expiry);
   g_test_add_func("/rivals/diamond/still", test_still);
