@@ -100,6 +100,14 @@ coefficients(const Deblock *d, const DcnH264Mb *mb)
   return mb->nonzero;
 }
 
+/* Bits of a line of 4x4 blocks: a column (vertical) or a row. */
+static inline unsigned
+line_bits(unsigned blocks, int line, gboolean vertical)
+{
+  /* The product brings bits 0, 4, 8 and 12 side by side. */
+  return vertical ? (blocks >> line & 0x1111) * 0x1248 >> 12 & 15 : blocks >> 4 * line & 15;
+}
+
 /* Bit i: the edge between 4x4 blocks p_b4(i) of p and q_b4(i) of q has bS > 0.  vertical: blocks i
  * of a column; else of a row.  p_line, q_line: the column or row in either macroblock. */
 static unsigned
@@ -108,21 +116,19 @@ strengths(const Deblock *d, int p, int p_line, int q, int q_line, gboolean verti
   const DcnH264Mb *p_mb = &d->m->mbs[p], *q_mb = &d->m->mbs[q];
   if (dcn_h264_mb_is_intra(p_mb) || dcn_h264_mb_is_intra(q_mb))
     return 15;
-  unsigned p_coded = coefficients(d, p_mb), q_coded = coefficients(d, q_mb);
+  unsigned bits = line_bits(coefficients(d, p_mb), p_line, vertical) |
+                  line_bits(coefficients(d, q_mb), q_line, vertical);
   gboolean uniform = d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_UNIFORM;
-  int differ = -1; /* of uniform ones: for the whole edge */
-  unsigned bits = 0;
   for (int i = 0; i < 4; i++) {
-    int p_b4 = vertical ? 4 * i + p_line : 4 * p_line + i;
-    int q_b4 = vertical ? 4 * i + q_line : 4 * q_line + i;
-    gboolean coded = (p_coded >> p_b4 | q_coded >> q_b4) & 1;
-    if (!coded && (!uniform || differ < 0)) {
-      Prediction a, b;
-      prediction(d, p, p_b4, &a);
-      prediction(d, q, q_b4, &b);
-      differ = differs(d, &a, &b);
-    }
-    bits |= (unsigned)(coded || differ) << i;
+    if (bits >> i & 1)
+      continue;
+    Prediction a, b;
+    prediction(d, p, vertical ? 4 * i + p_line : 4 * p_line + i, &a);
+    prediction(d, q, vertical ? 4 * i + q_line : 4 * q_line + i, &b);
+    if (differs(d, &a, &b))
+      bits |= uniform ? 15u : 1u << i;
+    else if (uniform)
+      break;
   }
   return bits;
 }
@@ -161,34 +167,23 @@ inner_edges(const Deblock *d, int q)
 }
 
 /* Most often: two macroblocks of one slice without coefficients, each predicted as one, in the same way. */
-static gboolean
+static inline gboolean
 alike(const Deblock *d, int p, int q)
 {
-  int both = d->map->kind[p] & d->map->kind[q];
-  if (!(both & DCN_H264_MOTION_UNIFORM) || d->map->slice[p] != d->map->slice[q] ||
-      coefficients(d, &d->m->mbs[p]) || coefficients(d, &d->m->mbs[q]))
+  const DcnH264MotionMap *map = d->map;
+  int both = map->kind[p] & map->kind[q];
+  if (!(both & DCN_H264_MOTION_UNIFORM) || map->slice[p] != map->slice[q])
     return FALSE;
-  if (both & DCN_H264_MOTION_ZERO)
+  if (both & DCN_H264_MOTION_ZERO) /* so both are skipped */
     return TRUE;
-  if ((d->map->kind[p] | d->map->kind[q]) & DCN_H264_MOTION_ZERO)
-    return FALSE;
-  const DcnH264Motion *a = &d->map->motion[p], *b = &d->map->motion[q];
-  for (int list = 0; list < 2; list++) {
-    if (a->ref_idx[list][0] != b->ref_idx[list][0] ||
-        memcmp(a->mv[list][0], b->mv[list][0], sizeof a->mv[list][0]) != 0)
-      return FALSE;
-  }
-  return TRUE;
+  return memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0 &&
+         !coefficients(d, &d->m->mbs[p]) && !coefficients(d, &d->m->mbs[q]);
 }
 
 /* The edge between p, to the left of q or above it, and q. */
 static void
-outer_edge(const Deblock *d, int p, int q, gboolean vertical)
+unlike(const Deblock *d, int p, int q, gboolean vertical)
 {
-  if (!(d->coded->copy[p] | d->coded->copy[q]))
-    return;
-  if (alike(d, p, q))
-    return;
   if (!can_filter(d, p, q))
     return;
   unsigned bits = strengths(d, p, 3, q, 0, vertical);
@@ -196,8 +191,15 @@ outer_edge(const Deblock *d, int p, int q, gboolean vertical)
   d->coded->filtered[q] |= (uint8_t)quarters(bits, 0, vertical);
 }
 
+static inline void
+outer_edge(const Deblock *d, int p, int q, gboolean vertical)
+{
+  if (d->coded->copy[p] | d->coded->copy[q] && !alike(d, p, q))
+    unlike(d, p, q, vertical);
+}
+
 /* 8.7: filterLeftMbEdgeFlag, filterTopMbEdgeFlag, but for the edge of the picture */
-static gboolean
+static inline gboolean
 crosses(const Deblock *d, int p, int q)
 {
   return d->slices[d->map->slice[q]].disable_deblocking_filter_idc != 2 ||

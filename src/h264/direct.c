@@ -3,6 +3,7 @@
  *
  * ITU-T H.264 8.4.1.2. */
 #include "h264/state.h"
+#include <string.h>
 
 /* The co-located 4x4 block, 8.4.1.2.1. */
 typedef struct {
@@ -128,62 +129,125 @@ corner(gboolean inference, int b4, int *x, int *y)
   }
 }
 
-/* 8.4.1.2.2; returns TRUE when all blocks are alike. */
+/* colZeroFlag of 8.4.1.2.2 for the quarters (direct_8x8_inference_flag) or the 4x4 blocks that are asked for: bit b4. */
+static unsigned
+col_zeros(DcnH264Coded *coded, int mb_addr, const ColPic *pic, unsigned quarters)
+{
+  gboolean inference = coded->sps.direct_8x8_inference_flag;
+  const DcnH264MotionMap *map = pic->map;
+  unsigned zeros = 0;
+  if (!coded->mbaff && !pic->mbaff && pic->fields == (coded->structure != DCN_H264_FRAME)) {
+    /* One macroblock, at the same place; often predicted as one. */
+    int kind = map->kind[mb_addr];
+    const DcnH264Whole *whole = &map->whole[mb_addr];
+    if (kind & DCN_H264_MOTION_INTRA)
+      return 0;
+    if (kind & DCN_H264_MOTION_UNIFORM) {
+      int list = whole->ref_idx[0] < 0;
+      return whole->ref_idx[list] == 0 && ABS(whole->mv[list][0]) <= 1 &&
+                     ABS(whole->mv[list][1]) <= 1
+                 ? 0xffff
+                 : 0;
+    }
+  }
+  for (int b4 = 0; b4 < 16; b4++) {
+    Col col;
+    int x, y, b8 = (b4 >> 3) * 2 + (b4 >> 1 & 1);
+    if (!(quarters >> b8 & 1) || (inference && b4 & 5))
+      continue;
+    corner(inference, b4, &x, &y);
+    colocated(coded, mb_addr, pic, x, y, &col);
+    if (col.ref_idx == 0 && ABS(col.mv[0]) <= 1 && ABS(col.mv[1]) <= 1)
+      zeros |= (inference ? 0x33u : 1u) << b4;
+  }
+  return zeros;
+}
+
+static void
+set_whole(DcnH264Coded *coded, int mb_addr, const int ref[2], int mv[2][2])
+{
+  DcnH264Whole *whole = &coded->map->whole[mb_addr];
+  for (int list = 0; list < 2; list++) {
+    whole->ref_idx[list] = (int8_t)ref[list];
+    whole->mv[list][0] = (int16_t)mv[list][0];
+    whole->mv[list][1] = (int16_t)mv[list][1];
+  }
+}
+
+/* refIdxL0, refIdxL1 and the vectors of 8.4.1.2.2, before colZeroFlag. */
+static void
+spatial_prediction(const DcnH264Coded *coded, int mb_addr, int column, int ref[2], int mv[2][2])
+{
+  DcnH264Around around;
+  dcn_h264_around(coded, mb_addr, column, &around);
+  const DcnH264Whole *const *n = around.n;
+  if (n[0]->ref_idx[0] >= -1 && memcmp(n[0], n[1], sizeof *n[0]) == 0 &&
+      memcmp(n[0], n[2], sizeof *n[0]) == 0) {
+    /* All three alike, so their minimum and median is each of them. */
+    for (int list = 0; list < 2; list++) {
+      ref[list] = n[0]->ref_idx[list];
+      mv[list][0] = n[0]->mv[list][0];
+      mv[list][1] = n[0]->mv[list][1];
+    }
+  } else {
+    for (int list = 0; list < 2; list++) {
+      ref[list] = MAX(
+          min_positive(n[0]->ref_idx[list], min_positive(n[1]->ref_idx[list], n[2]->ref_idx[list])),
+          -1);
+      mv[list][0] = mv[list][1] = 0;
+      if (ref[list] >= 0)
+        dcn_h264_median_around(&around, list, ref[list], mv[list]);
+    }
+  }
+  if (ref[0] < 0 && ref[1] < 0) {
+    ref[0] = ref[1] = 0;
+    memset(mv, 0, 4 * sizeof mv[0][0]);
+  }
+}
+
+/* 8.4.1.2.2; returns TRUE when all blocks are alike, and then fills in the macroblock as a whole. */
 static gboolean
-spatial(DcnH264Coded *coded, int mb_addr, unsigned quarters)
+spatial(DcnH264Coded *coded, int mb_addr, int column, unsigned quarters)
 {
   DcnH264Motion *motion = &coded->map->motion[mb_addr];
   gboolean inference = coded->sps.direct_8x8_inference_flag;
-  int ref[2], mv[2][2] = {{0, 0}, {0, 0}};
+  int ref[2], mv[2][2];
   static const int zero[2] = {0, 0};
-  int refs[2][3], mvs[2][3][2];
-  dcn_h264_mb_neighbours(coded, mb_addr, refs, mvs);
-  for (int list = 0; list < 2; list++) {
-    const int *r = refs[list];
-    ref[list] = MAX(min_positive(r[0], min_positive(r[1], r[2])), -1);
-    if (ref[list] >= 0)
-      dcn_h264_median(r, mvs[list], ref[list], mv[list]);
-  }
   gboolean col_matters = FALSE;
-  if (ref[0] < 0 && ref[1] < 0) {
-    ref[0] = ref[1] = 0;
-  } else {
-    for (int list = 0; list < 2; list++)
-      col_matters |= ref[list] == 0 && (mv[list][0] || mv[list][1]);
-    if (coded->slice->long_term[1] & 1)
-      col_matters = FALSE;
+  spatial_prediction(coded, mb_addr, column, ref, mv);
+  for (int list = 0; list < 2; list++)
+    col_matters |= ref[list] == 0 && (mv[list][0] || mv[list][1]);
+  if (coded->slice->long_term[1] & 1)
+    col_matters = FALSE;
+
+  unsigned zeros = 0, all = 0;
+  if (col_matters) {
+    ColPic pic;
+    if (col_pic(coded, mb_addr, &pic))
+      zeros = col_zeros(coded, mb_addr, &pic, quarters);
+    else
+      dcn_h264_fail(coded, "co-located picture missing");
   }
-  if (!col_matters && quarters == 15) {
-    set_block(motion, 0, 0, ref[0], mv[0]);
-    set_block(motion, 0, 1, ref[1], mv[1]);
+  for (int b8 = 0; b8 < 4; b8++)
+    if (quarters >> b8 & 1)
+      all |= 0x33u << ((b8 & 2) * 4 + (b8 & 1) * 2);
+  zeros &= all;
+  if (quarters == 15 && (zeros == 0 || zeros == all)) {
+    for (int list = 0; list < 2; list++)
+      if (zeros && ref[list] == 0)
+        mv[list][0] = mv[list][1] = 0;
+    set_whole(coded, mb_addr, ref, mv);
     return TRUE;
   }
-  ColPic pic;
-  if (col_matters && !col_pic(coded, mb_addr, &pic)) {
-    dcn_h264_fail(coded, "co-located picture missing");
-    col_matters = FALSE;
-  }
-  unsigned zeros = 0, all = 0;
-  gboolean col_zero = FALSE;
   for (int b4 = 0; b4 < 16; b4++) {
-    int b8 = (b4 >> 3) * 2 + (b4 >> 1 & 1);
-    if (!(quarters >> b8 & 1))
+    if (!(all >> b4 & 1))
       continue;
-    if (col_matters) {
-      Col col;
-      int x, y;
-      corner(inference, b4, &x, &y);
-      colocated(coded, mb_addr, &pic, x, y, &col);
-      col_zero = col.ref_idx == 0 && ABS(col.mv[0]) <= 1 && ABS(col.mv[1]) <= 1;
-    }
-    all |= 1u << b4;
-    zeros |= (unsigned)col_zero << b4;
     for (int list = 0; list < 2; list++)
-      set_block(motion, b4, list, ref[list], ref[list] == 0 && col_zero ? zero : mv[list]);
+      set_block(motion, b4, list, ref[list], ref[list] == 0 && zeros >> b4 & 1 ? zero : mv[list]);
   }
   if (!inference && zeros && zeros != all)
     coded->map->kind[mb_addr] |= DCN_H264_MOTION_SUB;
-  return quarters == 15 && (zeros == 0 || zeros == all);
+  return FALSE;
 }
 
 /* refIdxL0 = map of refPicCol, 8.4.1.2.3; -1 when the list has it not. */
@@ -265,7 +329,8 @@ temporal(DcnH264Coded *coded, int mb_addr, unsigned quarters)
   ColPic pic;
   if (!col_pic(coded, mb_addr, &pic)) {
     dcn_h264_fail(coded, "co-located picture missing");
-    coded->map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO;
+    coded->map->whole[mb_addr] = (DcnH264Whole){.ref_idx = {0, -1}};
+    coded->map->kind[mb_addr] |= DCN_H264_MOTION_ZERO;
     return TRUE;
   }
   /* libavcodec keeps the lists of one slice of each picture only. */
@@ -306,13 +371,19 @@ temporal(DcnH264Coded *coded, int mb_addr, unsigned quarters)
       }
     }
   }
+  if (uniform) {
+    int ref[2] = {motion->ref_idx[0][0], motion->ref_idx[1][0]};
+    int mv[2][2] = {{motion->mv[0][0][0], motion->mv[0][0][1]},
+                    {motion->mv[1][0][0], motion->mv[1][0][1]}};
+    set_whole(coded, mb_addr, ref, mv);
+  }
   return uniform;
 }
 
 void
-dcn_h264_direct(DcnH264Coded *coded, int mb_addr, unsigned quarters)
+dcn_h264_direct(DcnH264Coded *coded, int mb_addr, int column, unsigned quarters)
 {
-  gboolean uniform = coded->slice->direct_spatial ? spatial(coded, mb_addr, quarters)
+  gboolean uniform = coded->slice->direct_spatial ? spatial(coded, mb_addr, column, quarters)
                                                   : temporal(coded, mb_addr, quarters);
   if (uniform)
     coded->map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM;

@@ -49,7 +49,6 @@ dcn_h264_extractor_new(void)
   extractor->epoch = dcn_epoch_new();
   extractor->in_doubt = extractor->wait_for_start = TRUE;
   extractor->dpb.max_long_term_frame_idx = -1;
-  extractor->coded.vectors = g_array_new(FALSE, FALSE, sizeof(DcnVector));
   return extractor;
 }
 
@@ -109,7 +108,7 @@ dcn_h264_extractor_free(DcnH264Extractor *extractor)
   dcn_h264_dpb_clear(&extractor->dpb);
   dcn_h264_map_pool_clear(&extractor->pool);
   dcn_h264_macroblocks_clear(&coded->macroblocks);
-  g_array_unref(coded->vectors);
+  g_free(coded->vectors);
   g_free(coded->copy);
   g_free(coded->filtered);
   g_free(coded->first_field_born);
@@ -355,7 +354,7 @@ open_picture(DcnH264Extractor *extractor, DcnH264Frame *frame, const DcnH264Slic
   coded->slice = NULL;
   coded->error = not_understood(&coded->sps, header);
   if (!second_field)
-    g_array_set_size(coded->vectors, 0);
+    coded->n_vectors = 0;
   extractor->picture_is_open = TRUE;
 
   if (!second_field) {
@@ -478,6 +477,8 @@ describe_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps, const DcnH264
       slice->ref_number[list][i] = DCN_NUMBER_NONE;
       if (!ref.frame)
         continue;
+      slice->present[list] |= (uint32_t)(ref.frame->picture != NULL) << i;
+      slice->same_lines[list] |= (uint32_t)(ref.fields == coded->structure) << i;
       slice->ref_id[list][i] = ref.frame->id | (DcnH264RefId)ref.fields;
       if (ref.frame->picture && ref.frame->picture->epoch == coded->frame->picture->epoch)
         slice->ref_number[list][i] = ref.frame->picture->number;
@@ -684,7 +685,7 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
   }
   settle(extractor);
   if (picture->known)
-    g_array_append_vals(picture->vectors, coded->vectors->data, coded->vectors->len);
+    g_array_append_vals(picture->vectors, coded->vectors, (guint)coded->n_vectors);
   g_atomic_int_set(&picture->complete, 1);
   dcn_h264_frame_unref(frame);
 }

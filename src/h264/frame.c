@@ -21,9 +21,10 @@ dcn_h264_map_take(DcnH264MapPool *pool, int mb_width, int mb_height, DcnH264Moti
   *map = (DcnH264MotionMap){.mb_width = mb_width, .mb_height = mb_height, .n_mbs = n_mbs};
   map->kind = g_try_new(uint8_t, n_mbs);
   map->slice = g_try_new(uint16_t, n_mbs);
+  map->whole = g_try_new(DcnH264Whole, n_mbs);
   map->motion = g_try_new(DcnH264Motion, n_mbs);
   map->slices = g_array_new(FALSE, FALSE, sizeof(DcnH264SliceInfo));
-  if (map->kind && map->slice && map->motion)
+  if (map->kind && map->slice && map->whole && map->motion)
     return TRUE;
   dcn_h264_map_give(NULL, map);
   return FALSE;
@@ -37,6 +38,7 @@ dcn_h264_map_give(DcnH264MapPool *pool, DcnH264MotionMap *map)
   } else {
     g_free(map->kind);
     g_free(map->slice);
+    g_free(map->whole);
     g_free(map->motion);
     if (map->slices)
       g_array_unref(map->slices);

@@ -14,42 +14,34 @@
 #include "h264/state.h"
 #include <string.h>
 
-/* All vectors of a quarter are zero; index of its reference, or -1. */
-static int
-zero_reference(const DcnH264MotionMap *map, int mb, int list, int b8, gboolean *zero)
+/* Whether prediction with zero vectors from these references (-1: none) gives what is in them. */
+static inline gboolean
+keeps(const DcnH264SliceInfo *slice, int ref0, int ref1)
 {
-  int first = (b8 >> 1) * 8 + (b8 & 1) * 2;
-  static const int offsets[4] = {0, 1, 4, 5};
-  int ref = -1;
-  int n = map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO) ? 1 : 4;
-  for (int i = 0; i < n; i++) {
-    int mv[2];
-    ref = dcn_h264_motion_at(map, mb, list, first + offsets[i], mv);
-    if (ref >= 0 && (mv[0] || mv[1]))
-      *zero = FALSE;
-  }
-  return ref;
+  if (ref0 < 0 && ref1 < 0)
+    return FALSE;
+  if ((ref0 >= 0 && !(slice->same_lines[0] >> ref0 & 1)) ||
+      (ref1 >= 0 && !(slice->same_lines[1] >> ref1 & 1)))
+    return FALSE;
+  if (ref0 >= 0 && ref1 >= 0)
+    return slice->copy_bi[ref0] >> ref1 & 1;
+  return ref0 >= 0 ? slice->copy_single[0] >> ref0 & 1 : slice->copy_single[1] >> ref1 & 1;
 }
 
-/* Whether a quarter is predicted by a copy. */
+/* Whether a quarter of a macroblock in parts is predicted by a copy. */
 static gboolean
-is_copy(const DcnH264Coded *coded, int mb_addr, int b8)
+is_copy(const DcnH264Coded *coded, const DcnH264Motion *motion, int b8)
 {
-  const DcnH264SliceInfo *slice = coded->slice;
-  gboolean copy = TRUE;
-  int ref[2];
+  int first = (b8 >> 1) * 8 + (b8 & 1) * 2;
   for (int list = 0; list < 2; list++) {
-    ref[list] = zero_reference(coded->map, mb_addr, list, b8, &copy);
-    if (!copy || ref[list] >= slice->n_refs[list])
-      return FALSE;
-    if (ref[list] >= 0 && slice->refs[list][ref[list]].fields != coded->structure)
+    /* Two rows of two vectors; those of lists that are not used are 0. */
+    uint64_t upper, lower;
+    memcpy(&upper, &motion->mv[list][0][0] + 2 * first, sizeof upper);
+    memcpy(&lower, &motion->mv[list][0][0] + 2 * first + 8, sizeof lower);
+    if (upper | lower)
       return FALSE;
   }
-  if (ref[0] >= 0 && ref[1] >= 0)
-    return slice->copy_bi[ref[0]] >> ref[1] & 1;
-  if (ref[0] >= 0)
-    return slice->copy_single[0] >> ref[0] & 1;
-  return ref[1] >= 0 && slice->copy_single[1] >> ref[1] & 1;
+  return keeps(coded->slice, motion->ref_idx[0][b8], motion->ref_idx[1][b8]);
 }
 
 /* Quarters that are predicted by a copy and have no residual. */
@@ -60,14 +52,22 @@ copies(const DcnH264Coded *coded, int mb_addr)
   int kind = coded->map->kind[mb_addr];
   if (kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD) || mb->flags & DCN_H264_MB_CHROMA)
     return 0;
-  unsigned result = 0;
-  gboolean whole = kind & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_ZERO);
-  if (whole && !is_copy(coded, mb_addr, 0))
-    return 0;
-  for (int b8 = 0; b8 < 4; b8++) {
-    unsigned luma = 0x33u << ((b8 >> 1) * 8 + (b8 & 1) * 2);
-    if (!(mb->nonzero & luma) && (whole || is_copy(coded, mb_addr, b8)))
-      result |= 1u << b8;
+  unsigned result = 15;
+  if (kind & DCN_H264_MOTION_UNIFORM) {
+    static const int16_t zero[2][2] = {{0, 0}, {0, 0}};
+    const DcnH264Whole *whole = &coded->map->whole[mb_addr];
+    if (memcmp(whole->mv, zero, sizeof zero) != 0 ||
+        !keeps(coded->slice, whole->ref_idx[0], whole->ref_idx[1]))
+      return 0;
+  } else {
+    result = 0;
+    for (int b8 = 0; b8 < 4; b8++)
+      result |= (unsigned)is_copy(coded, &coded->map->motion[mb_addr], b8) << b8;
+  }
+  if (mb->nonzero) {
+    for (int b8 = 0; b8 < 4; b8++)
+      if (mb->nonzero & 0x33u << ((b8 >> 1) * 8 + (b8 & 1) * 2))
+        result &= ~(1u << b8);
   }
   return result;
 }
@@ -81,7 +81,26 @@ typedef struct {
   gboolean field_mb, bottom;
 } Place;
 
-static void
+/* Room for so many more vectors. */
+static gboolean
+reserve_vectors(DcnH264Coded *coded, size_t n)
+{
+  size_t need = coded->n_vectors + n;
+  if (G_LIKELY(need <= coded->vectors_capacity))
+    return TRUE;
+  size_t capacity = MAX(2 * coded->vectors_capacity, need + 1024);
+  DcnVector *vectors = g_try_renew(DcnVector, coded->vectors, capacity);
+  if (!vectors) {
+    dcn_h264_fail(coded, "memory is short");
+    return FALSE;
+  }
+  coded->vectors = vectors;
+  coded->vectors_capacity = capacity;
+  return TRUE;
+}
+
+/* Room was made. */
+static inline void
 add_vector(const Place *place, int list, int b4, int w, int h)
 {
   DcnH264Coded *coded = place->coded;
@@ -92,8 +111,10 @@ add_vector(const Place *place, int list, int b4, int w, int h)
   int entry = place->field_mb ? ref >> 1 : ref;
   if (entry >= coded->slice->n_refs[list])
     return;
-  DcnH264Ref reference = dcn_h264_ref_at(coded->slice, list, ref, place->field_mb, place->bottom);
-  DcnVector vector = {
+  int ref_field = 0;
+  if (place->field)
+    ref_field = dcn_h264_ref_at(coded->slice, list, ref, place->field_mb, place->bottom).fields;
+  coded->vectors[coded->n_vectors++] = (DcnVector){
       .x = (uint16_t)(place->x + (b4 & 3) * 4),
       .y = (uint16_t)(place->y + (b4 >> 2) * 4 * place->line_step),
       .w = (uint16_t)w,
@@ -103,9 +124,8 @@ add_vector(const Place *place, int list, int b4, int w, int h)
       .mv_y_qpel = (int16_t)mv[1],
       .direction = (uint8_t)list,
       .field = (uint8_t)place->field,
-      .ref_field = (uint8_t)(place->field ? reference.fields : 0),
+      .ref_field = (uint8_t)ref_field,
   };
-  g_array_append_val(coded->vectors, vector);
 }
 
 /* Direct prediction in 4x4 blocks is told as one 8x8 block where they are alike. */
@@ -157,17 +177,22 @@ add_vectors(const Place *place)
   }
 }
 
+static inline uint8_t
+flags_of(const DcnH264Mb *mb)
+{
+  gboolean skipped = mb->type == DCN_H264_MB_P_SKIP || mb->type == DCN_H264_MB_B_SKIP;
+  gboolean has_residual = mb->nonzero || mb->flags & (DCN_H264_MB_CHROMA | DCN_H264_MB_LUMA_DC);
+  return (uint8_t)((dcn_h264_mb_is_intra(mb) ? DCN_MB_INTRA : 0) | (skipped ? DCN_MB_SKIPPED : 0) |
+                   (has_residual ? DCN_MB_CODED : 0));
+}
+
 /* Flags and quantiser.  A field macroblock lies on two macroblocks of the frame; there both fields
  * meet: intra or coded where either is, skipped where both are, and the coarser quantiser. */
 static void
 enter_macroblock(DcnH264Coded *coded, const DcnH264Mb *mb, int mb_x, int mb_y, gboolean merge)
 {
   DcnPicture *picture = coded->frame->picture;
-  gboolean skipped = mb->type == DCN_H264_MB_P_SKIP || mb->type == DCN_H264_MB_B_SKIP;
-  gboolean has_residual = mb->nonzero || mb->flags & (DCN_H264_MB_CHROMA | DCN_H264_MB_LUMA_DC);
-  uint8_t flags = (uint8_t)((dcn_h264_mb_is_intra(mb) ? DCN_MB_INTRA : 0) |
-                            (skipped ? DCN_MB_SKIPPED : 0) | (has_residual ? DCN_MB_CODED : 0));
-  uint8_t qp = (uint8_t)MAX(mb->qp, 0);
+  uint8_t flags = flags_of(mb), qp = (uint8_t)MAX(mb->qp, 0);
   if (mb_y >= picture->mb_rows)
     return;
   size_t i = (size_t)mb_y * (size_t)picture->mb_cols + (size_t)mb_x;
@@ -182,21 +207,54 @@ enter_macroblock(DcnH264Coded *coded, const DcnH264Mb *mb, int mb_x, int mb_y, g
   }
 }
 
-void
-dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int count)
+/* Macroblocks of frames without MBAFF. */
+static void
+enter_plain(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
 {
   const DcnH264Macroblocks *m = &coded->macroblocks;
+  const DcnH264Mb *mb = &m->mbs[mb_addr];
+  DcnPicture *picture = coded->frame->picture;
   int kind = coded->map->kind[mb_addr];
-  unsigned copied = copies(coded, mb_addr);
-  memset(coded->copy + mb_addr, (int)copied, (size_t)count);
-  int mb_x, mb_y;
-  dcn_h264_mb_position(m, mb_addr, &mb_x, &mb_y);
+  if (mb_addr + count > picture->mb_cols * picture->mb_rows)
+    return;
+  memset(picture->mb_flags + mb_addr, flags_of(mb), (size_t)count);
+  memset(picture->quantiser + mb_addr, MAX(mb->qp, 0), (size_t)count);
+  if (kind & DCN_H264_MOTION_INTRA)
+    return;
+  gboolean whole = kind & DCN_H264_MOTION_UNIFORM;
+  if (!reserve_vectors(coded, (whole ? 2 : 32) * (size_t)count))
+    return;
   Place place = {.coded = coded, .line_step = 1};
-  place.field_mb = kind & DCN_H264_MOTION_FIELD;
   for (int i = 0; i < count; i++) {
-    const DcnH264Mb *mb = &m->mbs[mb_addr + i];
     place.mb_addr = mb_addr + i;
     place.x = 16 * mb_x;
+    place.y = 16 * mb_y;
+    if (whole) {
+      add_vector(&place, 0, 0, 16, 16);
+      add_vector(&place, 1, 0, 16, 16);
+    } else {
+      add_vectors(&place);
+    }
+    if (++mb_x == m->mb_width) {
+      mb_x = 0;
+      mb_y++;
+    }
+  }
+}
+
+/* The macroblocks of fields and of MBAFF frames. */
+static void
+enter_lines(DcnH264Coded *coded, int mb_addr, int count)
+{
+  const DcnH264Macroblocks *m = &coded->macroblocks;
+  if (!reserve_vectors(coded, 32 * (size_t)count))
+    return;
+  for (int i = 0; i < count; i++) {
+    const DcnH264Mb *mb = &m->mbs[mb_addr + i];
+    int kind = coded->map->kind[mb_addr + i], mb_x, mb_y;
+    dcn_h264_mb_position(m, mb_addr + i, &mb_x, &mb_y);
+    Place place = {.coded = coded, .line_step = 1, .mb_addr = mb_addr + i, .x = 16 * mb_x};
+    place.field_mb = kind & DCN_H264_MOTION_FIELD;
     if (coded->structure != DCN_H264_FRAME) {
       place.y = 32 * mb_y;
       place.line_step = 2;
@@ -216,11 +274,17 @@ dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int count)
     }
     if (!(kind & DCN_H264_MOTION_INTRA))
       add_vectors(&place);
-    if (++mb_x == m->mb_width) {
-      mb_x = 0;
-      mb_y++;
-    }
   }
+}
+
+void
+dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
+{
+  memset(coded->copy + mb_addr, (int)copies(coded, mb_addr), (size_t)count);
+  if (coded->structure == DCN_H264_FRAME && !coded->mbaff)
+    enter_plain(coded, mb_addr, mb_x, mb_y, count);
+  else
+    enter_lines(coded, mb_addr, count);
 }
 
 /* Where a reference's born values are, or NULL where nothing may be inherited from it. */
@@ -238,21 +302,24 @@ source(const DcnH264Coded *coded, const DcnH264SliceInfo *slice, int list, int r
 static void
 inherit_blocks(DcnH264Coded *coded, const uint32_t *const sources[2], size_t i, size_t n)
 {
-  uint32_t *born = coded->frame->picture->born;
-  if (coded->structure == DCN_H264_FRAME && !sources[1]) {
-    memcpy(born + i, sources[0] + i, n * sizeof *born);
+  uint32_t *restrict born = coded->frame->picture->born + i;
+  const uint32_t *from = sources[0] + i, *other = sources[1] ? sources[1] + i : from;
+  if (coded->structure == DCN_H264_FRAME) {
+    if (from == other)
+      memcpy(born, from, n * sizeof *born);
+    else
+      for (size_t k = 0; k < n; k++)
+        born[k] = from[k] == other[k] ? from[k] : born[k];
     return;
   }
-  for (size_t end = i + n; i < end; i++) {
-    uint32_t value = sources[0][i];
-    if (sources[1] && sources[1][i] != value)
+  uint32_t *first = coded->first_field_born + i;
+  for (size_t k = 0; k < n; k++) {
+    if (other[k] != from[k])
       continue;
-    if (coded->structure == DCN_H264_FRAME)
-      born[i] = value;
-    else if (!coded->second_field)
-      coded->first_field_born[i] = value;
-    else if (coded->first_field_born[i] == value)
-      born[i] = value;
+    if (!coded->second_field)
+      first[k] = from[k];
+    else if (first[k] == from[k])
+      born[k] = from[k];
   }
 }
 
@@ -276,6 +343,21 @@ quarter_sources(const DcnH264Coded *coded, int mb, int b8, const uint32_t *sourc
   return n > 0;
 }
 
+/* Macroblocks from mb on, to the end of the row, that are copies as the first one is: all of them, from the same
+ * references. */
+static int
+run_of_copies(const DcnH264Coded *coded, int mb, int limit)
+{
+  const DcnH264MotionMap *map = coded->map;
+  const DcnH264Whole *whole = &map->whole[mb];
+  int run = 1;
+  while (run < limit && coded->copy[mb + run] == 15 && !coded->filtered[mb + run] &&
+         map->kind[mb + run] & DCN_H264_MOTION_UNIFORM && map->slice[mb + run] == map->slice[mb] &&
+         memcmp(whole[run].ref_idx, whole->ref_idx, sizeof whole->ref_idx) == 0)
+    run++;
+  return run;
+}
+
 void
 dcn_h264_inherit(DcnH264Coded *coded)
 {
@@ -288,25 +370,24 @@ dcn_h264_inherit(DcnH264Coded *coded)
   for (int mb = 0; mb < n_mbs;) {
     unsigned copied = coded->copy[mb] & ~coded->filtered[mb];
     int x, y, run = 1;
-    dcn_h264_mb_position(m, mb, &x, &y);
     if (!copied) {
       mb++;
       continue;
     }
-    if (copied == 15 && map->kind[mb] & DCN_H264_MOTION_ZERO && !coded->mbaff) {
-      while (x + run < m->mb_width && map->kind[mb + run] & DCN_H264_MOTION_ZERO &&
-             coded->copy[mb + run] == 15 && !coded->filtered[mb + run] &&
-             map->slice[mb + run] == map->slice[mb])
-        run++;
+    dcn_h264_mb_position(m, mb, &x, &y);
+    gboolean whole = copied == 15 && map->kind[mb] & DCN_H264_MOTION_UNIFORM;
+    if (whole && !coded->mbaff)
+      run = run_of_copies(coded, mb, m->mb_width - x);
+    const uint32_t *sources[2];
+    if (whole && !quarter_sources(coded, mb, 0, sources)) {
+      mb += run;
+      continue;
     }
-    for (int b8 = 0; b8 < 4;
-         b8 += copied == 15 && map->kind[mb] & DCN_H264_MOTION_UNIFORM ? 2 : 1) {
-      const uint32_t *sources[2];
-      if (!(copied >> b8 & 1) || !quarter_sources(coded, mb, b8, sources))
+    for (int b8 = 0; b8 < 4; b8 += whole ? 2 : 1) {
+      if (!whole && (!(copied >> b8 & 1) || !quarter_sources(coded, mb, b8, sources)))
         continue;
-      gboolean both = copied == 15 && map->kind[mb] & DCN_H264_MOTION_UNIFORM;
-      size_t n = both ? 2 * (size_t)run : 1;
-      size_t column = 2 * (size_t)x + (both ? 0 : (size_t)(b8 & 1));
+      size_t n = whole ? 2 * (size_t)run : 1;
+      size_t column = 2 * (size_t)x + (whole ? 0 : (size_t)(b8 & 1));
       /* A block row of a field lies on two of the frame. */
       size_t row = (size_t)(2 * y + (b8 >> 1)) * (field ? 2 : 1);
       for (int k = 0; k < (field ? 2 : 1); k++)

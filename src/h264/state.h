@@ -7,7 +7,7 @@
  *   frame.c       frames and the motion kept with them
  *   lists.c       reference picture lists, per slice                 8.2.4
  *   the slice data parser (decode.h), per slice                      7.3.4, 7.3.5
- *   motion.c, direct.c  vectors and reference indices, per macroblock 8.4.1
+ *   motion.c, direct.c, neighbourhood.c  vectors and reference indices, per macroblock 8.4.1
  *   weights.c     where weighted prediction leaves samples alone     8.4.2.3
  *   deblock.c     which edges the deblocking filter may touch        8.7, whole picture
  *   inherit.c     the born rule, vectors, flags, whole picture
@@ -44,6 +44,8 @@ typedef struct {
   DcnH264Ref refs[2][32];       /* borrowed; valid while the picture of the slice is open */
   uint32_t ref_number[2][32];   /* DcnPicture.number in the picture's epoch, or DCN_NUMBER_NONE */
   uint32_t long_term[2];        /* bit refIdx */
+  uint32_t present[2];          /* bit refIdx: a picture that was decoded */
+  uint32_t same_lines[2];       /* bit refIdx: a frame where a frame is decoded, the field of the same parity for a field */
   uint32_t copy_single[2];      /* bit refIdx: prediction from it alone leaves samples as they are (weights.c) */
   uint32_t copy_bi[32];         /* [refIdxL0] bit refIdxL1: so does the mean of two equal samples */
   uint32_t used[2];             /* bit refIdx: something is predicted from it */
@@ -59,9 +61,15 @@ typedef struct {
   int8_t ref_idx[2][4]; /* [list][b8]; -1: the list is not used */
 } DcnH264Motion;
 
-#define DCN_H264_MOTION_UNIFORM 1 /* one vector and index per list: only b4 0 and b8 0 are filled in */
-#define DCN_H264_MOTION_INTRA 2   /* nothing is filled in */
-#define DCN_H264_MOTION_ZERO 4    /* list 0 only, refIdx 0, zero vector: nothing is filled in */
+/* The same of a macroblock that is predicted as one. */
+typedef struct {
+  int16_t mv[2][2];   /* [list][x, y]; 0 where the list is not used */
+  int8_t ref_idx[2];  /* [list] */
+} DcnH264Whole;
+
+#define DCN_H264_MOTION_UNIFORM 1 /* one vector and index per list: in DcnH264MotionMap.whole, not in .motion */
+#define DCN_H264_MOTION_INTRA 2   /* .whole says that no list is used */
+#define DCN_H264_MOTION_ZERO 4    /* beside UNIFORM: list 0 only, refIdx 0, zero vector */
 #define DCN_H264_MOTION_FIELD 8   /* field macroblock of an MBAFF frame */
 #define DCN_H264_MOTION_SUB 16    /* vectors differ inside of 8x8 blocks, or may */
 
@@ -71,7 +79,8 @@ typedef struct {
   int n_mbs;
   uint8_t *kind;         /* [n_mbs] by macroblock address, DCN_H264_MOTION_* */
   uint16_t *slice;       /* [n_mbs] index into slices */
-  DcnH264Motion *motion; /* [n_mbs] */
+  DcnH264Whole *whole;   /* [n_mbs] */
+  DcnH264Motion *motion; /* [n_mbs]; kept apart, because few macroblocks need so much */
   GArray *slices;        /* of DcnH264SliceInfo */
   gboolean lists_differ; /* not all P and B slices have the same reference lists */
 } DcnH264MotionMap;
@@ -172,7 +181,8 @@ typedef struct {
   size_t mbs_capacity;           /* of both */
   uint32_t *first_field_born;    /* [rows * cols] what the first field's lines were copied from, or DCN_NUMBER_NONE */
   size_t born_capacity;
-  GArray *vectors;               /* of DcnVector */
+  DcnVector *vectors;            /* [n_vectors] */
+  size_t n_vectors, vectors_capacity;
   /* the slice being decoded */
   const DcnH264Pps *pps;
   const DcnH264SliceHeader *slice_header;
@@ -192,14 +202,13 @@ dcn_h264_fail(DcnH264Coded *coded, const char *reason)
 static inline int
 dcn_h264_motion_at(const DcnH264MotionMap *map, int mb, int list, int b4, int mv[2])
 {
-  int kind = map->kind[mb];
-  if (kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_ZERO)) {
-    mv[0] = mv[1] = 0;
-    return kind & DCN_H264_MOTION_ZERO && list == 0 ? 0 : -1;
+  if (map->kind[mb] & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_UNIFORM)) {
+    const DcnH264Whole *whole = &map->whole[mb];
+    mv[0] = whole->mv[list][0];
+    mv[1] = whole->mv[list][1];
+    return whole->ref_idx[list];
   }
   const DcnH264Motion *motion = &map->motion[mb];
-  if (kind & DCN_H264_MOTION_UNIFORM)
-    b4 = 0;
   mv[0] = motion->mv[list][b4][0];
   mv[1] = motion->mv[list][b4][1];
   return motion->ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
@@ -219,23 +228,46 @@ dcn_h264_ref_at(const DcnH264SliceInfo *slice, int list, int ref_idx, gboolean f
   return ref;
 }
 
+/* ---- neighbourhood.c ---- */
+
+/* 8.4.1.3.2 for a macroblock as a whole: neighbours A, B and C (or D in its place), as the macroblock sees them.
+ * refIdx -1: list not used, -2: not available. */
+typedef struct {
+  const DcnH264Whole *n[3]; /* into the map, or into scratch */
+  DcnH264Whole scratch[3];
+} DcnH264Around;
+
+/* column: of the macroblock (outside of MBAFF) */
+void dcn_h264_around(const DcnH264Coded *coded, int mb_addr, int column, DcnH264Around *around);
+/* 8.4.1.3.1 of the neighbours around */
+void dcn_h264_median_around(const DcnH264Around *around, int list, int ref_idx, int out[2]);
+
+/* One list's vectors and indices of a macroblock and what stands around it, by DCN_H264_BLOCK(x, y) of 4x4 blocks, -1 <= x
+ * <= 4, -1 <= y <= 3; blocks that are not decoded yet are not available. */
+typedef struct {
+  int8_t ref_idx[40];
+  int16_t mv[40][2];
+} DcnH264MotionGrid;
+
+#define DCN_H264_BLOCK(x, y) (8 * ((y) + 1) + (x) + 1)
+
+/* Around a macroblock that is not in an MBAFF frame; nothing in it is decoded. */
+void dcn_h264_motion_grid(const DcnH264Coded *coded, int mb_addr, int column, int list, DcnH264MotionGrid *grid);
+
+/* 8.4.1.3: the prediction of a vector for the partition at (x, y) of width w, all in 4x4 blocks.  shape: 0 median, 1 16x8,
+ * 2 8x16; grid: NULL in MBAFF frames. */
+void dcn_h264_predict_mv(const DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y, int w, int shape,
+                         const DcnH264MotionGrid *grid, int mv[2]);
+
 /* ---- motion.c ---- */
 
 /* 8.4.1 for count macroblocks from mb_addr on, of which all but the first are skipped. */
 void dcn_h264_motion(DcnH264Coded *coded, int mb_addr, int count);
-/* 8.4.1.3: the prediction of a vector for the partition at (x, y) of width w.  shape: 0 median, 1 16x8, 2 8x16 */
-void dcn_h264_predict_mv(const DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y, int w, int shape,
-                         int mv[2]);
-/* 8.4.1.3.2 for the whole macroblock, per list: refIdx of neighbours A, B, C (-1 not used, -2 not available) and
- * vectors. */
-void dcn_h264_mb_neighbours(const DcnH264Coded *coded, int mb_addr, int ref[2][3], int mv[2][3][2]);
-/* 8.4.1.3.1 */
-void dcn_h264_median(const int ref[3], int mv[3][2], int ref_idx, int out[2]);
 
 /* ---- direct.c ---- */
 
-/* 8.4.1.2: fills in the quarters `quarters` (bit b8) of the macroblock's motion. */
-void dcn_h264_direct(DcnH264Coded *coded, int mb_addr, unsigned quarters);
+/* 8.4.1.2: fills in the quarters `quarters` (bit b8) of the macroblock's motion, or all of it as a whole. */
+void dcn_h264_direct(DcnH264Coded *coded, int mb_addr, int column, unsigned quarters);
 
 /* ---- weights.c ---- */
 
@@ -250,7 +282,8 @@ void dcn_h264_deblock(DcnH264Coded *coded);
 
 /* ---- inherit.c ---- */
 
-/* Enters vectors, flags, quantiser and candidates for copies of count macroblocks from mb_addr on, all of one kind. */
-void dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int count);
+/* Enters vectors, flags, quantiser and candidates for copies of count macroblocks from mb_addr on, all alike; the first one
+ * is at (mb_x, mb_y) as dcn_h264_mb_position() says. */
+void dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count);
 /* The born rule, when all slices are parsed and deblock.c ran. */
 void dcn_h264_inherit(DcnH264Coded *coded);
