@@ -108,6 +108,20 @@ line_bits(unsigned blocks, int line, gboolean vertical)
   return vertical ? (blocks >> line & 0x1111) * 0x1248 >> 12 & 15 : blocks >> 4 * line & 15;
 }
 
+/* The whole of both is predicted alike, but for what differs() lets pass. */
+static gboolean
+wholes_differ(const Deblock *d, int p, int q)
+{
+  const DcnH264MotionMap *map = d->map;
+  Prediction a, b;
+  if (map->slice[p] == map->slice[q] &&
+      memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0)
+    return FALSE;
+  prediction(d, p, 0, &a);
+  prediction(d, q, 0, &b);
+  return differs(d, &a, &b);
+}
+
 /* Bit i: the edge between 4x4 blocks p_b4(i) of p and q_b4(i) of q has bS > 0.  vertical: blocks i
  * of a column; else of a row.  p_line, q_line: the column or row in either macroblock. */
 static unsigned
@@ -118,17 +132,21 @@ strengths(const Deblock *d, int p, int p_line, int q, int q_line, gboolean verti
     return 15;
   unsigned bits = line_bits(coefficients(d, p_mb), p_line, vertical) |
                   line_bits(coefficients(d, q_mb), q_line, vertical);
-  gboolean uniform = d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_UNIFORM;
+  if (bits == 15)
+    return bits;
+  if (d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_UNIFORM)
+    return p != q && wholes_differ(d, p, q) ? 15 : bits;
+  Prediction a, b;
+  gboolean differ = FALSE;
+  int fine = (d->map->kind[p] | d->map->kind[q]) & DCN_H264_MOTION_SUB;
   for (int i = 0; i < 4; i++) {
-    if (bits >> i & 1)
-      continue;
-    Prediction a, b;
-    prediction(d, p, vertical ? 4 * i + p_line : 4 * p_line + i, &a);
-    prediction(d, q, vertical ? 4 * i + q_line : 4 * q_line + i, &b);
-    if (differs(d, &a, &b))
-      bits |= uniform ? 15u : 1u << i;
-    else if (uniform)
-      break;
+    /* Without small blocks both of a quarter are alike. */
+    if (!(i & 1) || fine) {
+      prediction(d, p, vertical ? 4 * i + p_line : 4 * p_line + i, &a);
+      prediction(d, q, vertical ? 4 * i + q_line : 4 * q_line + i, &b);
+      differ = differs(d, &a, &b);
+    }
+    bits |= (unsigned)differ << i;
   }
   return bits;
 }
@@ -168,16 +186,12 @@ inner_edges(const Deblock *d, int q)
 
 /* Most often: two macroblocks of one slice without coefficients, each predicted as one, in the same way. */
 static inline gboolean
-alike(const Deblock *d, int p, int q)
+alike(const DcnH264MotionMap *map, int p, int q)
 {
-  const DcnH264MotionMap *map = d->map;
   int both = map->kind[p] & map->kind[q];
-  if (!(both & DCN_H264_MOTION_UNIFORM) || map->slice[p] != map->slice[q])
-    return FALSE;
-  if (both & DCN_H264_MOTION_ZERO) /* so both are skipped */
-    return TRUE;
-  return memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0 &&
-         !coefficients(d, &d->m->mbs[p]) && !coefficients(d, &d->m->mbs[q]);
+  return both & DCN_H264_MOTION_CLEAN && map->slice[p] == map->slice[q] &&
+         (both & DCN_H264_MOTION_ZERO ||
+          memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0);
 }
 
 /* The edge between p, to the left of q or above it, and q. */
@@ -194,7 +208,7 @@ unlike(const Deblock *d, int p, int q, gboolean vertical)
 static inline void
 outer_edge(const Deblock *d, int p, int q, gboolean vertical)
 {
-  if (d->coded->copy[p] | d->coded->copy[q] && !alike(d, p, q))
+  if (d->coded->copy[p] | d->coded->copy[q] && !alike(d->map, p, q))
     unlike(d, p, q, vertical);
 }
 
@@ -268,18 +282,27 @@ dcn_h264_deblock(DcnH264Coded *coded)
     return;
   }
   int w = m->mb_width;
-  const uint8_t *kind = d.map->kind;
+  const uint8_t *copy = coded->copy, *kind = d.map->kind;
   for (int y = 0; y < m->mb_height; y++) {
+    gboolean like_above = FALSE; /* the macroblock before was as the one above it */
     for (int x = 0; x < w; x++) {
       int mb = y * w + x;
-      if (d.slices[d.map->slice[mb]].disable_deblocking_filter_idc == 1)
+      /* Most often: beside one that is like it, both under ones that are. */
+      if (like_above && kind[mb] & kind[mb - w] & DCN_H264_MOTION_LIKE)
         continue;
-      if (!(kind[mb] & DCN_H264_MOTION_UNIFORM) || coefficients(&d, &m->mbs[mb]))
+      like_above = y > 0 && alike(d.map, mb - w, mb);
+      /* Where nothing is copied it does not matter what is filtered. */
+      unsigned left = x > 0 ? copy[mb - 1] : 0, above = y > 0 ? copy[mb - w] : 0;
+      if (!(copy[mb] | left | above) ||
+          d.slices[d.map->slice[mb]].disable_deblocking_filter_idc == 1)
+        continue;
+      if (copy[mb] && !(kind[mb] & DCN_H264_MOTION_CLEAN))
         inner_edges(&d, mb);
-      if (x > 0 && crosses(&d, mb - 1, mb))
-        outer_edge(&d, mb - 1, mb, TRUE);
-      if (y > 0 && crosses(&d, mb - w, mb))
-        outer_edge(&d, mb - w, mb, FALSE);
+      if (x > 0 && copy[mb] | left && !(kind[mb] & DCN_H264_MOTION_LIKE) &&
+          !alike(d.map, mb - 1, mb) && crosses(&d, mb - 1, mb))
+        unlike(&d, mb - 1, mb, TRUE);
+      if (y > 0 && copy[mb] | above && !like_above && crosses(&d, mb - w, mb))
+        unlike(&d, mb - w, mb, FALSE);
     }
   }
 }

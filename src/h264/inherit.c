@@ -207,7 +207,7 @@ enter_macroblock(DcnH264Coded *coded, const DcnH264Mb *mb, int mb_x, int mb_y, g
   }
 }
 
-/* Macroblocks of frames without MBAFF. */
+/* Macroblocks of frames without MBAFF; more than one only of those that are predicted as one. */
 static void
 enter_plain(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
 {
@@ -217,27 +217,40 @@ enter_plain(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
   int kind = coded->map->kind[mb_addr];
   if (mb_addr + count > picture->mb_cols * picture->mb_rows)
     return;
-  memset(picture->mb_flags + mb_addr, flags_of(mb), (size_t)count);
-  memset(picture->quantiser + mb_addr, MAX(mb->qp, 0), (size_t)count);
+  uint8_t flags = flags_of(mb), qp = (uint8_t)MAX(mb->qp, 0);
+  for (int i = 0; i < count; i++) {
+    picture->mb_flags[mb_addr + i] = flags;
+    picture->quantiser[mb_addr + i] = qp;
+  }
   if (kind & DCN_H264_MOTION_INTRA)
     return;
   gboolean whole = kind & DCN_H264_MOTION_UNIFORM;
   if (!reserve_vectors(coded, (whole ? 2 : 32) * (size_t)count))
     return;
-  Place place = {.coded = coded, .line_step = 1};
-  for (int i = 0; i < count; i++) {
-    place.mb_addr = mb_addr + i;
-    place.x = 16 * mb_x;
-    place.y = 16 * mb_y;
-    if (whole) {
-      add_vector(&place, 0, 0, 16, 16);
-      add_vector(&place, 1, 0, 16, 16);
-    } else {
-      add_vectors(&place);
-    }
+  Place place = {
+      .coded = coded, .line_step = 1, .mb_addr = mb_addr, .x = 16 * mb_x, .y = 16 * mb_y};
+  if (!whole) {
+    add_vectors(&place);
+    return;
+  }
+  size_t n = coded->n_vectors;
+  add_vector(&place, 0, 0, 16, 16);
+  add_vector(&place, 1, 0, 16, 16);
+  /* The others are like those of the first one but for their place. */
+  const DcnVector *from = coded->vectors + n;
+  size_t step = coded->n_vectors - n;
+  DcnVector *to = coded->vectors + coded->n_vectors;
+  coded->n_vectors += step * (size_t)(count - 1);
+  for (int i = 1; i < count; i++) {
     if (++mb_x == m->mb_width) {
       mb_x = 0;
       mb_y++;
+    }
+    for (size_t k = 0; k < step; k++) {
+      *to = from[k];
+      to->x = (uint16_t)(16 * mb_x);
+      to->y = (uint16_t)(16 * mb_y);
+      to++;
     }
   }
 }
@@ -280,7 +293,9 @@ enter_lines(DcnH264Coded *coded, int mb_addr, int count)
 void
 dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
 {
-  memset(coded->copy + mb_addr, (int)copies(coded, mb_addr), (size_t)count);
+  uint8_t copied = (uint8_t)copies(coded, mb_addr);
+  for (int i = 0; i < count; i++)
+    coded->copy[mb_addr + i] = copied;
   if (coded->structure == DCN_H264_FRAME && !coded->mbaff)
     enter_plain(coded, mb_addr, mb_x, mb_y, count);
   else
@@ -349,12 +364,15 @@ static int
 run_of_copies(const DcnH264Coded *coded, int mb, int limit)
 {
   const DcnH264MotionMap *map = coded->map;
-  const DcnH264Whole *whole = &map->whole[mb];
+  const uint8_t *kind = map->kind + mb, *copy = coded->copy + mb, *filtered = coded->filtered + mb;
+  const DcnH264Whole *whole = map->whole + mb;
   int run = 1;
-  while (run < limit && coded->copy[mb + run] == 15 && !coded->filtered[mb + run] &&
-         map->kind[mb + run] & DCN_H264_MOTION_UNIFORM && map->slice[mb + run] == map->slice[mb] &&
-         memcmp(whole[run].ref_idx, whole->ref_idx, sizeof whole->ref_idx) == 0)
-    run++;
+  for (; run < limit && copy[run] == 15 && !filtered[run]; run++) {
+    if (!(kind[run] & DCN_H264_MOTION_LIKE) &&
+        (!(kind[run] & DCN_H264_MOTION_UNIFORM) || map->slice[mb + run] != map->slice[mb] ||
+         memcmp(whole[run].ref_idx, whole->ref_idx, sizeof whole->ref_idx) != 0))
+      break;
+  }
   return run;
 }
 

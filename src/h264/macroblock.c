@@ -202,10 +202,18 @@ mvd_neighbour(const DcnH264Slice *s, const DcnH264Mb *mb, const uint8_t from[2],
   to[1] = (uint8_t)vertical;
 }
 
-static void
+static inline void
 mvd_grid(const DcnH264Slice *s, int list, MvdGrid grid)
 {
   memset(grid, 0, sizeof(MvdGrid));
+  if (!s->m->mbaff) {
+    if (s->b_mb)
+      memcpy(grid[DCN_H264_GRID(0, -1)], s->top->mvd.bottom[list], sizeof s->top->mvd.bottom[list]);
+    if (s->a)
+      for (int i = 0; i < 4; i++)
+        memcpy(grid[DCN_H264_GRID(-1, i)], s->left[0]->mvd.right[list][i], 2);
+    return;
+  }
   for (int i = 0; i < 4; i++) {
     if (s->b_mb)
       mvd_neighbour(s, s->b_mb, s->top->mvd.bottom[list][i], grid[DCN_H264_GRID(i, -1)]);
@@ -277,6 +285,8 @@ read_partitions(DcnH264Slice *s)
   }
   for (int list = 0; list < 1 + s->b; list++) {
     MvdGrid grid;
+    if (!((mb->sub[0] | mb->sub[3]) >> list & 1))
+      continue; /* the context holds zeros */
     if (s->cabac)
       mvd_grid(s, list, grid);
     for (int i = 0; i < n; i++) {
@@ -317,6 +327,8 @@ read_sub_macroblocks(DcnH264Slice *s, gboolean ref0, gboolean *no_small)
   }
   for (int list = 0; list < 1 + s->b; list++) {
     MvdGrid grid;
+    if (!((mb->sub[0] | mb->sub[1] | mb->sub[2] | mb->sub[3]) >> list & 1))
+      continue;
     if (s->cabac)
       mvd_grid(s, list, grid);
     for (int i = 0; i < 4; i++) {

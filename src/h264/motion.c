@@ -51,7 +51,7 @@ whole(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
 }
 
 /* One partition, in 4x4 blocks.  grid: NULL in MBAFF frames */
-static void
+static inline __attribute__((always_inline)) void
 partition(DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y, int w, int h,
           int shape, DcnH264MotionGrid *grid, uint32_t *next)
 {
@@ -73,6 +73,17 @@ partition(DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y,
   }
 }
 
+/* TRUE where nothing of the macroblock uses the list; its vectors are then 0. */
+static inline gboolean
+unused(DcnH264Motion *motion, int list)
+{
+  static const int8_t none[4] = {-1, -1, -1, -1};
+  if (memcmp(motion->ref_idx[list], none, sizeof none) != 0)
+    return FALSE;
+  memset(motion->mv[list], 0, sizeof motion->mv[list]);
+  return TRUE;
+}
+
 /* 16x8, 8x16 */
 static void
 halves(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
@@ -82,6 +93,8 @@ halves(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
   memcpy(coded->map->motion[mb_addr].ref_idx, mb->ref_idx, sizeof mb->ref_idx);
   for (int list = 0; list < 2; list++) {
     DcnH264MotionGrid grid, *around = coded->mbaff ? NULL : &grid;
+    if (unused(&coded->map->motion[mb_addr], list))
+      continue;
     if (around)
       dcn_h264_motion_grid(coded, mb_addr, column, list, around);
     if (upper_lower) {
@@ -126,6 +139,8 @@ sub_macroblocks(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *m
     for (int b8 = 0; b8 < 4; b8++)
       if (!(direct >> b8 & 1))
         motion->ref_idx[list][b8] = mb->ref_idx[list][b8];
+    if (unused(motion, list))
+      continue;
     if (around)
       dcn_h264_motion_grid(coded, mb_addr, column, list, around);
     for (int b8 = 0; b8 < 4; b8++) {
@@ -136,6 +151,10 @@ sub_macroblocks(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *m
         continue;
       }
       int shape = mb->sub[b8] & DCN_H264_SUB_SHAPE;
+      if (shape == DCN_H264_SUB_8X8) {
+        partition(coded, mb_addr, list, mb->ref_idx[list][b8], x0, y0, 2, 2, 0, around, &next);
+        continue;
+      }
       int w = shape == DCN_H264_SUB_4X8 || shape == DCN_H264_SUB_4X4 ? 1 : 2;
       int h = shape == DCN_H264_SUB_8X4 || shape == DCN_H264_SUB_4X4 ? 1 : 2;
       for (int y = y0; y < y0 + 2; y += h)
@@ -175,13 +194,40 @@ check_references(DcnH264Coded *coded, int mb_addr)
     dcn_h264_fail(coded, "reference picture missing");
 }
 
-static void
-one(DcnH264Coded *coded, int mb_addr, int column)
+/* B_Skip by spatial direct prediction where A, B and C are there, and predicted as one and alike: as they are
+ * (8.4.1.2.2: so are the least of their indices and the median of their vectors), but where what is co-located may
+ * make vectors zero.  FALSE: not so. */
+static inline gboolean
+as_around(DcnH264Coded *coded, int mb_addr, int column)
+{
+  const DcnH264MotionMap *map = coded->map;
+  int w = coded->macroblocks.mb_width, slice = coded->slice_index;
+  const uint16_t *slices = map->slice + mb_addr;
+  const uint8_t *kind = map->kind + mb_addr;
+  DcnH264Whole *whole = map->whole + mb_addr;
+  if (column == 0 || column == w - 1 || mb_addr < w || !coded->slice->direct_spatial ||
+      coded->mbaff)
+    return FALSE;
+  if (slices[-1] != slice || slices[-w] != slice || slices[1 - w] != slice ||
+      !(kind[-1] & kind[-w] & kind[1 - w] & DCN_H264_MOTION_UNIFORM) ||
+      memcmp(&whole[-1], &whole[-w], sizeof *whole) != 0 ||
+      memcmp(&whole[-1], &whole[1 - w], sizeof *whole) != 0)
+    return FALSE;
+  for (int list = 0; list < 2; list++)
+    if (whole[-1].ref_idx[list] == 0 && (whole[-1].mv[list][0] || whole[-1].mv[list][1]))
+      return FALSE;
+  /* Of the same slice, so that their references were checked. */
+  whole[0] = whole[-1];
+  map->kind[mb_addr] = DCN_H264_MOTION_UNIFORM;
+  return TRUE;
+}
+
+static inline void
+derive(DcnH264Coded *coded, int mb_addr, int column)
 {
   const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr];
   DcnH264MotionMap *map = coded->map;
   static const DcnH264Whole intra = {.ref_idx = {-1, -1}}, zero = {.ref_idx = {0, -1}};
-  map->slice[mb_addr] = (uint16_t)coded->slice_index;
   map->kind[mb_addr] = mb->flags & DCN_H264_MB_FIELD ? DCN_H264_MOTION_FIELD : 0;
   int mv[2];
   switch (mb->type) {
@@ -217,32 +263,80 @@ one(DcnH264Coded *coded, int mb_addr, int column)
   check_references(coded, mb_addr);
 }
 
+/* TRUE: as_around() */
+static gboolean
+one(DcnH264Coded *coded, int mb_addr, int column)
+{
+  const DcnH264Macroblocks *m = &coded->macroblocks;
+  const DcnH264Mb *mb = &m->mbs[mb_addr];
+  DcnH264MotionMap *map = coded->map;
+  map->slice[mb_addr] = (uint16_t)coded->slice_index;
+  gboolean around = mb->type == DCN_H264_MB_B_SKIP && as_around(coded, mb_addr, column);
+  if (!around)
+    derive(coded, mb_addr, column);
+  if (map->kind[mb_addr] & DCN_H264_MOTION_UNIFORM && mb->nonzero == 0 &&
+      !(m->chroma_array_type == 3 && mb->flags & DCN_H264_MB_CHROMA))
+    map->kind[mb_addr] |= DCN_H264_MOTION_CLEAN;
+  return around;
+}
+
 void
 dcn_h264_motion(DcnH264Coded *coded, int mb_addr, int count)
 {
   DcnH264MotionMap *map = coded->map;
-  int mb_x, mb_y;
-  dcn_h264_mb_position(&coded->macroblocks, mb_addr, &mb_x, &mb_y);
-  for (int i = 0; i < count; i++) {
-    const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr + i];
-    one(coded, mb_addr + i, mb_x);
-    if (mb->type == DCN_H264_MB_P_SKIP && !coded->mbaff &&
-        map->kind[mb_addr + i] & DCN_H264_MOTION_ZERO) {
-      /* 8.4.1.1: what follows in a run has a zero vector to its left, or nothing: zero as well. */
-      for (int k = i + 1; k < count; k++) {
-        map->kind[mb_addr + k] = DCN_H264_MOTION_ZERO | DCN_H264_MOTION_UNIFORM;
-        map->slice[mb_addr + k] = (uint16_t)coded->slice_index;
-        map->whole[mb_addr + k] = map->whole[mb_addr + i];
-      }
-      dcn_h264_enter(coded, mb_addr + i, mb_x, mb_y, count - i);
-      return;
+  const DcnH264Mb *mbs = coded->macroblocks.mbs;
+  int w = coded->macroblocks.mb_width, mb_x, mb_y;
+  if (coded->mbaff) {
+    for (int mb = mb_addr; mb < mb_addr + count; mb++) {
+      one(coded, mb, 0);
+      dcn_h264_mb_position(&coded->macroblocks, mb, &mb_x, &mb_y);
+      dcn_h264_enter(coded, mb, mb_x, mb_y, 1);
     }
-    dcn_h264_enter(coded, mb_addr + i, mb_x, mb_y, 1);
-    if (coded->mbaff) {
-      dcn_h264_mb_position(&coded->macroblocks, mb_addr + i + 1, &mb_x, &mb_y);
-    } else if (++mb_x == coded->macroblocks.mb_width) {
-      mb_x = 0;
+    return;
+  }
+  dcn_h264_mb_position(&coded->macroblocks, mb_addr, &mb_x, &mb_y);
+  int first = mb_addr, first_x = mb_x, first_y = mb_y, end = mb_addr + count;
+  for (int mb = mb_addr; mb < end; mb++) {
+    gboolean around = one(coded, mb, mb_x);
+    /* Skipped macroblocks that are alike are entered together. */
+    if (mb > first) {
+      if (map->kind[mb] == map->kind[first] && map->kind[mb] & DCN_H264_MOTION_UNIFORM &&
+          memcmp(&map->whole[mb], &map->whole[first], sizeof map->whole[mb]) == 0) {
+        if (mb_x > 0)
+          map->kind[mb] |= DCN_H264_MOTION_LIKE;
+      } else {
+        dcn_h264_enter(coded, first, first_x, first_y, mb - first);
+        first = mb;
+        first_x = mb_x;
+        first_y = mb_y;
+      }
+    }
+    int like = 0; /* macroblocks that follow and are as this one */
+    if (map->kind[mb] & DCN_H264_MOTION_ZERO && mbs[mb].type == DCN_H264_MB_P_SKIP) {
+      /* 8.4.1.1: what follows in a run has a zero vector to its left, or nothing: zero as well. */
+      like = end - mb - 1;
+    } else if (around) {
+      /* As long as C is as B was before, A, B and C are still alike: as_around() */
+      int limit = MIN(end - mb - 1, w - 2 - mb_x);
+      const uint8_t *c = map->kind + mb + 2 - w;
+      while (like < limit && c[like] & DCN_H264_MOTION_LIKE)
+        like++;
+    }
+    for (int k = mb + 1, x = mb_x + 1; k <= mb + like; k++, x++) {
+      map->kind[k] = map->kind[mb] | DCN_H264_MOTION_LIKE;
+      map->slice[k] = (uint16_t)coded->slice_index;
+      map->whole[k] = map->whole[mb];
+      if (x == w) {
+        map->kind[k] &= (uint8_t)~DCN_H264_MOTION_LIKE;
+        x = 0;
+      }
+    }
+    mb += like;
+    mb_x += like + 1;
+    while (mb_x >= w) {
+      mb_x -= w;
       mb_y++;
     }
   }
+  dcn_h264_enter(coded, first, first_x, first_y, end - first);
 }

@@ -135,40 +135,39 @@ dcn_h264_around(const DcnH264Coded *coded, int mb_addr, int column, DcnH264Aroun
     around->n[2] = block_of(map, at[3], 15, &around->scratch[2]);
 }
 
+/* One list of a block of a neighbour, at a place of the grid. */
+static inline void
+show(const DcnH264MotionMap *map, int mb, int b4, int list, DcnH264MotionGrid *grid, int at)
+{
+  if (map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_INTRA)) {
+    grid->ref_idx[at] = map->whole[mb].ref_idx[list];
+    memcpy(grid->mv[at], map->whole[mb].mv[list], sizeof grid->mv[at]);
+  } else {
+    const DcnH264Motion *motion = &map->motion[mb];
+    grid->ref_idx[at] = motion->ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
+    memcpy(grid->mv[at], motion->mv[list][b4], sizeof grid->mv[at]);
+  }
+}
+
 void
 dcn_h264_motion_grid(const DcnH264Coded *coded, int mb_addr, int column, int list,
                      DcnH264MotionGrid *grid)
 {
   const DcnH264MotionMap *map = coded->map;
-  /* Block of the neighbour, place in the grid, step to the next of either; B is a row, A a column. */
-  static const struct {
-    uint8_t b4, at, b4_step, step, n;
-  } parts[4] = {
-      {3, DCN_H264_BLOCK(-1, 0), 4, 8, 4},
-      {12, DCN_H264_BLOCK(0, -1), 1, 1, 4},
-      {12, DCN_H264_BLOCK(4, -1), 0, 0, 1},
-      {15, DCN_H264_BLOCK(-1, -1), 0, 0, 1},
-  };
   int from[4];
   addresses(coded, mb_addr, column, from);
+  memset(grid, 0, sizeof *grid);
   memset(grid->ref_idx, UNAVAILABLE, sizeof grid->ref_idx);
-  memset(grid->mv, 0, sizeof grid->mv);
   for (int i = 0; i < 4; i++) {
-    int mb = from[i], at = parts[i].at, b4 = parts[i].b4;
-    if (mb < 0)
-      continue;
-    gboolean whole = map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_INTRA);
-    for (int k = 0; k < parts[i].n; k++, at += parts[i].step, b4 += parts[i].b4_step) {
-      if (whole) {
-        grid->ref_idx[at] = map->whole[mb].ref_idx[list];
-        memcpy(grid->mv[at], map->whole[mb].mv[list], sizeof grid->mv[at]);
-      } else {
-        const DcnH264Motion *motion = &map->motion[mb];
-        grid->ref_idx[at] = motion->ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
-        memcpy(grid->mv[at], motion->mv[list][b4], sizeof grid->mv[at]);
-      }
-    }
+    if (from[0] >= 0)
+      show(map, from[0], 4 * i + 3, list, grid, DCN_H264_BLOCK(-1, i));
+    if (from[1] >= 0)
+      show(map, from[1], 12 + i, list, grid, DCN_H264_BLOCK(i, -1));
   }
+  if (from[2] >= 0)
+    show(map, from[2], 12, list, grid, DCN_H264_BLOCK(4, -1));
+  if (from[3] >= 0)
+    show(map, from[3], 15, list, grid, DCN_H264_BLOCK(-1, -1));
 }
 
 /* ---- prediction ---- */

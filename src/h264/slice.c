@@ -123,24 +123,32 @@ check_end(DcnH264Slice *s)
   return TRUE;
 }
 
-/* Points s at a macroblock that has not been decoded, with its neighbours; 6.4.9, 6.4.12. */
+/* mbAddrA and mbAddrB of 6.4.9 of a macroblock that has not been decoded. */
 static inline void
-set_plain(DcnH264Slice *s, int mb_addr, int column)
+set_around(DcnH264Slice *s, int mb_addr, int column)
+{
+  const DcnH264Macroblocks *m = s->m;
+  const DcnH264Mb *mb = m->mbs + mb_addr;
+  s->a = column > 0 && mb[-1].slice == s->number ? mb - 1 : NULL;
+  s->b_mb = mb_addr >= m->mb_width && mb[-m->mb_width].slice == s->number ? mb - m->mb_width : NULL;
+}
+
+/* Points s at that macroblock, and at what the others of its elements need; 6.4.12. */
+static inline void
+set_plain(DcnH264Slice *s, int mb_addr)
 {
   DcnH264Macroblocks *m = s->m;
   s->mb_addr = mb_addr;
   s->mb = m->mbs + mb_addr;
   s->context = m->contexts + mb_addr;
-  s->a = column > 0 && s->mb[-1].slice == s->number ? s->mb - 1 : NULL;
-  s->b_mb =
-      mb_addr >= m->mb_width && s->mb[-m->mb_width].slice == s->number ? s->mb - m->mb_width : NULL;
   s->top = s->context - (s->b_mb ? m->mb_width : 0);
   const DcnH264Context *left = s->context - (s->a ? 1 : 0);
+  static const uint8_t rows[4] = {0, 1, 2, 3};
   for (int y = 0; y < 4; y++) {
     s->left_mb[y] = s->a;
     s->left[y] = left;
-    s->left_row[y] = (uint8_t)y;
   }
+  memcpy(s->left_row, rows, sizeof rows);
 }
 
 static void
@@ -247,7 +255,8 @@ plain_cavlc(DcnH264Slice *s, int mb_addr, const Report *r)
     }
     if (!claim(s, mb_addr))
       return;
-    set_plain(s, mb_addr, column);
+    set_around(s, mb_addr, column);
+    set_plain(s, mb_addr);
     if (!one_macroblock(s))
       return;
     report(r, mb_addr, 1);
@@ -268,7 +277,7 @@ plain_cabac(DcnH264Slice *s, int mb_addr, const Report *r)
   for (; mb_addr < size; mb_addr++) {
     if (!claim(s, mb_addr))
       break;
-    set_plain(s, mb_addr, column);
+    set_around(s, mb_addr, column);
     if (!s->intra && dcn_h264_cabac_mb_skip_flag(s)) {
       skip(s, mb_addr, 0);
       skipped++;
@@ -279,6 +288,7 @@ plain_cabac(DcnH264Slice *s, int mb_addr, const Report *r)
     } else {
       report(r, mb_addr - skipped, skipped);
       skipped = 0;
+      set_plain(s, mb_addr);
       if (!one_macroblock(s))
         return;
       report(r, mb_addr, 1);

@@ -72,6 +72,8 @@ typedef struct {
 #define DCN_H264_MOTION_ZERO 4    /* beside UNIFORM: list 0 only, refIdx 0, zero vector */
 #define DCN_H264_MOTION_FIELD 8   /* field macroblock of an MBAFF frame */
 #define DCN_H264_MOTION_SUB 16    /* vectors differ inside of 8x8 blocks, or may */
+#define DCN_H264_MOTION_CLEAN 32  /* beside UNIFORM: no coefficients that count for the deblocking filter */
+#define DCN_H264_MOTION_LIKE 64   /* beside CLEAN: as the macroblock to the left, of the same slice; never in column 0 */
 
 /* The prediction of one coded picture (a frame or a field), kept for direct prediction of later ones. */
 typedef struct {

@@ -15,11 +15,11 @@ struct _DcnH264Context {
   /* A slice needs one of the two, and looks at its own macroblocks only. */
   union {
     struct {
+      uint8_t right[2][4][2], bottom[2][4][2]; /* |mvd_lX|, at most DCN_H264_MVD_LIMIT, by list and 4x4 block, CABAC */
+    } mvd; /* the larger one, which an initialiser clears */
+    struct {
       uint8_t right[3][4], bottom[3][4]; /* TotalCoeff of the blocks at the edges by colour plane, CAVLC */
     } total;
-    struct {
-      uint8_t right[2][4][2], bottom[2][4][2]; /* |mvd_lX|, at most DCN_H264_MVD_LIMIT, by list and 4x4 block, CABAC */
-    } mvd;
   };
 };
 
