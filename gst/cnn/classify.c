@@ -225,11 +225,20 @@ make_spec (GstDeltaCnnClassifier * c, GError ** error)
   return TRUE;
 }
 
+static gchar **
+number_labels (guint n)
+{
+  gchar **numbers = g_new0 (gchar *, (gsize) n + 1);
+  guint i;
+
+  for (i = 0; i < n; i++)
+    numbers[i] = g_strdup_printf ("%u", i);
+  return numbers;
+}
+
 static gboolean
 load_labels (GstDeltaCnnClassifier * c, const gchar * labels, GError ** error)
 {
-  guint i;
-
   if (!labels)
     labels = c->info->labels_file;
   if (labels) {
@@ -245,23 +254,23 @@ load_labels (GstDeltaCnnClassifier * c, const gchar * labels, GError ** error)
     }
     return TRUE;
   }
-  c->numbers = g_new0 (gchar *, (gsize) c->n_classes + 1);
-  for (i = 0; i < c->n_classes; i++)
-    c->numbers[i] = g_strdup_printf ("%u", i);
+  c->numbers = number_labels (c->n_classes);
   return TRUE;
 }
 
+/* net: taken over; NULL: the file's. */
 static gboolean
-load_model (GstDeltaCnnClassifier * c, const gchar * model, GError ** error)
+load_model (GstDeltaCnnClassifier * c, const gchar * model, DcnNet * net,
+    GError ** error)
 {
   const DcnProgram *program;
 
-  if (!g_file_test (model, G_FILE_TEST_EXISTS)) {
+  if (!net && !g_file_test (model, G_FILE_TEST_EXISTS)) {
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
         "Model file \"%s\" does not exist.", model);
     return FALSE;
   }
-  c->net = dcn_net_load (model, error);
+  c->net = net ? net : dcn_net_load (model, error);
   if (!c->net)
     goto failed;
   count_user (c->net, 1);
@@ -290,18 +299,21 @@ failed:
   return FALSE;
 }
 
-GstDeltaCnnClassifier *
-gst_delta_cnn_classifier_new (const gchar * model, const gchar * labels,
+static GstDeltaCnnClassifier *
+new_classifier (const gchar * model, const gchar * labels, DcnNet * net,
     GError ** error)
 {
   GstDeltaCnnClassifier *c = g_new0 (GstDeltaCnnClassifier, 1);
   gsize pixels;
 
-  if (!load_model (c, model, error) || !load_labels (c, labels, error)) {
+  if (!load_model (c, model, net, error)
+      || (!net && !load_labels (c, labels, error))) {
     gst_delta_cnn_classifier_free (c);
     return NULL;
   }
   c->path = g_strdup (model);
+  if (net)
+    c->numbers = number_labels (c->n_classes);
   pixels = (gsize) c->spec.width * c->spec.height;
   c->touched = g_malloc0 (pixels);
   c->outputs = g_new0 (float, c->n_classes);
@@ -309,6 +321,20 @@ gst_delta_cnn_classifier_new (const gchar * model, const gchar * labels,
   c->results = g_new0 (GstDeltaCnnResult, c->n_classes);
   c->needs_full = TRUE;
   return c;
+}
+
+GstDeltaCnnClassifier *
+gst_delta_cnn_classifier_new (const gchar * model, const gchar * labels,
+    GError ** error)
+{
+  return new_classifier (model, labels, NULL, error);
+}
+
+GstDeltaCnnClassifier *
+gst_delta_cnn_classifier_new_for_net (DcnNet * net, const gchar * model,
+    GError ** error)
+{
+  return new_classifier (model, NULL, net, error);
 }
 
 void

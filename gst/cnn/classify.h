@@ -38,6 +38,11 @@ typedef struct
  * G_FILE_ERROR where the file is not there) with a sentence for the user. */
 GstDeltaCnnClassifier *gst_delta_cnn_classifier_new (const gchar * model,
     const gchar * labels, GError ** error);
+/* The same for a network that is no file's, and taken over also on error: a part of a
+ * model, say.  Frames are prepared as the .modelinfo of model says; outputs have
+ * numbers for labels. */
+GstDeltaCnnClassifier *gst_delta_cnn_classifier_new_for_net (DcnNet * net,
+    const gchar * model, GError ** error);
 void gst_delta_cnn_classifier_free (GstDeltaCnnClassifier * classifier);
 
 const gchar *gst_delta_cnn_classifier_get_model (GstDeltaCnnClassifier * c);

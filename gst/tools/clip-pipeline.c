@@ -190,7 +190,9 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
   name = gst_structure_get_name (s);
   g_mutex_lock (&self->lock);
   taken = self->linked;
-  if (!taken && g_str_has_prefix (name, "video/")) {
+  /* pictures, one after another, are Motion JPEG */
+  if (!taken && (g_str_has_prefix (name, "video/")
+          || g_str_equal (name, "image/jpeg"))) {
     self->linked = TRUE;
   } else {
     gchar *old = self->other_streams;

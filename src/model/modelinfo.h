@@ -75,6 +75,15 @@ gboolean dcn_modelinfo_write_tolerances(const char *from, const char *to,
                                         const DcnTolerance *tolerances, int n, const char *note,
                                         GError **error);
 
+/* The text of a .modelinfo for a network whose last layer was replaced, from that of its base: byte
+ * for byte as it was but for
+ *   [deltacnn] labels=LABELS, activation=softmax where it was sigmoid, and no tolerance=
+ *   dims= in the section of the output, where there is one: its n_dims sizes
+ * text may be NULL: the base has none.  NULL with DCN_ERROR_INVALID where it is no key file, or
+ * labels cannot stand in one.  Free with g_free(). */
+char *dcn_modelinfo_derive(const char *file, const char *text, const char *labels,
+                           const char *output_name, const int *dims, int n_dims, GError **error);
+
 /* Reads labels, one per line (UTF-8, CRLF accepted, trailing empty lines dropped). NULL-terminated;
  * free with g_strfreev().  Fewer than n_expected lines is DCN_ERROR_INVALID and says both counts.
  */
