@@ -71,8 +71,8 @@ one_size(const StudyShape *shape, gboolean blocks, int frames, FILE *csv, gboole
 }
 
 gboolean
-study_break_even(const StudyShape *shape, const char *sizes, int frames, const char *csv_path,
-                 gboolean markdown)
+study_break_even(const StudyShape *shape, const char *sizes, const char *pattern, int frames,
+                 const char *csv_path, gboolean markdown)
 {
   FILE *csv = csv_path ? fopen(csv_path, "w") : NULL;
   if (csv_path && !csv) {
@@ -90,7 +90,7 @@ study_break_even(const StudyShape *shape, const char *sizes, int frames, const c
   gboolean ok = TRUE;
   char **list = g_strsplit(sizes, ",", -1);
   for (int blocks = 1; blocks >= 0; blocks--)
-    for (int i = 0; list[i] && ok; i++) {
+    for (int i = 0; study_wanted(pattern, blocks) && list[i] && ok; i++) {
       StudyShape one = *shape;
       char end;
       if (sscanf(list[i], "%dx%d%c", &one.width, &one.height, &end) != 2 ||

@@ -4,7 +4,7 @@
  *   study-layer [--width 3840] [--height 2160] [--kernel 11] [--stride 4] [--outputs 64] [--relu]
  *               [--threads 1] [--frames 5] [--shares 0.001,0.01,...] [--pattern blocks|pixels]
  *               [--no-dense] [--no-others] [--csv FILE] [--markdown]
- *   study-layer --break-even [--sizes WxH,WxH,...] [--csv FILE] ...
+ *   study-layer --break-even [--sizes WxH,WxH,...] [--pattern blocks|pixels] [--csv FILE] ...
  *
  * The layer that the original study could not make faster by sparsity (its Fig. 8): 64 kernels of 3x11x11 on a
  * 3840x2160 frame, here with AlexNet's stride 4 and padding 2.  Changes are whole 16x16 blocks on
@@ -38,7 +38,6 @@
 #include "kernels/kernels.h"
 #include "study-subject.h"
 #include <stdio.h>
-#include <string.h>
 
 static StudyShape shape = {3840, 2160, 11, 4, 64, 1, FALSE};
 static int frames = 5;
@@ -140,7 +139,7 @@ over_shares(void)
       share_list ? share_list : "0,0.001,0.002,0.005,0.01,0.02,0.05,0.1,0.2,0.3,0.5,0.7,0.9,0.95,1",
       ",", -1);
   for (int blocks = 1; blocks >= 0; blocks--) {
-    if (only && strcmp(only, blocks ? "blocks" : "pixels") != 0)
+    if (!study_wanted(only, blocks))
       continue;
     head(blocks ? "Changes in 16x16 blocks" : "Scattered single pixels");
     for (int i = 0; shares[i]; i++)
@@ -159,7 +158,8 @@ main(int argc, char **argv)
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 1 ||
       shape.width < shape.kernel || shape.height < shape.kernel || shape.stride < 1 ||
-      shape.outputs < 1 || shape.kernel < 2 || frames < 1 || shape.threads < 1) {
+      shape.outputs < 1 || shape.kernel < 2 || frames < 1 || shape.threads < 1 ||
+      (only && !g_str_equal(only, "blocks") && !g_str_equal(only, "pixels"))) {
     fprintf(stderr, "%s\n", error ? error->message : "see --help");
     return 2;
   }
@@ -168,7 +168,7 @@ main(int argc, char **argv)
                                               size_list ? size_list
                                                         : "227x227,320x240,640x480,1280x720,"
                                                           "1920x1080,2560x1440,3840x2160",
-                                              frames, csv_path, markdown)
+                                              only, frames, csv_path, markdown)
                            : over_shares();
   return !ok;
 }

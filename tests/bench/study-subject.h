@@ -45,7 +45,14 @@ StudyFigures study_measure(StudySubject *s, gboolean blocks, double share, int f
 /* Bytes a second when as many floats as the layer has outputs are read and written. */
 double study_memory_rate(const StudySubject *s);
 
+/* pattern: blocks, pixels, or NULL for both. */
+static inline gboolean
+study_wanted(const char *pattern, gboolean blocks)
+{
+  return !pattern || g_str_equal(pattern, blocks ? "blocks" : "pixels");
+}
+
 /* study-even.c: for each size "WxH,WxH,..." the sparsity from which on delta is faster than the engine's dense, and
  * the study's sparse layer than blas; a table, and CSV where a file is given.  FALSE after a message on stderr. */
-gboolean study_break_even(const StudyShape *shape, const char *sizes, int frames,
-                          const char *csv_path, gboolean markdown);
+gboolean study_break_even(const StudyShape *shape, const char *sizes, const char *pattern,
+                          int frames, const char *csv_path, gboolean markdown);
