@@ -516,6 +516,10 @@ class Compare:
         out = [self.head()] + [t for t in text if t]
         if self.missing:
             out.append('## Not measured\n\n' + ''.join(f'- {m}\n' for m in self.missing))
+        # sections that other programs put there stay (h264-rates.py)
+        if os.path.exists(self.o.out):
+            with open(self.o.out) as f:
+                out += [t for t in re.split(r'^(?=## )', f.read(), flags=re.M)[1:] if t.startswith('## deltaextract')]
         with open(self.o.out, 'w') as f:
             f.write('\n'.join(t.rstrip('\n') + '\n' for t in out))
         with open(os.path.join(self.o.work, 'raw.json'), 'w') as f:
