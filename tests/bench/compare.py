@@ -26,6 +26,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -399,6 +400,16 @@ class Compare:
                 'multiplies': beside['mac_fraction'], 'agreement': beside['top1_agreement'], 'margin': beside['mean_margin'],
                 'dense': beside['dense_ms']['all'], 'tensor': beside['dense_stage_ms']['tensor']}
 
+    def calibrated_for(self, model, clip, agreement):
+        """As calibrate() for one clip; what it found is kept beside the clip."""
+        kept, info = f'{clip}.{os.path.basename(model)}.modelinfo', model + '.modelinfo'
+        if not os.path.exists(kept):
+            self.trained(os.path.basename(model))
+            self.calibrate(model, [clip], agreement)
+            shutil.copyfile(info, kept)
+        shutil.copyfile(kept, info)
+        return -1
+
     def encoder_row(self, name, model, encoder, theirs, kind):
         """A table's row for one encoder, all clips; what holds it back."""
         _, agreement, _, _ = TRAINED[name]
@@ -410,7 +421,7 @@ class Compare:
             try:
                 tolerance = 0
                 if kind == 'calibrated':
-                    tolerance, _ = self.calibrate(model, [path], agreement)
+                    tolerance = self.calibrated_for(model, path, agreement)
                 clips.append((short(source), self.encoder_clip(model, path, tolerance, types)))
             except RuntimeError as e:
                 self.lacks(f'{TRAINED[name][0]} on {os.path.basename(path)}: {e}')
