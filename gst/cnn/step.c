@@ -55,7 +55,7 @@ is_scattered (GstDeltaCnnChanges * changes,
     return FALSE;
   for (i = 1; i < n; i++)
     runs += decision->blocks[i] > decision->blocks[i - 1];
-  return decision->n_changed + 2 * (gsize) runs > n / 8 * 5;
+  return decision->n_changed + 2 * (gsize) runs > n / 16 * 7;
 }
 
 void

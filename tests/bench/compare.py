@@ -11,10 +11,10 @@ BUILD     build folder with deltacnn-bench and the tests
 --work    for models, encoded clips and raw figures, out of the tree (default: BUILD/compare)
 --out     the tables (default: RESULTS.md beside this script)
 --pairs   how often each pair is measured, ours and theirs in turn; medians count (default: 5)
---only    of the parts: dense, full, still, threads, clips, encoders, kernels, layer
+--only    of the parts: dense, full, still, threads, clips, encoders, shipped, kernels, layer
 --frames  of each clip at most (default: all); for a quick look
 --calibrate  for each clip alone, as for a camera that stays where it is (clip, the default), or for all at once (all)
---calibration-seconds  how long a calibration may search (default: 60)
+--calibration-seconds  how long a calibration may search (default: 60); 0: encoders takes only those kept from before
 --models, --encoders  of the part encoders: only those whose names hold one of these (default: all)
 --kinds   of it: exact, calibrated (default: both)
 --with    put before every command that is measured, as in --with 'taskset -c 0,1'
@@ -22,6 +22,7 @@ BUILD     build folder with deltacnn-bench and the tests
 import argparse
 import collections
 import datetime
+import glob
 import json
 import os
 import re
@@ -49,7 +50,7 @@ CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__car-detection.mp
 # Without deltacnn-calibrate: one tolerance for all layers, the largest of these that keeps the agreement.
 TOLERANCES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 CALIBRATION_FRAMES = 100  # of each clip, the first ones
-PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'encoders', 'kernels', 'layer')
+PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'encoders', 'shipped', 'kernels', 'layer')
 # What cameras and recorders make of a static scene: name, filter, encoder's options, container.
 MPEG2 = ('-c:v', 'mpeg2video', '-g', '15', '-bf', '0')
 H264 = ('-c:v', 'libx264', '-g', '50', '-keyint_min', '50', '-sc_threshold', '0', '-bf', '0', '-threads', '1')
@@ -400,9 +401,12 @@ class Compare:
                 'multiplies': beside['mac_fraction'], 'agreement': beside['top1_agreement'], 'margin': beside['mean_margin'],
                 'dense': beside['dense_ms']['all'], 'tensor': beside['dense_stage_ms']['tensor']}
 
+    def kept(self, model, clip):
+        return f'{clip}.{os.path.basename(model)}.modelinfo'
+
     def calibrated_for(self, model, clip, agreement):
         """As calibrate() for one clip; what it found is kept beside the clip."""
-        kept, info = f'{clip}.{os.path.basename(model)}.modelinfo', model + '.modelinfo'
+        kept, info = self.kept(model, clip), model + '.modelinfo'
         if not os.path.exists(kept):
             self.trained(os.path.basename(model))
             self.calibrate(model, [clip], agreement)
@@ -416,7 +420,7 @@ class Compare:
         types, clips = collections.defaultdict(lambda: [0.0, 0.0]), []
         for source in ENCODER_CLIPS:
             path = self.encoded(encoder, source)
-            if not path:
+            if not path or (kind == 'calibrated' and not self.o.calibration_seconds and not os.path.exists(self.kept(model, path))):
                 continue
             try:
                 tolerance = 0
@@ -454,7 +458,7 @@ class Compare:
                 f'{self.o.frames or ENCODER_FRAMES} frames), from encoders as in cameras and recorders: MPEG-2 with an I picture every 15, H.264 (x264) every 50, no B '
                 'pictures; hqdn3d is a light denoiser before the encoder. Over all frames, the first and the I pictures included, one thread; finding what changed, '
                 'frame to tensor and network, against onnxruntime\'s `run()` and our full frame to tensor. Calibrated: for each clip alone, '
-                f'{self.o.calibration_seconds} s, to an agreement of 0.97 (person/no person 0.99). Margin: the best class\'s confidence less the next '
+                f'{str(self.o.calibration_seconds) + " s, " if self.o.calibration_seconds else ""}to an agreement of 0.97 (person/no person 0.99). Margin: the best class\'s confidence less the next '
                 'one\'s, dense. Goals: 1.6 times onnxruntime exact, 5 times calibrated.\n\n')
         for name in TRAINED:
             if self.o.models and not any(m in name for m in self.o.models):
@@ -477,6 +481,37 @@ class Compare:
                     text += f'{kind}\n\n' + table(head, rows) + '\n'
                     text += ''.join(f'Time goes to, {kind}, {e}: {w}.\n\n' for e, w in held[:1] + held[-1:])
         return text
+
+    def shipped(self):
+        """The models of models/, on the clips beside them, which they know."""
+        rows, folder = [], os.path.join(ROOT, 'models')
+        trees = [(kind, sorted(glob.glob(os.path.join(folder, 'clips', kind, '*', '*_g01_c01.*')))) for kind in ('mpeg2', 'h264')]
+        for name in ('activities', 'alexnet', 'squeezenet'):
+            model = os.path.join(folder, name + '.onnx')
+            clips = trees if name != 'activities' else [(os.path.basename(c), [c]) for c in sorted(glob.glob(os.path.join(folder, 'clips', '*.*')))
+                                                        if c.endswith(('.ts', '.mpg'))]
+            if not os.path.exists(model):
+                continue
+            theirs = median([self.ort(model) for _ in range(self.o.pairs)]) if self.has_ort else None
+            for kind, paths in clips:
+                for tolerance in (0, -1):
+                    try:
+                        done = [self.encoder_clip(model, c, tolerance, collections.defaultdict(lambda: [0.0, 0.0])) for c in paths]
+                    except RuntimeError as e:
+                        self.lacks(f'{name} on {kind}: {e}')
+                        continue
+                    if not done:
+                        continue
+                    frames = sum(c['frames'] for c in done)
+                    mean = {k: sum(c[k] * c['frames'] for c in done) / frames for k in done[0]}
+                    rows.append((name, kind, len(done), frames, 'exact' if tolerance == 0 else 'calibrated', f'{mean["blocks"] * 100:.0f} %',
+                                 f'{mean["multiplies"] * 100:.0f} %', f'{mean["mean"]:.3f}', f'{mean["median"]:.3f}', f'{mean["dense"] / mean["mean"]:.2f}',
+                                 f'**{(theirs + mean["tensor"]) / mean["mean"]:.2f}**' if theirs else '-', f'{mean["agreement"] * 100:.1f} %',
+                                 f'{mean["margin"]:.2f}'))
+                    say(f'shipped {rows[-1]}')
+        return ('## The shipped models\n\nOn rendered clips (`models/clips`), whose activities they were trained on: what calibration can do where a model has '
+                'margin. As above otherwise.\n\n' + table(('model', 'clips', 'of them', 'frames', 'kind', 'blocks changed', 'multiplies', 'mean ms', 'median ms',
+                                                           'times dense', 'times onnxruntime', 'same label', 'margin'), rows))
 
     def kernels(self):
         program = os.path.join(self.o.build, 'tests', 'kernels', 'bench-kernels')
@@ -516,7 +551,7 @@ class Compare:
                 'torchvision\'s shapes and seeded random weights (`tests/bench/models.py`).\n\n' + table(('', ''), rows))
 
     def run(self):
-        parts = {'dense': self.dense, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part, 'encoders': self.encoders,
+        parts = {'dense': self.dense, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part, 'encoders': self.encoders, 'shipped': self.shipped,
                  'kernels': self.kernels, 'layer': self.layer}
         text = []
         for name in self.o.only:
