@@ -47,7 +47,8 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
           "Folder for the annotated video and the contact sheet (default: out)",
         "DIR"},
     {"source", 's', 0, G_OPTION_ARG_STRING, &o->source,
-          "What tells the changes: auto, codec or pixel (default: auto)",
+          "What tells the changes: auto, codec or pixel; approximate: histogram, "
+          "diamond or motion (default: auto)",
         "SOURCE"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads,
         "Threads of the network (0: all cores)", "N"},
@@ -63,6 +64,9 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet,
         "No line per frame", NULL},
     {NULL}
+  };
+  static const gchar *const sources[] = { "auto", "codec", "pixel",
+    "histogram", "diamond", "motion", NULL
   };
   GOptionContext *context =
       g_option_context_new ("- classify every frame of a clip");
@@ -90,10 +94,10 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
         "--tolerance must be 0 or more, or -1 for calibrated ones");
     return FALSE;
   }
-  if (o->source && g_strcmp0 (o->source, "auto")
-      && g_strcmp0 (o->source, "codec") && g_strcmp0 (o->source, "pixel")) {
+  if (o->source && !g_strv_contains (sources, o->source)) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--source must be auto, codec or pixel");
+        "--source must be auto, codec or pixel, or of the approximate ones "
+        "histogram, diamond or motion");
     return FALSE;
   }
   if (!o->output)

@@ -7,7 +7,8 @@
 #define STEPS_MOST 32
 
 uint64_t
-dcn_block_error(const DcnImage *now, const DcnImage *then, const DcnBlock *block, DcnOffset offset)
+dcn_block_error(const DcnImage *now, const DcnImage *then, const DcnBlock *block, DcnOffset offset,
+                uint64_t limit)
 {
   int x = block->x + offset.x, y = block->y + offset.y;
   if (x < 0 || y < 0 || x > now->width - block->w || y > now->height - block->h)
@@ -17,7 +18,7 @@ dcn_block_error(const DcnImage *now, const DcnImage *then, const DcnBlock *block
   const uint8_t *b = then->samples + (size_t)y * line + (size_t)x * now->channels;
   int bytes = block->w * now->channels;
   uint64_t error = 0;
-  for (int row = 0; row < block->h; row++, a += line, b += line) {
+  for (int row = 0; row < block->h && error < limit; row++, a += line, b += line) {
     uint32_t sum = 0; /* 65536 samples of 65025 each fit, and a row has fewer */
     for (int i = 0; i < bytes; i++) {
       int d = a[i] - b[i];
@@ -44,7 +45,7 @@ typedef struct {
 static void
 try_offset(Search *search, DcnOffset offset)
 {
-  uint64_t error = dcn_block_error(search->now, search->then, search->block, offset);
+  uint64_t error = dcn_block_error(search->now, search->then, search->block, offset, search->error);
   if (error < search->error) {
     search->error = error;
     search->best = offset;

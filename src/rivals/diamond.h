@@ -11,9 +11,9 @@
 
 /* Sum of squared differences between a block of `now` and the one at block + offset of `then`;
  * DCN_BLOCK_OUTSIDE where that does not lie in the image.  Both images have one size, and the block
- * lies in it. */
+ * lies in it.  From `limit` on it may stop adding up. */
 uint64_t dcn_block_error(const DcnImage *now, const DcnImage *then, const DcnBlock *block,
-                         DcnOffset offset);
+                         DcnOffset offset, uint64_t limit);
 
 /* dB for a sum of squared differences of so many samples; infinite for 0. */
 double dcn_psnr(uint64_t error, size_t samples);

@@ -65,7 +65,8 @@ count_at(const DcnMatch *match, const DcnImage *now, const DcnImage *then, doubl
   int n = 0;
   for (int i = 0; i < match->cols * match->rows; i++) {
     DcnBlock block = dcn_match_block(match, now, i);
-    gboolean same = matches(now, &block, dcn_block_error(now, then, &block, offset), psnr);
+    gboolean same =
+        matches(now, &block, dcn_block_error(now, then, &block, offset, DCN_BLOCK_OUTSIDE), psnr);
     if (matched)
       matched[i] = (uint8_t)same;
     n += same;

@@ -28,13 +28,18 @@ test_psnr(void)
   DcnBlock block = {4, 5, 3, 2};
   a[(5 * SIZE + 4) * 3] = 10;
   b[(8 * SIZE + 6) * 3 + 2] = 7; /* last sample of the block at (0, 2) */
-  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){0, 2}), ==, 149);
-  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){0, 0}), ==, 100);
-  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){-5, 0}), ==, DCN_BLOCK_OUTSIDE);
-  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){SIZE - 6, 0}), ==,
+  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){0, 2}, DCN_BLOCK_OUTSIDE), ==,
+                   149);
+  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){0, 0}, DCN_BLOCK_OUTSIDE), ==,
+                   100);
+  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){-5, 0}, DCN_BLOCK_OUTSIDE), ==,
                    DCN_BLOCK_OUTSIDE);
-  g_assert_cmpuint(dcn_block_error(&now, &then, &block, (DcnOffset){SIZE - 7, SIZE - 7}), !=,
-                   DCN_BLOCK_OUTSIDE);
+  g_assert_cmpuint(
+      dcn_block_error(&now, &then, &block, (DcnOffset){SIZE - 6, 0}, DCN_BLOCK_OUTSIDE), ==,
+      DCN_BLOCK_OUTSIDE);
+  g_assert_cmpuint(
+      dcn_block_error(&now, &then, &block, (DcnOffset){SIZE - 7, SIZE - 7}, DCN_BLOCK_OUTSIDE), !=,
+      DCN_BLOCK_OUTSIDE);
 }
 
 /* The camera moves by (x, y): that is where things were. */
