@@ -50,8 +50,9 @@
 #include "formats.h"
 #include "layout.h"
 #include "messages.h"
-#include "sources.h"
 #include "modes.h"
+#include "sources.h"
+#include "stats.h"
 #include "step.h"
 #include "upstream.h"
 #include "util/error.h"
@@ -102,23 +103,6 @@ typedef struct
   gboolean post_messages;
 } Settings;
 
-/* ns; tensor includes changes. */
-typedef struct
-{
-  GstClockTime extract, changes, tensor, network;
-} Times;
-
-typedef struct
-{
-  guint64 frames, full, partial, reused;
-  guint64 by_codec, by_pixel, by_rival, unmatched;
-  guint64 macs, macs_dense;
-  Times times, last;            /* of all frames; of the last one */
-  GstDeltaCnnUsed used;         /* for the last frame */
-  guint64 cache_bytes, weight_bytes;
-  gchar *model;                 /* owned */
-} Stats;
-
 struct _GstDeltaCnn
 {
   GstBaseTransform parent;
@@ -127,7 +111,7 @@ struct _GstDeltaCnn
   gchar *model_file;
   gchar *labels_file;
   Settings settings;
-  Stats stats;
+  GstDeltaCnnStats stats;
   GstDeltaCnnClassifier *classifier;    /* the pointer; what it points to
                                          * belongs to the streaming thread */
 
@@ -389,40 +373,6 @@ gst_delta_cnn_plan (GstDeltaCnn * self, const GstDeltaCnnVisible * visible)
   return TRUE;
 }
 
-static void
-add_stats (GstDeltaCnn * self, const GstDeltaCnnReport * report,
-    gboolean mismatch)
-{
-  const GstDeltaCnnDecision *decision = report->decision;
-  const GstDeltaCnnOutcome *outcome = report->outcome;
-  Stats *stats = &self->stats;
-  Times last = { 0, report->time_changes, outcome->time_tensor,
-    outcome->time_network
-  };
-
-  if (GST_CLOCK_TIME_IS_VALID (report->time_extract))
-    last.extract = report->time_extract;
-
-  GST_OBJECT_LOCK (self);
-  stats->frames++;
-  stats->full += outcome->reuse == GST_DELTA_CNN_REUSE_FULL;
-  stats->partial += outcome->reuse == GST_DELTA_CNN_REUSE_PARTIAL;
-  stats->reused += outcome->reuse == GST_DELTA_CNN_REUSE_REUSED;
-  stats->by_codec += decision->used == GST_DELTA_CNN_USED_CODEC;
-  stats->by_pixel += decision->used == GST_DELTA_CNN_USED_PIXEL;
-  stats->by_rival += decision->used >= GST_DELTA_CNN_USED_HISTOGRAM;
-  stats->unmatched += mismatch;
-  stats->macs += outcome->macs;
-  stats->macs_dense += outcome->macs_dense;
-  stats->last = last;
-  stats->times.extract += last.extract;
-  stats->times.changes += last.changes;
-  stats->times.tensor += last.tensor;
-  stats->times.network += last.network;
-  stats->used = decision->used;
-  GST_OBJECT_UNLOCK (self);
-}
-
 /* For scripts: a GstStructure, as in GstTracer's records. */
 static void
 log_frame (GstDeltaCnn * self, const GstDeltaCnnReport * report,
@@ -514,7 +464,9 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
   report.width = visible->width;
   report.height = visible->height;
   gst_delta_cnn_report_to_buffer (&report, buffer);
-  add_stats (self, &report, step.mismatch);
+  GST_OBJECT_LOCK (self);
+  gst_delta_cnn_stats_add (&self->stats, &report, step.mismatch);
+  GST_OBJECT_UNLOCK (self);
 
   log_frame (self, &report, buffer);
   if (decision->reason)
@@ -589,50 +541,15 @@ gst_delta_cnn_peek_classifier (GstDeltaCnn * self)
 }
 
 static GstStructure *
-times_structure (const gchar * name, const Times * times, guint64 frames)
-{
-  return gst_structure_new (name,
-      "time-extract", G_TYPE_UINT64, times->extract / frames,
-      "time-changes", G_TYPE_UINT64, times->changes / frames,
-      "time-tensor", G_TYPE_UINT64, times->tensor / frames,
-      "time-network", G_TYPE_UINT64, times->network / frames, NULL);
-}
-
-static GstStructure *
 gst_delta_cnn_get_stats (GstDeltaCnn * self)
 {
-  GstStructure *s, *last, *mean;
-  const Stats *stats = &self->stats;
+  GstStructure *stats;
 
   GST_OBJECT_LOCK (self);
-  last = times_structure ("last", &stats->last, 1);
-  mean = times_structure ("mean", &stats->times, MAX (stats->frames, 1));
-  s = gst_structure_new ("deltacnn-stats",
-      "model", G_TYPE_STRING, stats->model,
-      "frames", G_TYPE_UINT64, stats->frames,
-      "full", G_TYPE_UINT64, stats->full,
-      "partial", G_TYPE_UINT64, stats->partial,
-      "reused", G_TYPE_UINT64, stats->reused,
-      "by-codec", G_TYPE_UINT64, stats->by_codec,
-      "by-pixel", G_TYPE_UINT64, stats->by_pixel,
-      "by-rival", G_TYPE_UINT64, stats->by_rival,
-      "mismatches", G_TYPE_UINT64, stats->unmatched,
-      "source", G_TYPE_STRING, gst_delta_cnn_used_name (stats->used),
-      "multiplies", G_TYPE_DOUBLE,
-      stats->macs_dense ? (gdouble) stats->macs / stats->macs_dense : 0.0,
-      "time-extract", G_TYPE_UINT64, stats->times.extract,
-      "time-changes", G_TYPE_UINT64, stats->times.changes,
-      "time-tensor", G_TYPE_UINT64, stats->times.tensor,
-      "time-network", G_TYPE_UINT64, stats->times.network,
-      "last", GST_TYPE_STRUCTURE, last, "mean", GST_TYPE_STRUCTURE, mean,
-      "cache-bytes", G_TYPE_UINT64, stats->cache_bytes,
-      "weight-bytes", G_TYPE_UINT64, stats->weight_bytes,
-      "weight-users", G_TYPE_UINT, self->classifier ?
-      gst_delta_cnn_classifier_get_weight_users (self->classifier) : 0, NULL);
+  stats = gst_delta_cnn_stats_to_structure (&self->stats, self->classifier ?
+      gst_delta_cnn_classifier_get_weight_users (self->classifier) : 0);
   GST_OBJECT_UNLOCK (self);
-  gst_structure_free (last);
-  gst_structure_free (mean);
-  return s;
+  return stats;
 }
 
 /* Files are taken over in start(); FALSE with a warning while running. */
