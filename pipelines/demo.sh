@@ -12,6 +12,7 @@
 #     [--blocks]           tint the blocks that changed
 #     [--frames N] [--compare N] [--threads N] [--no-video] [--quiet]   see deltacnn-run --help
 . "$(dirname "$0")/common.sh"
+model=${DCN_MODEL:-$dcn_root/models/alexnet.onnx}
 args=("$@") have_clip= have_model= have_output= have_tolerance= previous=
 for a in "$@"; do
   case $previous in
@@ -27,7 +28,7 @@ for a in "$@"; do
     --output | --output=* | -o) have_output=1 ;;
   esac
 done
-[ -n "$have_clip" ] || args+=(--clip "$clip")
+[ -n "$have_clip" ] || args+=(--clip "$dcn_root/models/clips/demo.ts")
 [ -n "$have_model" ] || args+=(--model "$model")
 [ -n "$have_output" ] || args+=(--output "$dcn_root/out")
 [ -n "$have_tolerance" ] || args+=(--tolerance "$(tolerance_of "$model")")

@@ -4,8 +4,8 @@
 front of a camera that does not move.
 
     demo_clip.py OUT
-        OUT/activities.ts  indoors, MPEG-2 with GOP 15 and no B pictures
-        OUT/outdoors.mpg   outdoors, MPEG-2 with GOP 12 and 2 B pictures
+        OUT/demo.ts            indoors, MPEG-2 with GOP 15 and no B pictures
+        OUT/demo-outdoors.mpg  outdoors, MPEG-2 with GOP 12 and 2 B pictures
     demo_clip.py --calibration OUT
         OUT/calibration-N.ts   six more of the kind, other persons and places, for deltacnn-calibrate
 """
@@ -57,10 +57,10 @@ def main():
     if sys.argv[1] == '--calibration':
         calibration_clips(out)
         return
-    encode(os.path.join(out, 'activities.ts'),
+    encode(os.path.join(out, 'demo.ts'),
            sequence(251, False, [('HandWaving', 2.6, 0.2), ('JumpingJack', 3.0, -0.2), ('BodyWeightSquats', 4.0, 0.9),
                                 ('Boxing', 3.0, 1.1), ('Lunges', 3.6, 1.4), ('Handstand', 3.0, 0.4)], 0.8), None, 'mpeg2', 15, 0, 6)
-    encode(os.path.join(out, 'outdoors.mpg'),
+    encode(os.path.join(out, 'demo-outdoors.mpg'),
            sequence(254, True, [('Walking', 3.0, math.pi / 2), ('PullUps', 4.0, 0.3), ('GolfSwing', 5.0, 0.3),
                                ('JumpingJack', 2.6, 0.0)], 0.6), None, 'mpeg2', 12, 2, 6)
 

@@ -23,6 +23,8 @@ CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
 OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'outdoors.mpg')
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
 LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
+DEMO_CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
+DEMO_MODEL = os.path.join(ROOT, 'models', 'alexnet.onnx')
 SIZE = 320 * 240 * 3 // 2
 tmp = tempfile.mkdtemp(prefix='dcn-pipelines-')
 SLOW = 5 if os.environ.get('DCN_PRELOAD') else 1
@@ -246,8 +248,13 @@ def test_demo():
     out_dir = os.path.join(tmp, 'demo out')
     out, _ = run('demo.sh', '--output', out_dir, '--compare', '60', timeout=120)
     rows = [m for m in map(LINE.match, out.splitlines()) if m]
-    n = len(decoded(CLIP))
+    n = len(decoded(DEMO_CLIP))
     assert len(rows) == n, f'{len(rows)} lines for {n} frames\n{out[:2000]}'
+    # what models/activities/demo_clip.py rendered: seconds and activities
+    truth = sum(([name] * f for name, f in (('HandWaving', 65), ('JumpingJack', 75), ('BodyWeightSquats', 100), ('Boxing', 75), ('Lunges', 90),
+                                            ('Handstand', 75))), [])
+    right = np.mean([m[5].strip() == name for m, name in zip(rows, truth)])
+    assert right > 0.9, right
     assert re.search(rf'^{n} frames \(', out, re.M), out[-2000:]
     assert 'changes from: the codec' in out
     assert re.search(r'same top label on 60 of 60 frames', out), out[-1500:]
@@ -257,7 +264,7 @@ def test_demo():
     count = subprocess.run(['ffprobe', '-v', 'error', '-count_frames', '-select_streams', 'v', '-show_entries', 'stream=nb_read_frames,width,height',
                             '-of', 'csv=p=0', video], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
     assert count == f'320,240,{n}', count
-    share = drawn(decoded(video), decoded(CLIP))
+    share = drawn(decoded(video), decoded(DEMO_CLIP))
     assert share.min() > 0.001, 'frames without a label drawn on them'
     head = open(sheet, 'rb').read(24)
     assert head[:8] == b'\x89PNG\r\n\x1a\n'
@@ -274,10 +281,10 @@ def test_calibrated_where_the_model_is():
         g.writelines(line for line in f if not line.startswith('tolerance'))
     args = ('--no-video', '--quiet', '--compare', '0', '--frames', '50')
     work = []
-    for more in (('--model', bare), ('--tolerance', '0'), ('--model=' + bare,), ('--model', MODEL), ()):
+    for more in (('--model', bare), ('--model', MODEL, '--tolerance', '0'), ('--model=' + bare,), ('--model', MODEL), ('--model', DEMO_MODEL), ()):
         out, _ = run('demo.sh', *args, *more)
         work.append(float(re.search(r'multiplies done: ([0-9.]+) %', out)[1]))
-    assert work[0] == work[1] == work[2] > 1.5 * work[3] and work[3] == work[4], work
+    assert work[0] == work[1] == work[2] > 1.5 * work[3] and work[4] == work[5] < 50, work
     exact, calibrated = (json_lines(run('headless-messages.sh', CLIP, TOLERANCE=t)[0]) for t in ('0', ''))
     assert np.mean([r['multiplies'] for r in exact]) > 1.5 * np.mean([r['multiplies'] for r in calibrated])
     assert np.mean([x['label'] == y['label'] for x, y in zip(exact, calibrated)]) >= 0.98
