@@ -31,9 +31,9 @@
 typedef struct
 {
   gchar *model, *clips, *out, *list, *features;
-  gint step, seed, threads;
+  gint step, seed, threads, layers;
   gdouble validation, l2;
-  gboolean skip, quiet;
+  gboolean skip, quiet, refit;
 } Options;
 
 typedef struct
@@ -54,6 +54,7 @@ typedef struct
   GstDeltaCnnClassifier *classifier;    /* of the features */
   TransferClips *clips;
   TransferLayer layer;
+  TransferConfusion confusion;  /* of the validation clips, which layer did not see */
   TransferReading reading;
   gdouble seconds[3];           /* features, training, check */
 } Transfer;
@@ -89,6 +90,8 @@ check_options (const Options * o, int argc, GError ** error)
   if (argc > 1 || !o->model || !o->clips || !o->out)
     return bad_use (error, "--model, --clips and --out are needed, and nothing "
         "but options (see --help)");
+  if (o->layers < 1)
+    return bad_use (error, "--layers must be 1 or more");
   if (o->step < 0 || o->threads < 0)
     return bad_use (error, "--step and --threads must be 0 or more");
   if (!(o->validation > 0.0 && o->validation < 1.0))
@@ -112,6 +115,9 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"list", 'l', 0, G_OPTION_ARG_FILENAME, &o->list,
         "Only the clips in this file, CLASS/FILE in each line (as UCF101's "
           "trainlist01.txt)", "FILE"},
+    {"layers", 0, 0, G_OPTION_ARG_INT, &o->layers,
+        "Put one new layer in the place of the last N fully connected ones "
+          "(default: 1)", "N"},
     {"step", 0, 0, G_OPTION_ARG_INT, &o->step,
           "Every N-th frame (default: so that there are some 25 of each clip)",
         "N"},
@@ -123,6 +129,9 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"l2", 0, 0, G_OPTION_ARG_DOUBLE, &o->l2,
         "Penalty of large weights (default: the one with which validation goes "
           "best)", "L2"},
+    {"refit", 0, 0, G_OPTION_ARG_NONE, &o->refit,
+          "After validation, learn from all clips, with the penalty found",
+        NULL},
     {"skip-unreadable", 0, 0, G_OPTION_ARG_NONE, &o->skip,
         "Go on without clips that cannot be read", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads,
@@ -139,6 +148,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
 
   o->validation = 0.2;
   o->seed = 1;
+  o->layers = 1;
   o->l2 = -1.0;
   g_option_context_set_summary (context,
       "Makes a classifier of your own: replaces the last layer of a network and\n"
@@ -230,7 +240,7 @@ open_base (Transfer * t, GError ** error)
   const DcnHeadInfo *info;
   gchar *description;
 
-  if (!(t->head = dcn_head_open (t->o.model, error)))
+  if (!(t->head = dcn_head_open (t->o.model, t->o.layers, error)))
     return FALSE;
   info = dcn_head_info (t->head);
   bytes = dcn_head_features (t->head, &size, error);
@@ -305,9 +315,17 @@ read_features (Transfer * t, GError ** error)
   return TRUE;
 }
 
+typedef enum
+{ TRAINING, VALIDATION, ALL } Side;
+
+static gboolean
+is_on (const TransferClip * clip, Side side)
+{
+  return side == ALL || clip->validation == (side == VALIDATION);
+}
+
 static void
-gather (const TransferClips * clips, gboolean validation,
-    TransferSamples * samples)
+gather (const TransferClips * clips, Side side, TransferSamples * samples)
 {
   guint i, j, width = 0;
   gsize n = 0;
@@ -315,7 +333,7 @@ gather (const TransferClips * clips, gboolean validation,
   for (i = 0; i < clips->clips->len; i++) {
     const TransferClip *clip = g_ptr_array_index (clips->clips, i);
 
-    n += clip->validation == validation ? clip->rows.n : 0;
+    n += is_on (clip, side) ? clip->rows.n : 0;
     width = clip->rows.width;
   }
   samples->n = 0;
@@ -324,7 +342,7 @@ gather (const TransferClips * clips, gboolean validation,
   for (i = 0; i < clips->clips->len; i++) {
     const TransferClip *clip = g_ptr_array_index (clips->clips, i);
 
-    if (clip->validation != validation)
+    if (!is_on (clip, side))
       continue;
     memcpy (samples->x + (gsize) samples->n * width, clip->rows.values,
         (gsize) clip->rows.n * width * sizeof (float));
@@ -448,9 +466,10 @@ print_base (const Transfer * t)
   const DcnHeadInfo *info = dcn_head_info (t->head);
   gchar *name = g_path_get_basename (t->o.model);
 
-  g_print ("%s: %s \"%s\" is replaced, %d outputs of %d features\n", name,
-      info->op_type, info->name, info->n_classes, info->n_features);
-  if (info->dropped)
+  g_print ("%s: %s \"%s\"%s replaced, %d outputs of %d features\n", name,
+      info->op_type, info->name, t->o.layers > 1 ? " and all behind it are" :
+      " is", info->n_classes, info->n_features);
+  if (info->dropped && t->o.layers == 1)
     g_print ("the %s behind it is taken out: the new layer's scores go on as "
         "they are\n", info->dropped);
   g_free (name);
@@ -479,6 +498,8 @@ print_result (const Transfer * t, const TransferConfusion * confusion)
       "%.4f\n", t->layer.iterations, t->layer.l2, t->layer.loss,
       t->layer.validation_loss);
   transfer_confusion_print (confusion, t->clips->labels);
+  if (t->o.refit)
+    g_print ("\nthat was before it learnt from these clips, too");
   g_print ("\nvalidation: %.1f %% of the frames right, %.1f %% of the clips\n",
       100.0 * transfer_confusion_right (confusion->frames, n),
       100.0 * transfer_confusion_right (confusion->clips, n));
@@ -500,6 +521,38 @@ lap (gint64 * since)
   return seconds;
 }
 
+/* What the validated layer said stays the report; its place takes one of the same kind. */
+static gboolean
+refit (Transfer * t)
+{
+  TransferLayer validated = t->layer;
+  TransferSamples all = { 0 }, none = { 0 };
+  gdouble l2 = t->o.l2;
+  gboolean ok;
+  guint i;
+
+  for (i = 0; i < t->clips->clips->len; i++) {
+    const TransferClip *clip = g_ptr_array_index (t->clips->clips, i);
+    float *scores = clip->validation ? score (t, &clip->rows) : NULL;
+
+    if (scores)
+      transfer_confusion_add (&t->confusion, clip->label, scores,
+          clip->rows.n, FALSE);
+    g_free (scores);
+  }
+  gather (t->clips, ALL, &all);
+  memset (&t->layer, 0, sizeof t->layer);
+  t->o.l2 = validated.l2;
+  ok = train (t, &all, &none);
+  t->o.l2 = l2;
+  t->layer.validation_loss = validated.validation_loss;
+  t->layer.iterations += validated.iterations;
+  transfer_layer_clear (&validated);
+  g_free (all.x);
+  g_free (all.y);
+  return ok;
+}
+
 static gboolean
 learn (Transfer * t, gint64 * clock, GError ** error)
 {
@@ -511,11 +564,11 @@ learn (Transfer * t, gint64 * clock, GError ** error)
       && (!t->o.features || transfer_save (t->clips, t->o.features, error));
   t->seconds[0] = lap (clock);
   if (ok) {
-    gather (t->clips, FALSE, &training);
-    gather (t->clips, TRUE, &validation);
+    gather (t->clips, TRAINING, &training);
+    gather (t->clips, VALIDATION, &validation);
     if (!t->o.quiet)
       print_clips (t, training.n, validation.n);
-    ok = train (t, &training, &validation);
+    ok = train (t, &training, &validation) && (!t->o.refit || refit (t));
   }
   t->seconds[1] = lap (clock);
   g_free (training.x);
@@ -529,7 +582,7 @@ static gboolean
 transfer (Transfer * t, GError ** error)
 {
   gint64 clock = g_get_monotonic_time ();
-  TransferConfusion confusion = { 0 };
+  TransferConfusion written = { 0 };
   gboolean ok;
 
   if (!transfer_files_plan (&t->files, t->o.model, t->o.out, error)
@@ -538,16 +591,17 @@ transfer (Transfer * t, GError ** error)
     return FALSE;
   if (!t->o.quiet)
     print_base (t);
+  transfer_confusion_init (&t->confusion, t->clips->n_labels);
   if (!learn (t, &clock, error))
     return FALSE;
-  transfer_confusion_init (&confusion, t->clips->n_labels);
+  transfer_confusion_init (&written, t->clips->n_labels);
   ok = transfer_files_write (&t->files, t->head, t->clips->labels, &t->layer,
-      error) && check (t, &confusion, error);
+      error) && check (t, &written, error);
   ok = ok && !is_interrupted () && transfer_files_publish (&t->files, error);
   t->seconds[2] = lap (&clock);
   if (ok && !t->o.quiet)
-    print_result (t, &confusion);
-  transfer_confusion_clear (&confusion);
+    print_result (t, t->o.refit ? &t->confusion : &written);
+  transfer_confusion_clear (&written);
   return ok;
 }
 
@@ -578,6 +632,7 @@ main (int argc, char **argv)
   g_clear_error (&error);
   transfer_files_clear (&t.files);
   transfer_layer_clear (&t.layer);
+  transfer_confusion_clear (&t.confusion);
   gst_delta_cnn_classifier_free (t.classifier);
   dcn_head_free (t.head);
   transfer_clips_free (t.clips);

@@ -355,15 +355,35 @@ static void
 drop_node(Draft *draft, int index)
 {
   const Dcn__Onnx__Node *gone = g_ptr_array_index(draft->nodes, index);
+  const int data = dcn_head_data_input(draft->head, gone);
   for (guint i = 0; i < draft->nodes->len; i++) {
     Dcn__Onnx__Node *node = draft->nodes->pdata[i];
     for (size_t k = 0; node && k < node->n_output; k++)
-      if (g_str_equal(node->output[k], gone->input[0])) {
+      if (g_str_equal(node->output[k], gone->input[data])) {
         node = own_node(draft, (int)i, 0);
         node->output[k] = gone->output[0];
       }
   }
   draft->nodes->pdata[index] = NULL;
+}
+
+/* A layer with its constants. */
+static void
+drop_layer(Draft *draft, int index)
+{
+  const DcnHead *head = draft->head;
+  const Dcn__Onnx__Node *gone = g_ptr_array_index(draft->nodes, index);
+  const int data = dcn_head_data_input(head, gone);
+  for (size_t k = 0; k < gone->n_input; k++) {
+    const int source = dcn_head_lookup(head->constants, gone->input[k]);
+    if ((int)k == data || dcn_head_lookup(head->n_readers, gone->input[k]) != 1)
+      continue;
+    if (source && draft->model.ir_version >= 4)
+      draft->initializers->pdata[source - 1] = NULL;
+    else if (!source && dcn_head_constant(head, gone->input[k]))
+      g_hash_table_add(draft->replaced, gone->input[k]);
+  }
+  drop_node(draft, index);
 }
 
 static void
@@ -428,6 +448,8 @@ replace_layer(Draft *draft, int n_classes, const float *weights, const float *bi
   }
   for (guint i = 0; i < head->dropped->len; i++)
     drop_node(draft, g_array_index(head->dropped, int, i));
+  for (guint i = 0; i < head->layers->len; i++)
+    drop_layer(draft, g_array_index(head->layers, int, i));
   /* last: it may move what is behind the layer by one */
   set_bias(draft, g_ptr_array_index(draft->nodes, head->layer), n_classes, bias);
   resize_output(draft, n_classes);
@@ -444,7 +466,7 @@ embed_external(Draft *draft, GError **error)
     const Dcn__Onnx__Tensor *old = draft->initializers->pdata[i];
     const uint8_t *bytes;
     size_t size;
-    if (old->data_location != 1)
+    if (!old || old->data_location != 1)
       continue;
     ok = dcn_external_find(external, old, &bytes, &size, error);
     if (!ok)

@@ -178,6 +178,12 @@ other_input(const DcnHead *head, const Dcn__Onnx__Node *node)
   return dcn_head_constant(head, node->input[0]) ? 1 : -1;
 }
 
+int
+dcn_head_data_input(const DcnHead *head, const Dcn__Onnx__Node *node)
+{
+  return g_str_equal(dcn_head_text(node->op_type), "Add") ? MAX(other_input(head, node), 0) : 0;
+}
+
 static gboolean
 is_layer(const char *op_type)
 {
@@ -217,58 +223,19 @@ look_at_tail(DcnHead *head, GError **error)
   return TRUE;
 }
 
-/* From the output back to the layer. */
-static gboolean
-find_layer(DcnHead *head, GError **error)
-{
-  const Dcn__Onnx__Graph *graph = head->model->graph;
-  if (graph->n_output != 1)
-    return unfit(error, "it has %" G_GSIZE_FORMAT " outputs", graph->n_output);
-  const char *value = dcn_head_text(graph->output[0]->name);
-  head->add = -1;
-  for (size_t steps = 0; steps <= graph->n_node; steps++) {
-    const int writer = dcn_head_lookup(head->writers, value);
-    if (!writer)
-      return unfit(error, "no layer with weights makes its output");
-    const Dcn__Onnx__Node *node = graph->node[writer - 1];
-    const char *op_type = dcn_head_text(node->op_type);
-    if (dcn_head_lookup(head->n_readers, value) != 1)
-      return unfit(error, "\"%s\" is read more than once", value);
-    g_hash_table_add(head->made, (char *)value);
-    if (is_layer(op_type)) {
-      if (node->n_input < 2)
-        return unfit(error, "%s \"%s\" has no weights", op_type, node_name(node));
-      if (head->add >= 0 && !g_str_equal(op_type, "MatMul"))
-        return unfit(error, "something is added to what %s \"%s\" makes", op_type, node_name(node));
-      head->layer = writer - 1;
-      head->info.op_type = node->op_type;
-      head->name = g_utf8_make_valid(node_name(node), -1);
-      return look_at_tail(head, error);
-    }
-    int input = 0;
-    if (head->add >= 0)
-      return unfit(error, "%s \"%s\" stands before what is added", op_type, node_name(node));
-    if (g_str_equal(op_type, "Add") && (input = other_input(head, node)) >= 0)
-      head->add = writer - 1;
-    else if (tail_kind(op_type) == TAIL_OTHER || node->n_input < 1)
-      return unfit(error, "%s \"%s\" stands behind its last layer", op_type, node_name(node));
-    else
-      g_array_prepend_val(head->tail, ((int){writer - 1}));
-    value = node->input[input];
-  }
-  return unfit(error, "its nodes make a circle");
-}
-
 /* What the weights' shape says. */
 static gboolean
-measure(DcnHead *head, GError **error)
+measure(DcnHead *head, const Dcn__Onnx__Node *node, GError **error)
 {
-  const Dcn__Onnx__Node *node = head->model->graph->node[head->layer];
   const Dcn__Onnx__Tensor *weights = find_constant(head, node->input[1], &head->type);
   const Dcn__Onnx__Attribute *trans_b = attribute(node, "transB"),
                              *trans_a = attribute(node, "transA"),
                              *group = attribute(node, "group");
   const gboolean conv = g_str_equal(node->op_type, "Conv");
+  g_free(head->name);
+  head->name = g_utf8_make_valid(node_name(node), -1);
+  head->info.name = head->name;
+  head->info.op_type = node->op_type;
   if (!weights)
     return unfit(error, "the weights of %s \"%s\" are not constants of the file", node->op_type,
                  head->name);
@@ -290,10 +257,63 @@ measure(DcnHead *head, GError **error)
       head->type != DCN_ONNX_FLOAT16)
     return unfit(error, "the weights of \"%s\" are not floating point numbers", head->name);
   head->transposed = conv || (trans_b && trans_b->i);
-  head->info.n_classes = (int)weights->dims[head->transposed ? 0 : 1];
+  if (!head->info.n_classes) /* of the last one */
+    head->info.n_classes = (int)weights->dims[head->transposed ? 0 : 1];
   head->info.n_features = (int)weights->dims[head->transposed ? 1 : 0];
-  head->info.name = head->name;
   return TRUE;
+}
+
+/* From the output back to the layer. */
+static gboolean
+find_layer(DcnHead *head, int n_layers, GError **error)
+{
+  const Dcn__Onnx__Graph *graph = head->model->graph;
+  if (graph->n_output != 1)
+    return unfit(error, "it has %" G_GSIZE_FORMAT " outputs", graph->n_output);
+  const char *value = dcn_head_text(graph->output[0]->name);
+  head->add = -1;
+  for (size_t steps = 0; steps <= graph->n_node; steps++) {
+    const int writer = dcn_head_lookup(head->writers, value);
+    if (!writer)
+      return unfit(error, "no layer with weights makes its output");
+    const Dcn__Onnx__Node *node = graph->node[writer - 1];
+    const char *op_type = dcn_head_text(node->op_type);
+    if (dcn_head_lookup(head->n_readers, value) != 1)
+      return unfit(error, "\"%s\" is read more than once", value);
+    g_hash_table_add(head->made, (char *)value);
+    if (is_layer(op_type)) {
+      if (node->n_input < 2)
+        return unfit(error, "%s \"%s\" has no weights", op_type, node_name(node));
+      if (head->add >= 0 && !g_str_equal(op_type, "MatMul"))
+        return unfit(error, "something is added to what %s \"%s\" makes", op_type, node_name(node));
+      if ((n_layers > 1 || head->layers->len > 0) && g_str_equal(op_type, "Conv"))
+        return unfit(error, "Conv \"%s\" comes before so many fully connected layers",
+                     node_name(node));
+      if (!measure(head, node, error))
+        return FALSE;
+      if (--n_layers == 0) {
+        head->layer = writer - 1;
+        return look_at_tail(head, error);
+      }
+      if (head->add >= 0)
+        g_array_append_val(head->layers, head->add);
+      g_array_append_val(head->layers, ((int){writer - 1}));
+      head->add = -1;
+      value = node->input[0];
+      continue;
+    }
+    int input = 0;
+    if (head->add >= 0)
+      return unfit(error, "%s \"%s\" stands before what is added", op_type, node_name(node));
+    if (g_str_equal(op_type, "Add") && (input = other_input(head, node)) >= 0)
+      head->add = writer - 1;
+    else if (tail_kind(op_type) == TAIL_OTHER || node->n_input < 1)
+      return unfit(error, "%s \"%s\" stands behind its last layer", op_type, node_name(node));
+    else
+      g_array_prepend_val(head->tail, ((int){writer - 1}));
+    value = node->input[input];
+  }
+  return unfit(error, "its nodes make a circle");
 }
 
 static Dcn__Onnx__Model *
@@ -325,7 +345,7 @@ read_model(const char *path, GError **error)
 }
 
 DcnHead *
-dcn_head_open(const char *path, GError **error)
+dcn_head_open(const char *path, int n_layers, GError **error)
 {
   Dcn__Onnx__Model *model = read_model(path, error);
   if (!model)
@@ -335,8 +355,9 @@ dcn_head_open(const char *path, GError **error)
   head->folder = g_path_get_dirname(path);
   head->tail = g_array_new(FALSE, FALSE, sizeof(int));
   head->dropped = g_array_new(FALSE, FALSE, sizeof(int));
+  head->layers = g_array_new(FALSE, FALSE, sizeof(int));
   index_names(head);
-  if (!find_layer(head, error) || !measure(head, error)) {
+  if (!find_layer(head, MAX(n_layers, 1), error)) {
     g_prefix_error(error, "%s: ", path);
     g_clear_pointer(&head, dcn_head_free);
   }
@@ -354,6 +375,7 @@ dcn_head_free(DcnHead *head)
   g_hash_table_unref(head->made);
   g_array_unref(head->tail);
   g_array_unref(head->dropped);
+  g_array_unref(head->layers);
   g_free(head->folder);
   g_free(head->name);
   dcn__onnx__model__free_unpacked(head->model, NULL);

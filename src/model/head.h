@@ -7,6 +7,9 @@
  * is that function of the average, so a 1x1 convolution is a fully connected layer of averages, too:
  * but only without an activation between the two (SqueezeNet has one), which is therefore taken out.
  *
+ * More than one fully connected layer can be taken for the head: one new layer then stands in the
+ * place of all of them and of the activations between them.
+ *
  * The file is edited, not written anew: fields that this library does not know stay as they are. */
 #pragma once
 #include <glib.h>
@@ -16,17 +19,17 @@
 typedef struct _DcnHead DcnHead;
 
 typedef struct {
-  const char *name;    /* of the layer's node, or of its output; UTF-8 */
+  const char *name;    /* of the (first) layer's node, or of its output; UTF-8 */
   const char *op_type; /* Gemm, MatMul or Conv */
   const char *dropped; /* operator of an activation behind the layer, taken out; NULL: there is none */
-  int n_classes;       /* outputs of the layer now */
+  int n_classes;       /* outputs of the last layer now */
   int n_features;      /* its inputs */
   gboolean sure;       /* the model ends in a Softmax: its outputs are confidences */
 } DcnHeadInfo;
 
-/* Reads a model.  Errors: DCN_ERROR_IO, DCN_ERROR_INVALID (not a model), DCN_ERROR_UNSUPPORTED
+/* Reads a model; the last n_layers layers are the head.  Errors: DCN_ERROR_IO, DCN_ERROR_INVALID (not a model), DCN_ERROR_UNSUPPORTED
  * where it does not end in such a layer; the message says what stands there instead. */
-DcnHead *dcn_head_open(const char *path, GError **error);
+DcnHead *dcn_head_open(const char *path, int n_layers, GError **error);
 void dcn_head_free(DcnHead *head); /* NULL is fine */
 const DcnHeadInfo *dcn_head_info(const DcnHead *head); /* owned by the head */
 

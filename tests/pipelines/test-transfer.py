@@ -378,6 +378,52 @@ def test_ends():
             assert b'activation=softmax\n' in info and b'sigmoid' not in info, info
 
 
+def test_layers():
+    """One new layer in the place of three, of all kinds; what only they read is gone."""
+    rng = numpy.random.default_rng(6)
+    half = onnx.num(1, 8) + onnx.num(1, 8) + onnx.num(2, 10) + onnx.blob(8, 'h') + onnx.blob(9, rng.normal(0, 1, 64).astype('<f2').tobytes())
+    nodes = [onnx.node('GlobalAveragePool', ['r'], ['p']), onnx.node('Flatten', ['p'], ['f']),
+             onnx.node('Cast', ['h'], ['v1'], onnx.attr_int('to', 1)), onnx.node('Gemm', ['f', 'v1', 'a1'], ['g1']),
+             onnx.node('Relu', ['g1'], ['r1']), onnx.node('Dropout', ['r1'], ['d1']),
+             onnx.node('MatMul', ['d1', 'v2'], ['g2']), onnx.node('Add', ['a2', 'g2'], ['t2']), onnx.node('Relu', ['t2'], ['r2']),
+             onnx.node('Gemm', ['r2', 'v3', 'a3'], ['g3']), onnx.node('Softmax', ['g3'], ['y'])]
+    constants = [half] + [onnx.tensor(n, d, rng.normal(0, 1, int(numpy.prod(d)))) for n, d in (
+        ('a1', [8]), ('v2', [8, 7]), ('a2', [7]), ('v3', [7, 5]), ('a3', [5]))]
+    data = small(nodes, 'y', 5, constants)
+    model, new = base(data, None)
+    printed, _ = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new, '--layers', 3)
+    assert 'Gemm "gemm_g1" and all behind it are replaced, 5 outputs of 8 features' in printed, printed
+    after = read(new)
+    found = tensors(after)
+    assert sorted(found) == ['a1', 'b', 'v1', 'w'], sorted(found)
+    assert [text(n, 4) for f, n, _ in fields(graph(after)) if f == 1] == [
+        'Conv', 'Relu', 'GlobalAveragePool', 'Flatten', 'Gemm', 'Dropout', 'Softmax']
+    _, err = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new, '--layers', 4, status=1)
+    assert 'Conv "conv_c" comes before so many' in err and read(new) == after, err
+    frames = rng.uniform(0, 1, (2, 3, 16, 16))
+    maps = onnxruntime(with_output(data, 'r'), frames)
+    if maps is None:
+        raise Skip('no onnxruntime')
+    wanted = softmax(maps.reshape(2, 8, 16).mean(2) @ found['v1'] + found['a1'])
+    assert abs(onnxruntime(after, frames) - wanted).max() < 1e-4
+
+
+def test_refit():
+    """The report is of a layer that did not see the validation clips, the file of one that saw all."""
+    model, new = base(onnx.classifier(3, 32, 32, 6))
+    name = os.path.join(tmp, 'refit')
+    usual = ('--model', model, '--clips', CLIPS, '--out', new, '--l2', 0.1, '--features', name)
+    first, _ = call(TRANSFER, *usual)
+    second, _ = call(TRANSFER, *usual, '--refit')
+    table = lambda out: re.search(r'\nframes\n(.*?)\n\n', out, re.S)[1]
+    assert table(first) == table(second), (first, second)
+    f, found = Features(name, ['gate open', 'gate shut']), tensors(read(new))
+    deviation, mean = f.x.std(0), f.x.mean(0)
+    use, w = deviation > 0, found['w4'].astype(float)
+    _, gradient = loss_and_gradient((f.x - mean)[:, use] / deviation[use], f.y, 2, (w * deviation)[:, use], found['b4'] + w @ mean, 0.1)
+    assert abs(gradient).max() < 2e-5, abs(gradient).max()
+
+
 def test_skip_unreadable():
     model, new = base(onnx.classifier(3, 32, 32, 6))
     folder = os.path.join(tmp, 'some')
