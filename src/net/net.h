@@ -123,7 +123,8 @@ gboolean dcn_state_pixels(DcnState *state, int value, DcnPixels *pixels);
  *                       image by image, clear before the call.  Only where dcn_net_op_marks(), and
  *                       without dcn_state_set_conv(); else
  *                       all are computed
- *   DCN_COMPUTE_NONE    the op's output stands as it is */
+ *   DCN_COMPUTE_NONE    the op's output stands as it is; that of a concatenation made in place only
+ *                       where its inputs do */
 typedef enum { DCN_COMPUTE_ALL, DCN_COMPUTE_MARKED, DCN_COMPUTE_NONE } DcnCompute;
 typedef DcnCompute (*DcnComputeFunc)(void *context, int op, const DcnPixels *out, uint64_t *marks,
                                      int row_words);

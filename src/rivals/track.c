@@ -23,7 +23,7 @@ typedef struct {
 } Entry;
 
 typedef struct {
-  int x, y, weight;
+  int64_t x, y, weight; /* a hostile stream may have any number of vectors for a block */
 } Sum;
 
 struct _DcnTrack {
@@ -141,8 +141,8 @@ add_vector(DcnTrack *track, const DcnVector *v, const Entry *reference)
       int there = block_at(track, 2 * (x0 + x1) + mv_x, 2 * (y0 + y1) + mv_y);
       int weight = (x1 - x0) * (y1 - y0);
       Sum *sum = &track->sums[row * track->cols + col];
-      sum->x += weight * (mv_x + reference->offset[there].x);
-      sum->y += weight * (mv_y + reference->offset[there].y);
+      sum->x += (int64_t)weight * (mv_x + reference->offset[there].x);
+      sum->y += (int64_t)weight * (mv_y + reference->offset[there].y);
       sum->weight += weight;
     }
 }
