@@ -6,7 +6,7 @@
 #include "study/scratch.h"
 
 /* Adds kernels * scratch->difference to layer->sums.  The matrix is made and multiplied some rows at a time; a row's
- * entries are gathered from lists of what differs in each input pixel, which costs what the entries cost, where the
- * study's library looked at every element of the unfolded matrix. */
+ * entries are gathered from lists of what differs in each row of the input, which costs what the entries cost, where
+ * the study's library looked at every element of the unfolded matrix. */
 void dcn_study_sparse(DcnStudyLayer *layer, const DcnKernels *kernels, int threads,
                       DcnStudyScratch *scratch);

@@ -6,7 +6,7 @@
  *   BLAS       the input unfolded (im2col), then OpenBLAS's sgemm: what a framework did
  *   SPARSE     the study's layer (Fig. 5): the difference of a convolution's input to the last frame as a sparse
  *              matrix, times the kernel matrix, added to the layer's last output.  The same as a full pass but for
- *              rounding, which adds up from one full frame to the next.
+ *              rounding, which adds up from one full frame to the next; so would what is not finite.
  *   HEURISTIC  the same without the differences whose magnitude is below their channel's mean.  An open loop: what
  *              was left out is lost, and errors add up until the next full frame.
  *
