@@ -119,13 +119,13 @@ def part_clips(options, folder, tap):
     run_all(options, tap, names, lambda name: check_both(options, clips[name]))
 
 
-# (clip, first second, seconds, bound)
+# (clip, first second, seconds, floor with the deblocking filter); 95 % without
 CAMERAS = [
-    ("sample-videos__bottle-detection.mp4", 2, 3, 0.95),
-    ("sample-videos__asl_gestures__book.mkv", 0, 3, 0.95),
-    ("sample-videos__asl_gestures__yes.mkv", 0, 2, 0.95),
-    ("sample-videos__car-detection.mp4", 0, 6, 0.95),
-    ("openmpf__video_01.mp4", 0, 3, 0.95),
+    ("sample-videos__bottle-detection.mp4", 2, 3, 0.85),
+    ("sample-videos__asl_gestures__book.mkv", 0, 3, 0.75),
+    ("sample-videos__asl_gestures__yes.mkv", 0, 2, 0.75),
+    ("sample-videos__car-detection.mp4", 0, 6, 0.9),
+    ("openmpf__video_01.mp4", 0, 3, 0.9),
 ]
 
 
@@ -144,6 +144,12 @@ def part_complete(options, folder, tap):
                      name, same, 100 * float(found.get("p_share", 0)), 100 * claimed / max(same, 1), skips,
                      100 * skips_claimed / max(skips, 1), "" if bound is None else ", %.0f%% wanted" % (100 * bound)),
                  *([] if good else notes))
+        touched, left = number(found, "skip_touched"), max(skips - skips_claimed, 0)
+        print("#   not claimed of them: %d beside intra macroblocks, %d beside coefficients, %d beside other motion, %d with "
+              "weights; of all that the filter may touch %.0f%% stay the same" % (
+                  *(number(found, "skip_" + why) for why in ("intra", "coded", "moving", "alone")),
+                  100 * left / max(touched, 1)))
+        return found
 
     def camera(job):
         (clip, start, seconds, _), deblock = job
@@ -156,14 +162,15 @@ def part_complete(options, folder, tap):
     jobs = [(entry, deblock) for entry in CAMERAS[:2 if FAST else None] if entry[0] in clips for deblock in (0, 1)]
     with workers() as pool:
         for (entry, deblock), result in zip(jobs, pool.map(camera, jobs)):
-            report(entry[0] + (" (x264, deblocked)" if deblock else " (x264, not deblocked)"), result,
-                   None if deblock else entry[3])
+            name = entry[0] + (" (x264, deblocked)" if deblock else " (x264, not deblocked)")
+            found = report(name, result, entry[3] if deblock else 0.95)
+            tap.case(number(found, "skip_alone") == 0, name + ": what is not claimed lies beside an edge that may be filtered")
     if not FAST:
         for name, path in clips.items():
             report(name, check(options.soundness, path), None)
     print("# What is the same and not claimed: blocks predicted with a vector or coded with a residual that by chance gave")
-    print("# the samples of before (flat or saturated areas); and, beside macroblocks that are coded, blocks with an edge that")
-    print("# the deblocking filter looked at and left alone, which depends on samples.")
+    print("# the samples of before (flat or saturated areas); and blocks on an edge of bS > 0 (8.7.2.1) that the deblocking filter")
+    print("# looked at and left alone, or moved by nothing: by differences of samples (8.7.2.2, 8.7.2.3), which parsing does not see.")
 
 
 def nals(data):

@@ -14,6 +14,9 @@
  *   p_claimed  of these, claimed unchanged
  *   p_share    share of the blocks of such pairs that are sample-identical
  *   skip_same, skip_claimed  the same of blocks in macroblocks that are skipped with zero vectors from the picture before
+ *   skip_touched   blocks of such macroblocks that are not claimed, whether their samples stayed the same or not
+ *   skip_intra, skip_coded, skip_moving, skip_alone  of skip_same, those that are not claimed: beside an intra macroblock;
+ *              else beside one with coefficients; else beside one predicted otherwise; else alone: weighted
  * Exits with 1 where a claim or a type is wrong, 2 where a pipeline fails.
  */
 #include "clip.h"
@@ -40,7 +43,8 @@ typedef struct
   guint64 types, types_wrong;
   gchar *first_wrong;
   Shown anchor;                 /* the last I or P picture */
-  guint64 p_blocks, p_same, p_claimed, skip_same, skip_claimed;
+  guint64 p_blocks, p_same, p_claimed, skip_same, skip_claimed, skip_touched;
+  guint64 skip_why[4];          /* by Why */
 } Check;
 
 static void
@@ -185,6 +189,40 @@ zero_skips (GstDeltaPicture * picture, guint32 number, guint * mb_cols)
   return skips;
 }
 
+typedef enum
+{ WHY_INTRA, WHY_CODED, WHY_MOVING, WHY_ALONE } Why;
+
+/* Why the deblocking filter may touch an 8x8 block of a macroblock of zero_skips(): by the two macroblocks that it
+ * lies beside. */
+static Why
+why_not_claimed (GstDeltaPicture * picture, const guint8 * skips, guint x,
+    guint y)
+{
+  guint mb_cols, mb_rows;
+  const guint8 *flags =
+      gst_delta_picture_get_macroblock_flags (picture, &mb_cols, &mb_rows);
+  gint beside[2][2] = { {(gint) x / 2 + (x & 1 ? 1 : -1), (gint) y / 2},
+  {(gint) x / 2, (gint) y / 2 + (y & 1 ? 1 : -1)}
+  };
+  Why why = WHY_ALONE;
+
+  for (gint i = 0; i < 2; i++) {
+    gsize at;
+
+    if (beside[i][0] < 0 || beside[i][1] < 0 || beside[i][0] >= (gint) mb_cols
+        || beside[i][1] >= (gint) mb_rows)
+      continue;
+    at = (gsize) beside[i][1] * mb_cols + beside[i][0];
+    if (flags[at] & GST_DELTA_MACROBLOCK_INTRA)
+      why = MIN (why, WHY_INTRA);
+    else if (flags[at] & GST_DELTA_MACROBLOCK_CODED)
+      why = MIN (why, WHY_CODED);
+    else if (!skips[at])
+      why = MIN (why, WHY_MOVING);
+  }
+  return why;
+}
+
 static void
 check_completeness (Check * check, const Shown * a, const Shown * b)
 {
@@ -202,15 +240,19 @@ check_completeness (Check * check, const Shown * a, const Shown * b)
   for (guint y = 0; y < rows; y++) {
     for (guint x = 0; x < cols; x++) {
       gboolean claimed = changed && !changed[y * cols + x];
+      gboolean skip = mb_cols && skips[y / 2 * mb_cols + x / 2];
 
       check->p_blocks++;
+      check->skip_touched += skip && !claimed;
       if (!same_samples (a, b, x, y))
         continue;
       check->p_same++;
       check->p_claimed += claimed;
-      if (mb_cols && skips[y / 2 * mb_cols + x / 2]) {
+      if (skip) {
         check->skip_same++;
         check->skip_claimed += claimed;
+        if (!claimed)
+          check->skip_why[why_not_claimed (b->picture, skips, x, y)]++;
       }
     }
   }
@@ -299,13 +341,18 @@ main (int argc, char **argv)
         " wrong=%" G_GUINT64_FORMAT " types=%" G_GUINT64_FORMAT " types_wrong=%"
         G_GUINT64_FORMAT " first_wrong=%s p_same=%" G_GUINT64_FORMAT
         " p_claimed=%" G_GUINT64_FORMAT " p_share=%.3f skip_same=%"
-        G_GUINT64_FORMAT " skip_claimed=%" G_GUINT64_FORMAT " clip=%s\n",
+        G_GUINT64_FORMAT " skip_claimed=%" G_GUINT64_FORMAT " skip_touched=%"
+        G_GUINT64_FORMAT " skip_intra=%" G_GUINT64_FORMAT " skip_coded=%"
+        G_GUINT64_FORMAT " skip_moving=%" G_GUINT64_FORMAT " skip_alone=%"
+        G_GUINT64_FORMAT " clip=%s\n",
         check.frames, check.known, check.no_meta, check.claims, check.wrong,
         check.types, check.types_wrong,
         check.first_wrong ? check.first_wrong : "-", check.p_same,
         check.p_claimed,
         check.p_blocks ? (double) check.p_same / check.p_blocks : 0.0,
-        check.skip_same, check.skip_claimed, argv[i]);
+        check.skip_same, check.skip_claimed, check.skip_touched,
+        check.skip_why[WHY_INTRA], check.skip_why[WHY_CODED],
+        check.skip_why[WHY_MOVING], check.skip_why[WHY_ALONE], argv[i]);
     if (text)
       g_print ("# %s\n", text);
     g_free (text);
