@@ -18,8 +18,8 @@
 #define FLAT 5e-6
 #define ARMIJO 1e-4
 /* Strengths that are tried: from FIRST_L2 down in factors of sqrt (10). */
-#define FIRST_L2 10.0
-#define L2_STEPS 15
+#define FIRST_L2 100.0
+#define L2_STEPS 17
 /* So many that do no better on the validation samples end it. */
 #define PATIENCE 2
 
@@ -433,13 +433,14 @@ transfer_train (TransferSamples * training, TransferSamples * validation,
   search_init (&search, n);
   for (i = 0; i < (l2 >= 0.0 ? 1 : L2_STEPS) && worse < PATIENCE; i++) {
     gdouble strength = l2 >= 0.0 ? l2 : FIRST_L2 * pow (10.0, -0.5 * i);
-    gdouble loss, validation_loss;
+    gdouble loss, validation_loss = 0.0;
 
     ok = minimise (&learn, &search, strength, step, user_data,
         &layer->iterations, &loss);
     if (!ok)
       break;
-    evaluate (&check, search.point, 0.0, NULL, &validation_loss);
+    if (validation->n)
+      evaluate (&check, search.point, 0.0, NULL, &validation_loss);
     if (validation_loss < layer->validation_loss) {
       layer->l2 = strength;
       layer->loss = loss;
