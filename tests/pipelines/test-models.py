@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is shipped in models/: the lists name the clips that are there and split no person, and the large models tell the
-activities of people they never saw, in MPEG-2 and in H.264, dense and by differences.
+activities of people they never saw, in MPEG-2 and in H.264, dense and with their calibrated tolerances.
 
 test-models.py SOURCE-ROOT DELTACNN-EVAL; prints TAP.
 """
@@ -64,7 +64,7 @@ def test_alexnet():
 
 
 def test_squeezenet():
-    accuracy('squeezenet1.1.onnx', 'delta/codec')
+    accuracy('squeezenet1.1.onnx', 'delta/codec/calibrated')
 
 
 def main():
