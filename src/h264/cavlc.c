@@ -203,20 +203,21 @@ residual_luma(DcnH264Slice *s, int plane, uint16_t *nonzero, gboolean *dc)
     *dc = total > 0;
     max = 15;
   }
-  for (int i = 0; i < 16; i++) {
-    if (!(mb->coded_block_pattern >> (i >> 2) & 1)) {
-      i |= 3;
+  /* Figure 6-10.  An 8x8 block is four interleaved ones here. */
+  for (int quarter = 0; quarter < 4; quarter++) {
+    static const uint8_t first_at[4] = {DCN_H264_GRID(0, 0), DCN_H264_GRID(2, 0),
+                                        DCN_H264_GRID(0, 2), DCN_H264_GRID(2, 2)};
+    static const uint8_t first_bit[4] = {0, 2, 8, 10};
+    if (!(mb->coded_block_pattern >> quarter & 1))
       continue;
+    for (int i = 0; i < 4; i++) {
+      int at = first_at[quarter] + (i & 1) + 4 * (i & 2);
+      int total = block(s, token_column(grid, at), max, TOTAL_ZEROS_4X4);
+      if (total < 0)
+        return FALSE;
+      grid[at] = (uint8_t)total;
+      coded |= (unsigned)(total > 0) << (first_bit[quarter] + (i & 1) + 2 * (i & 2));
     }
-    /* Figure 6-10.  An 8x8 block is four interleaved ones here. */
-    int x = (i & 1) | (i >> 1 & 2), y = (i >> 1 & 1) | (i >> 2 & 2);
-    int at = DCN_H264_GRID(x, y);
-    int total = block(s, token_column(grid, at), max, TOTAL_ZEROS_4X4);
-    if (total < 0)
-      return FALSE;
-    grid[at] = (uint8_t)total;
-    if (total > 0)
-      coded |= 1u << (4 * y + x);
   }
   if (mb->flags & DCN_H264_MB_TRANSFORM_8X8) {
     for (int i = 0; i < 4; i++) {

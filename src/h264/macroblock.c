@@ -233,7 +233,7 @@ mvd_keep(DcnH264Slice *s, int list, MvdGrid grid)
 }
 
 /* mvd_lX of a partition of w x h 4x4 blocks at (x, y). */
-static gboolean
+static inline gboolean
 read_mvd(DcnH264Slice *s, MvdGrid grid, int x, int y, int w, int h)
 {
   DcnH264Macroblocks *m = s->m;
@@ -278,9 +278,14 @@ read_partitions(DcnH264Slice *s)
         continue;
       if (!read_ref_idx(s, list, quarter, &ref_idx))
         return FALSE;
-      for (int y = 0; y < h / 2; y++)
-        for (int x = 0; x < w / 2; x++)
-          mb->ref_idx[list][quarter + 2 * y + x] = (int8_t)ref_idx;
+      int8_t *to = mb->ref_idx[list] + quarter;
+      to[0] = (int8_t)ref_idx;
+      if (w == 4)
+        to[1] = (int8_t)ref_idx;
+      if (h == 4)
+        to[2] = (int8_t)ref_idx;
+      if (n == 1)
+        to[3] = (int8_t)ref_idx;
     }
   }
   for (int list = 0; list < 1 + s->b; list++) {

@@ -84,26 +84,56 @@ unused(DcnH264Motion *motion, int list)
   return TRUE;
 }
 
+/* Vectors of one list of a macroblock in two halves, the second one from 4x4 block 8 (16x8) or 2 (8x16) on. */
+static inline void
+set_halves(DcnH264Motion *motion, int list, gboolean upper_lower, int mv[2][2])
+{
+  int16_t(*to)[2] = motion->mv[list];
+  int16_t a[2] = {(int16_t)mv[0][0], (int16_t)mv[0][1]},
+          b[2] = {(int16_t)mv[1][0], (int16_t)mv[1][1]};
+  for (int i = 0; i < 16; i++)
+    memcpy(to[i], (upper_lower ? i & 8 : i & 2) ? b : a, sizeof a);
+}
+
 /* 16x8, 8x16 */
 static void
 halves(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
 {
   gboolean upper_lower = mb->type == DCN_H264_MB_16X8;
+  DcnH264Motion *motion = &coded->map->motion[mb_addr];
   uint32_t next = mb->first_mvd;
-  memcpy(coded->map->motion[mb_addr].ref_idx, mb->ref_idx, sizeof mb->ref_idx);
+  memcpy(motion->ref_idx, mb->ref_idx, sizeof mb->ref_idx);
   for (int list = 0; list < 2; list++) {
-    DcnH264MotionGrid grid, *around = coded->mbaff ? NULL : &grid;
-    if (unused(&coded->map->motion[mb_addr], list))
+    if (unused(motion, list))
       continue;
-    if (around)
-      dcn_h264_motion_grid(coded, mb_addr, column, list, around);
-    if (upper_lower) {
-      partition(coded, mb_addr, list, mb->ref_idx[list][0], 0, 0, 4, 2, 1, around, &next);
-      partition(coded, mb_addr, list, mb->ref_idx[list][2], 0, 2, 4, 2, 1, around, &next);
-    } else {
-      partition(coded, mb_addr, list, mb->ref_idx[list][0], 0, 0, 2, 4, 2, around, &next);
-      partition(coded, mb_addr, list, mb->ref_idx[list][1], 2, 0, 2, 4, 2, around, &next);
+    if (coded->mbaff) {
+      for (int i = 0; i < 2; i++) {
+        int x = upper_lower ? 0 : 2 * i, y = upper_lower ? 2 * i : 0;
+        partition(coded, mb_addr, list, mb->ref_idx[list][y + x / 2], x, y, upper_lower ? 4 : 2,
+                  upper_lower ? 2 : 4, 1 + !upper_lower, NULL, &next);
+      }
+      continue;
     }
+    int mv[2][2] = {{0, 0}, {0, 0}};
+    int refs[2] = {mb->ref_idx[list][0], mb->ref_idx[list][upper_lower ? 2 : 1]};
+    DcnH264MotionGrid grid;
+    dcn_h264_motion_grid(coded, mb_addr, column, list, &grid);
+    if (refs[0] >= 0) {
+      dcn_h264_predict_mv(coded, mb_addr, list, refs[0], 0, 0, upper_lower ? 4 : 2,
+                          1 + !upper_lower, &grid, mv[0]);
+      add_mvd(coded, &next, mv[0]);
+    }
+    if (refs[1] >= 0) {
+      /* Of the first half only the block beside, above or to the left, is asked for. */
+      int at = upper_lower ? DCN_H264_BLOCK(0, 1) : DCN_H264_BLOCK(1, 0);
+      grid.ref_idx[at] = (int8_t)refs[0];
+      grid.mv[at][0] = (int16_t)mv[0][0];
+      grid.mv[at][1] = (int16_t)mv[0][1];
+      dcn_h264_predict_mv(coded, mb_addr, list, refs[1], upper_lower ? 0 : 2, upper_lower ? 2 : 0,
+                          upper_lower ? 4 : 2, 1 + !upper_lower, &grid, mv[1]);
+      add_mvd(coded, &next, mv[1]);
+    }
+    set_halves(motion, list, upper_lower, mv);
   }
 }
 

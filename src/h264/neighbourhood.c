@@ -156,8 +156,12 @@ dcn_h264_motion_grid(const DcnH264Coded *coded, int mb_addr, int column, int lis
   const DcnH264MotionMap *map = coded->map;
   int from[4];
   addresses(coded, mb_addr, column, from);
-  memset(grid, 0, sizeof *grid);
   memset(grid->ref_idx, UNAVAILABLE, sizeof grid->ref_idx);
+  if ((from[0] | from[1] | from[2] | from[3]) < 0)
+    memset(grid->mv, 0, sizeof grid->mv); /* vectors that are not available count as 0 */
+  else
+    memset(grid->mv[DCN_H264_BLOCK(0, 0)], 0,
+           (sizeof grid->mv) - DCN_H264_BLOCK(0, 0) * sizeof grid->mv[0]);
   for (int i = 0; i < 4; i++) {
     if (from[0] >= 0)
       show(map, from[0], 4 * i + 3, list, grid, DCN_H264_BLOCK(-1, i));

@@ -177,6 +177,8 @@ static inline void
 skip(DcnH264Slice *s, int mb_addr, int flags)
 {
   DcnH264Mb *mb = s->m->mbs + mb_addr;
+  static const int8_t ref_idx[2][2][4] = {{{0, 0, 0, 0}, {-1, -1, -1, -1}},
+                                          {{-1, -1, -1, -1}, {-1, -1, -1, -1}}};
   int sub = s->b ? DCN_H264_SUB_DIRECT : DCN_H264_SUB_L0;
   *mb = (DcnH264Mb){.slice = s->number,
                     .type = s->b ? DCN_H264_MB_B_SKIP : DCN_H264_MB_P_SKIP,
@@ -184,8 +186,7 @@ skip(DcnH264Slice *s, int mb_addr, int flags)
                     .qp = (int8_t)s->qp,
                     .sub = {(uint8_t)sub, (uint8_t)sub, (uint8_t)sub, (uint8_t)sub},
                     .first_mvd = s->m->n_mvd};
-  memset(mb->ref_idx[0], s->b ? -1 : 0, 4);
-  memset(mb->ref_idx[1], -1, 4);
+  memcpy(mb->ref_idx, ref_idx[!!s->b], sizeof mb->ref_idx);
   s->m->contexts[mb_addr] = (DcnH264Context){.coded = {0}};
   s->last_qp_delta = FALSE;
   s->m->n_decoded++;
