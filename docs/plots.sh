@@ -128,7 +128,7 @@ ways() {
       $file using (\$2 + 1):5:(sprintf('%.1f', \$2)) with labels left font ',9' notitle"
     time+="${time:+, }$file using (floor_ms):5:(floor_ms):3:6:7 with boxxyerror lc rgb $colour, \
       $file using 4:5 with points pt 7 ps 0.8 lc rgb $colour, \
-      $file using (\$3 * 1.05):5:(sprintf('%.2f', \$3)) with labels left font ',9'"
+      $file using (\$4 * 1.2):5:(sprintf('%.2f', \$3)) with labels left font ',9'"
   done
   draw fig7-ways 1000 $height <<G
 set multiplot
@@ -146,7 +146,7 @@ set lmargin at screen 0.64; set rmargin at screen 0.97
 set xlabel "ms a frame: mean; dot: 99th percentile"
 floor_ms = $(sort -t, -g -k3,3 "$tmp/mpeg2.csv" | awk -F, 'NR == 1 { print $3 / 2 }')
 set logscale x
-set xrange [floor_ms:*]
+set xrange [floor_ms:$(sort -t, -gr -k4,4 "$tmp"/mpeg2.csv "$tmp"/h264.csv 2>/dev/null | awk -F, 'NR == 1 { print $4 * 3 }')]
 set xtics auto
 unset ytics
 set grid xtics
@@ -159,26 +159,23 @@ G
 # ---- Fig. 8: one large layer over the share that does not change ----
 large_layer() {
   have layer-4k.csv || return 0
-  columns "$data/layer-4k.csv" pattern changed delta_ms dense_ms to_sparse_ms sparse_product_ms blas_ms |
+  columns "$data/layer-4k.csv" pattern changed blas_ms sparse_ms to_sparse_ms sparse_product_ms dense_ms delta_ms |
     awk -F, '$1 == "blocks" && $2 > 0' >"$tmp/layer.csv"
-  local study=''
-  if awk -F, '$5 != "" { found = 1 } END { exit !found }' "$tmp/layer.csv"; then
-    study="'$tmp/layer.csv' using 2:7 title 'dense product (OpenBLAS)' with linespoints lc rgb grey lw 2 pt 5 ps 0.7, \
-      '' using 2:(\$5 + \$6) title 'to sparse and sparse product' with linespoints lc rgb black lw 2 dt 2 pt 1 ps 0.8, \
-      '' using 2:5 title 'to sparse' with linespoints lc rgb orange lw 2 pt 9 ps 0.8, \
-      '' using 2:6 title 'sparse product' with linespoints lc rgb red lw 2 pt 11 ps 0.8, "
-  fi
-  draw fig8-sparsity 900 520 <<G
+  draw fig8-sparsity 900 540 <<G
 set title "One layer, 64 kernels of 3x11x11 on 3840x2160, one thread"
 set ylabel "ms a frame"
 set xlabel "sparsity: pixels that do not change, in 16x16 blocks (%)"
 set logscale xy
 set xrange [1:0.00085]
-set yrange [1:*]
+set yrange [0.6:900]
 set xtics ("0" 1, "50" 0.5, "80" 0.2, "90" 0.1, "95" 0.05, "98" 0.02, "99" 0.01, "99.5" 0.005, "99.9" 0.001)
 set key bottom left
-plot $study'$tmp/layer.csv' using 2:4 title 'dense, this engine' with linespoints lc rgb sky lw 2 pt 4 ps 0.7, \
-  '' using 2:3 title 'delta' with linespoints lc rgb blue lw 3 pt 7 ps 0.8
+plot '$tmp/layer.csv' using 2:3 title 'dense product: im2col and OpenBLAS' with linespoints lc rgb grey lw 2 pt 5 ps 0.7, \
+  '' using 2:4 title 'sparse layer, all of it' with linespoints lc rgb black lw 2 dt 2 pt 1 ps 0.8, \
+  '' using 2:5 title '  of it: to sparse' with linespoints lc rgb orange lw 2 pt 9 ps 0.8, \
+  '' using 2:6 title '  of it: sparse product' with linespoints lc rgb red lw 2 pt 11 ps 0.8, \
+  '' using 2:7 title 'dense, this engine' with linespoints lc rgb sky lw 2 pt 4 ps 0.7, \
+  '' using 2:8 title 'delta' with linespoints lc rgb blue lw 3 pt 7 ps 0.8
 G
 }
 
@@ -215,16 +212,22 @@ G
 # ---- the sparsity from which it pays, by size ----
 breakeven() {
   have breakeven.csv || return 0
-  columns "$data/breakeven.csv" pattern width height delta_break_even sparse_break_even | sed -n 's/^blocks,//p' >"$tmp/even.csv"
-  draw breakeven 800 440 <<G
+  local pattern
+  for pattern in blocks pixels; do
+    columns "$data/breakeven.csv" pattern width height delta_break_even sparse_break_even | sed -n "s/^$pattern,//p" >"$tmp/even-$pattern.csv"
+  done
+  draw breakeven 900 460 <<G
 set title "Sparsity from which computing only changes is faster than dense"
 set xlabel "size of the layer's input (64 kernels of 3x11x11)"
 set ylabel "break-even: unchanged pixels (%)"
 set yrange [0:105]
-set key bottom right
+set key at screen 0.5, screen 0.02 center bottom maxcols 1 samplen 4
+set bmargin 10
 set offsets 0.3, 0.3, 0, 0
-plot "$tmp/even.csv" using 0:(\$4*100):xtic(sprintf("%dx%d", \$1, \$2)) title "to sparse and sparse product, against OpenBLAS" with linespoints lc rgb red lw 2 pt 11, \
-  "" using 0:(\$3*100) title "delta, against this engine's dense" with linespoints lc rgb blue lw 3 pt 7
+plot '$tmp/even-blocks.csv' using 0:(\$4*100):xtic(sprintf('%dx%d', \$1, \$2)) title 'sparse layer, against im2col and OpenBLAS; 16x16 blocks change' with linespoints lc rgb red lw 2 pt 11, \
+  '$tmp/even-pixels.csv' using 0:(\$4*100) title 'the same; single pixels change' with linespoints lc rgb red lw 2 dt 2 pt 10, \
+  '$tmp/even-blocks.csv' using 0:(\$3*100) title "delta, against this engine's dense; 16x16 blocks change" with linespoints lc rgb blue lw 3 pt 7, \
+  '$tmp/even-pixels.csv' using 0:(\$3*100) title 'the same; single pixels change' with linespoints lc rgb blue lw 2 dt 2 pt 6
 G
 }
 

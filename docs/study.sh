@@ -8,7 +8,8 @@
 #     PART    accuracy-mpeg2 accuracy-h264 latency-mpeg2 latency-h264 timeline layer breakeven plots tables (default: all)
 #     --with  put before every timed command, to have the machine alone; each takes less than two minutes
 #     --out   where the CSV files and figures go (default: docs/study)
-# Accuracy is over the whole list; latency over SAMPLE clips of it (default 12), one thread, all ways in turn.
+# Accuracy is over CLIPS clips of the list (default: all), latency over SAMPLE (default 12), one thread, all ways in turn;
+# WAYS are those of deltacnn-eval --modes (default: all there are).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 with=() out=$here/study
@@ -32,7 +33,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 accuracy() {
-  "$eval" --model "$model" --clips "$clips/$1" --list testlist01.txt ${WAYS:+--modes "$WAYS"} --threads 1 --csv "$out/accuracy-$1.csv"
+  "$eval" --model "$model" --clips "$clips/$1" --list testlist01.txt ${WAYS:+--modes "$WAYS"} --threads 1 --limit "${CLIPS:-0}" --csv "$out/accuracy-$1.csv"
 }
 
 latency() {
@@ -56,7 +57,7 @@ large_layer() {
 breakeven() {
   local size parts=()
   for size in 160x120 320x240 640x480 1280x720 1920x1080 3840x2160; do
-    "${with[@]}" "$layer" --break-even --sizes $size --pattern blocks --frames "$([ $size = 3840x2160 ] && echo 1 || echo 3)" --csv "$tmp/$size.csv"
+    "${with[@]}" "$layer" --break-even --sizes $size --frames "$([ $size = 3840x2160 ] && echo 1 || echo 3)" --csv "$tmp/$size.csv"
     parts+=("$tmp/$size.csv")
   done
   # one heading

@@ -89,6 +89,9 @@ count_clip (Measure * m, const EvalClip * clip, const ClipFrames * frames)
     }
     tally->clips_right += label == clip->label;
     tally->clips_same += label == done.label;
+    if (tally->op_ms)
+      g_array_append_vals (tally->op_ms, eval_runner_op_ms (tally->runner),
+          n * result->n_ops);
     bench_ops_add (tally->ops, eval_runner_ops (tally->runner), result->n_ops);
   }
   if (!result->n_frames) {
@@ -143,13 +146,15 @@ clear_tally (gpointer data)
 
   eval_runner_free (tally->runner);
   g_array_unref (tally->records);
+  if (tally->op_ms)
+    g_array_unref (tally->op_ms);
   g_free (tally->class_right);
   g_free (tally->ops);
 }
 
 static gboolean
 start_ways (EvalResult * result, const EvalSetup * setup,
-    const GPtrArray * ways, GError ** error)
+    const GPtrArray * ways, gboolean layers, GError ** error)
 {
   guint i;
 
@@ -163,6 +168,8 @@ start_ways (EvalResult * result, const EvalSetup * setup,
         (eval_runner_classifier (tally.runner)))->n_ops;
     tally.records = g_array_new (FALSE, FALSE, sizeof (EvalRecord));
     tally.class_right = g_new0 (guint, result->clips->classes->len);
+    if (layers)
+      tally.op_ms = g_array_new (FALSE, FALSE, sizeof (gfloat));
     tally.ops = g_new0 (BenchOp, result->n_ops);
     g_array_append_val (result->tallies, tally);
   }
@@ -171,8 +178,8 @@ start_ways (EvalResult * result, const EvalSetup * setup,
 
 EvalResult *
 eval_measure (const EvalSetup * setup, const EvalClips * clips,
-    const GPtrArray * ways, guint max_frames, EvalProgress progress,
-    GError ** error)
+    const GPtrArray * ways, guint max_frames, gboolean layers,
+    EvalProgress progress, GError ** error)
 {
   EvalResult *result = g_new0 (EvalResult, 1);
   Measure m = { setup, result, NULL, ways->len, max_frames, progress };
@@ -190,7 +197,7 @@ eval_measure (const EvalSetup * setup, const EvalClips * clips,
     m.parts[i].frames = g_array_new (FALSE, FALSE, sizeof (EvalFrame));
     m.parts[i].scores = g_new0 (gdouble, setup->n_classes);
   }
-  ok = start_ways (result, setup, ways, error);
+  ok = start_ways (result, setup, ways, layers, error);
   for (i = 0; ok && i < clips->clips->len && !result->interrupted; i++) {
     GError *bad = NULL;
 
@@ -236,6 +243,33 @@ compare_doubles (gconstpointer a, gconstpointer b)
   return x < y ? -1 : x > y;
 }
 
+/* Sorts ms. */
+static void
+percentiles (gdouble * ms, guint n, gdouble * median, gdouble * p99)
+{
+  qsort (ms, n, sizeof *ms, compare_doubles);
+  *median = n % 2 ? ms[n / 2] : (ms[n / 2 - 1] + ms[n / 2]) / 2;
+  *p99 = ms[(guint) ceil (0.99 * n) - 1];
+}
+
+void
+eval_layer_percentiles (const EvalResult * result, const EvalTally * tally,
+    gint op, gdouble * median, gdouble * p99)
+{
+  guint i, n = result->n_frames;
+  gdouble *ms;
+
+  *median = *p99 = NAN;
+  if (!tally->op_ms)
+    return;
+  ms = g_new (gdouble, n);
+  for (i = 0; i < n; i++)
+    ms[i] = g_array_index (tally->op_ms, gfloat, (gsize) i * result->n_ops
+        + op);
+  percentiles (ms, n, median, p99);
+  g_free (ms);
+}
+
 void
 eval_summarise (const EvalTally * tally, EvalSummary * s)
 {
@@ -262,9 +296,7 @@ eval_summarise (const EvalTally * tally, EvalSummary * s)
     }
     s->reuse[MIN (r->frame.reuse, 2)]++;
   }
-  qsort (ms, n, sizeof *ms, compare_doubles);
-  s->median = n % 2 ? ms[n / 2] : (ms[n / 2 - 1] + ms[n / 2]) / 2;
-  s->p99 = ms[(guint) ceil (0.99 * n) - 1];
+  percentiles (ms, n, &s->median, &s->p99);
   s->first /= firsts;
   for (i = 0; i < G_N_ELEMENTS (types); i++)
     s->by_type[i] = types[i] ? s->by_type[i] / types[i] : NAN;

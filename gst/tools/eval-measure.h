@@ -32,6 +32,7 @@ typedef struct
   guint clips_right, clips_same;
   guint *class_right;           /* [classes] frames */
   BenchOp *ops;                 /* [n_ops] sums over all frames */
+  GArray *op_ms;                /* of gfloat, [frames][n_ops]; NULL: layers are not asked for */
 } EvalTally;
 
 typedef struct
@@ -59,12 +60,12 @@ typedef struct
 /* what: the clip, or the clip and the way; share of all that is done. */
 typedef void (*EvalProgress) (const gchar * what, gdouble share);
 
-/* max_frames of each clip, 0: all.  A clip that cannot be read or classified is left out
+/* max_frames of each clip, 0: all.  layers: keep each frame's times of each.  A clip that cannot be read or classified is left out
  * and named.  NULL and a sentence in error where no clip is left, or an element does not
  * start. */
 EvalResult *eval_measure (const EvalSetup * setup, const EvalClips * clips,
-    const GPtrArray * ways, guint max_frames, EvalProgress progress,
-    GError ** error);
+    const GPtrArray * ways, guint max_frames, gboolean layers,
+    EvalProgress progress, GError ** error);
 void eval_result_free (EvalResult * result);
 
 /* Over all frames of a way, the first ones of clips, which have nothing to reuse,
@@ -80,5 +81,10 @@ typedef struct
 } EvalSummary;
 
 void eval_summarise (const EvalTally * tally, EvalSummary * summary);
+
+/* ms of a layer in a frame: the median and the 99th percentile; NaN where layers were
+ * not asked for. */
+void eval_layer_percentiles (const EvalResult * result, const EvalTally * tally,
+    gint op, gdouble * median, gdouble * p99);
 
 G_END_DECLS

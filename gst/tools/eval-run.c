@@ -24,6 +24,8 @@ struct _EvalRunner
   guint n_classes;
   gboolean is_auto, warm;
   BenchOp *ops;                 /* [n_ops] of the last clip */
+  guint64 *before;              /* [n_ops] scratch */
+  GArray *op_ms;                /* of gfloat, [frames][n_ops] of the last clip */
   gint n_ops;
   /* of the frame that is under way */
   EvalFrame frame;
@@ -162,6 +164,8 @@ eval_runner_new (const EvalSetup * setup, const EvalWay * way, GError ** error)
     runner->n_ops =
         dcn_net_program (gst_delta_cnn_classifier_get_net (c))->n_ops;
     runner->ops = g_new0 (BenchOp, runner->n_ops);
+    runner->before = g_new0 (guint64, runner->n_ops);
+    runner->op_ms = g_array_new (FALSE, FALSE, sizeof (gfloat));
     return runner;
   }
   fail (runner, "the element cannot be started", error);
@@ -183,6 +187,9 @@ eval_runner_free (EvalRunner * runner)
   gst_object_unref (runner->element);
   gst_object_unref (runner->bus);
   g_free (runner->ops);
+  g_free (runner->before);
+  if (runner->op_ms)
+    g_array_unref (runner->op_ms);
   g_free (runner->name);
   g_free (runner);
 }
@@ -197,6 +204,31 @@ const BenchOp *
 eval_runner_ops (EvalRunner * runner)
 {
   return runner->ops;
+}
+
+const gfloat *
+eval_runner_op_ms (EvalRunner * runner)
+{
+  return (const gfloat *) runner->op_ms->data;
+}
+
+/* What the ops did for the frame: to the clip's sums, and each one's time. */
+static void
+add_ops (EvalRunner * runner)
+{
+  gsize at = runner->op_ms->len;
+  gfloat *ms;
+  gint i;
+
+  g_array_set_size (runner->op_ms, at + runner->n_ops);
+  ms = &g_array_index (runner->op_ms, gfloat, at);
+  for (i = 0; i < runner->n_ops; i++)
+    runner->before[i] = runner->ops[i].ns;
+  if (runner->frame.best >= 0)
+    bench_ops_add_run (runner->ops, eval_runner_classifier (runner),
+        runner->frame.reuse);
+  for (i = 0; i < runner->n_ops; i++)
+    ms[i] = (runner->ops[i].ns - runner->before[i]) / 1e6;
 }
 
 /* Another stream: the element forgets the last one. */
@@ -245,9 +277,7 @@ push_frames (EvalRunner * runner, const ClipFrames * clip, guint n,
     if (flow != GST_FLOW_OK)
       return fail (runner, gst_flow_get_name (flow), error);
     if (frames) {
-      if (runner->frame.best >= 0)
-        bench_ops_add_run (runner->ops, eval_runner_classifier (runner),
-            runner->frame.reuse);
+      add_ops (runner);
       g_array_append_val (frames, runner->frame);
     }
   }
@@ -271,6 +301,7 @@ eval_runner_clip (EvalRunner * runner, const ClipFrames * clip,
   runner->warm = TRUE;
   memset (scores, 0, runner->n_classes * sizeof *scores);
   memset (runner->ops, 0, runner->n_ops * sizeof *runner->ops);
+  g_array_set_size (runner->op_ms, 0);
   ok = ok && push_frames (runner, clip, n, frames, error);
   for (i = 0; i < runner->n_classes; i++)
     scores[i] /= n;

@@ -136,21 +136,24 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
     GError ** error)
 {
   GString *out = g_string_new ("way,layer,name,type,shape,kernel,changed,ms,"
-      "dense_ms,share,gflops");
+      "median_ms,p99_ms,dense_ms,share,gflops");
   guint w, i;
   gint part;
+  gdouble median, p99;
 
   for (part = 0; part < BENCH_STUDY_PARTS; part++)
     g_string_append_printf (out, ",%s", bench_study_parts[part]);
   g_string_append_c (out, '\n');
 
   for (w = 0; w < result->tallies->len; w++) {
+    const EvalTally *tally = &g_array_index (result->tallies, EvalTally, w);
     GArray *layers = eval_layers (result, w);
 
     for (i = 0; i < layers->len; i++) {
       const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
 
-      put_text (out, g_array_index (result->tallies, EvalTally, w).way->name);
+      eval_layer_percentiles (result, tally, i, &median, &p99);
+      put_text (out, tally->way->name);
       put_count (out, i);
       put_text (out, l->name ? l->name : "");
       put_text (out, l->type);
@@ -158,6 +161,8 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
       put_text (out, l->kernel);
       put_number (out, l->changed);
       put_number (out, l->ms);
+      put_number (out, median);
+      put_number (out, p99);
       put_number (out, l->dense_ms);
       put_number (out, l->share);
       put_number (out, l->gflops);
@@ -226,6 +231,7 @@ add_layers (JsonBuilder * b, const EvalResult * result, guint way)
   GArray *layers = eval_layers (result, way);
   guint i;
   gint part;
+  gdouble median, p99;
 
   report_json_begin_array (b, "layers");
   for (i = 0; i < layers->len; i++) {
@@ -237,7 +243,11 @@ add_layers (JsonBuilder * b, const EvalResult * result, guint way)
     report_json_string (b, "shape", l->shape);
     report_json_string (b, "kernel", l->kernel);
     report_json_double (b, "value_fraction", l->changed);
+    eval_layer_percentiles (result, &g_array_index (result->tallies, EvalTally,
+            way), i, &median, &p99);
     report_json_double (b, "ms", l->ms);
+    report_json_double (b, "median_ms", median);
+    report_json_double (b, "p99_ms", p99);
     report_json_double (b, "share", l->share);
     report_json_double (b, "gflops", l->gflops);
     for (part = 0; l->study && part < BENCH_STUDY_PARTS; part++)

@@ -298,7 +298,8 @@ run (const Options * o, GError ** error)
     goto done;
   start = g_get_monotonic_time ();
   result = eval_measure (&setup, clips, ways, o->frames,
-      isatty (STDERR_FILENO) ? show_progress : NULL, error);
+      o->layers
+      || o->layers_csv, isatty (STDERR_FILENO) ? show_progress : NULL, error);
   wipe_progress ();
   if (!result)
     goto done;

@@ -162,6 +162,11 @@ def test_figures():
         assert close(w['ms']['p99'], ms[-(-len(ms) * 99 // 100) - 1], 1e-4) and ms[0] <= w['ms']['median'] <= w['ms']['p99']
         assert {f['picture'] for f in mine} == {'I', 'P', 'B'} and mine[0]['picture'] == 'I', {f['picture'] for f in mine}
         assert close(sum(float(x['ms']) for x in layers if x['way'] == w['way']), sum(x['ms'] for x in w['layers']), 1e-3)
+        assert all(float(x['median_ms']) <= float(x['p99_ms']) for x in layers)
+        for x, y in zip(w['layers'], (x for x in layers if x['way'] == w['way'])):
+            assert x['name'] == y['name'] and close(x['median_ms'], float(y['median_ms'])) and close(x['p99_ms'], float(y['p99_ms'])), (x, y)
+        # half of the frames take the median or less
+        assert 0.5 * sum(x['median_ms'] for x in w['layers']) <= w['stage_ms']['network']
         assert 0.3 * w['stage_ms']['network'] < sum(x['ms'] for x in w['layers']) <= w['stage_ms']['network'] * 1.001
     assert (rows['dense']['times_dense_mean'], rows['dense']['multiplies'], rows['dense']['full']) == ('1', '1', str(3 * FRAMES))
 
