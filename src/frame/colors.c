@@ -7,10 +7,15 @@
 #include <glib.h>
 #include <string.h>
 
+/* Floats from here to twice this are whole numbers: a sum with it is rounded to one, the nearest, of two the even one.
+ * In this way all implementations round alike, -0 to 0 too. */
+#define WHOLE 8388608.0f
+
 static inline float
-clamp_sample(float v)
+to_sample(float v)
 {
-  return v < 0 ? 0 : v > 255 ? 255 : v;
+  v = v < 0 ? 0 : v > 255 ? 255 : v;
+  return (v + WHOLE) - WHOLE;
 }
 
 static void
@@ -25,11 +30,11 @@ colors_run(const DcnColors *colors, const float *const component[3], int first, 
     float *restrict o = out + (size_t)first * stride + c;
     if (colors->n_components == 1) {
       for (int x = 0; x < n; x++)
-        o[(size_t)x * stride] = clamp_sample(m0 * p[x] + bias) * scale + offset;
+        o[(size_t)x * stride] = to_sample(m0 * p[x] + bias) * scale + offset;
     } else {
       for (int x = 0; x < n; x++)
         o[(size_t)x * stride] =
-            clamp_sample(m0 * p[x] + m1 * q[x] + m2 * r[x] + bias) * scale + offset;
+            to_sample(m0 * p[x] + m1 * q[x] + m2 * r[x] + bias) * scale + offset;
     }
   }
 }
@@ -63,8 +68,8 @@ channel(const DcnColors *colors, int c, const __m512 *in)
   for (int j = 1; j < 3; j++)
     v = _mm512_add_ps(v, _mm512_mul_ps(_mm512_set1_ps(colors->matrix[c][j]), in[j]));
   v = _mm512_add_ps(v, _mm512_set1_ps(colors->bias[c]));
-  /* of two equal operands both take the second, which keeps the sign of 0 */
   v = _mm512_min_ps(_mm512_set1_ps(255), _mm512_max_ps(_mm512_setzero_ps(), v));
+  v = _mm512_sub_ps(_mm512_add_ps(v, _mm512_set1_ps(WHOLE)), _mm512_set1_ps(WHOLE));
   return _mm512_add_ps(_mm512_mul_ps(v, _mm512_set1_ps(colors->scale[c])),
                        _mm512_set1_ps(colors->offset[c]));
 }

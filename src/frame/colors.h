@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Channel c of a pixel: the sum over j < n_components of matrix[c][j] * component j, in the order of j, + bias[c],
- * clamped to [0, 255], * scale[c] + offset[c]. */
+ * clamped to [0, 255], rounded to the nearest integer (halves to the even one), * scale[c] + offset[c]. */
 typedef struct {
   int n_components; /* 1 or 3 */
   int channels;     /* 1 or 3 */

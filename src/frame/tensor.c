@@ -3,7 +3,7 @@
  *
  * For each row of the tensor, and each run of pixels in it to be computed: scale down the columns
  * of the source that the run reaches (contiguous bytes of several rows, the part that vectorises),
- * then along the row, plane by plane, then convert the colours.  A run's length and place do not
+ * then along the row, plane by plane, then convert the colours and round.  A run's length and place do not
  * enter into the arithmetic of a pixel. */
 #include "frame/tensor.h"
 #include "frame/colors.h"

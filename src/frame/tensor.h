@@ -1,10 +1,14 @@
 /* deltacnn: frame to tensor, incrementally.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Crop or stretch, scaling (area coverage when shrinking, bilinear when enlarging), colour conversion and
- * normalisation in one step, only for the tensor pixels whose source blocks changed.  A pixel's value depends
- * on the frame alone, never on which other pixels are computed with it: recomputing all or some of them gives
- * the same bits. */
+ * Crop or stretch, scaling (area coverage when shrinking, bilinear when enlarging), colour conversion, rounding to
+ * 8 bits and normalisation in one step, only for the tensor pixels whose source blocks changed.  A pixel's value
+ * depends on the frame alone, never on which other pixels are computed with it: recomputing all or some of them
+ * gives the same bits.
+ *
+ * Rounding: networks are trained on, and everywhere else given, 8-bit RGB.  Coding noise that moves a few of the
+ * samples under a pixel by 1 then mostly leaves the pixel as it was, to the bit, and nothing of it reaches the
+ * network; kept in full precision, each would. */
 #pragma once
 #include "frame/frame.h"
 
@@ -22,7 +26,7 @@ typedef struct {
   DcnColorOrder order;
   DcnResize resize;
   double crop_fraction;  /* (0, 1]; 0.875 for the usual 256 -> 224 */
-  float scale[3], offset[3]; /* value = sample(0..255) * scale + offset, per tensor channel */
+  float scale[3], offset[3]; /* value = sample (a whole number, 0..255) * scale + offset, per tensor channel */
 } DcnTensorSpec;
 
 typedef struct _DcnFrameToTensor DcnFrameToTensor;

@@ -114,7 +114,8 @@ unit(double v)
   return fmin(fmax(v, 0), 1);
 }
 
-/* ITU-R BT.601/709: E'Y, E'Cb, E'Cr from the codes, then E'R, E'G, E'B. */
+/* The channels of a pixel, 0..255, not rounded.  ITU-R BT.601/709: E'Y, E'Cb, E'Cr from the codes, then E'R, E'G,
+ * E'B. */
 static void
 reference_pixel(const TestFrame *frame, const DcnTensorSpec *spec, int x, int y, double *out)
 {
@@ -147,7 +148,19 @@ reference_pixel(const TestFrame *frame, const DcnTensorSpec *spec, int x, int y,
     rgb[2] = swap;
   }
   for (int c = 0; c < spec->channels; c++)
-    out[c] = rgb[c] * spec->scale[c] + spec->offset[c];
+    out[c] = rgb[c];
+}
+
+/* Whether a channel is a whole number that exact may be rounded to, normalised in float.
+ * error  of the sums of float products before they are rounded, of 255 */
+static gboolean
+is_rounded(const DcnTensorSpec *spec, int channel, float got, double exact, double error)
+{
+  double scale = spec->scale[channel], offset = spec->offset[channel];
+  double whole = nearbyint((got - offset) / scale);
+  volatile float product = (float)whole * spec->scale[channel];
+  volatile float normalised = product + spec->offset[channel];
+  return whole >= 0 && whole <= 255 && fabs(whole - exact) <= 0.5 + error && got == normalised;
 }
 
 /* --- tests --------------------------------------------------------------------------------------
@@ -206,9 +219,10 @@ check_against_reference(const TestFormat *format, int width, int height, const D
         float got = run.tensor[pixel * spec->channel_stride + c];
         if (c >= spec->channels) /* the rest of a pixel is the caller's */
           g_assert_cmpfloat(got, ==, -77);
-        else if (fabs(got - expected[c]) > 2e-3 * spec->scale[c])
-          g_error("%s %dx%d to %dx%d: pixel %d,%d channel %d is %g, not %g", format->name, width,
-                  height, spec->width, spec->height, x, y, c, got, expected[c]);
+        else if (!is_rounded(spec, c, got, expected[c], 2e-3))
+          g_error("%s %dx%d to %dx%d: pixel %d,%d channel %d is %g, not %g rounded, * %g + %g",
+                  format->name, width, height, spec->width, spec->height, x, y, c, got, expected[c],
+                  spec->scale[c], spec->offset[c]);
       }
     }
   run_clear(&run);
@@ -460,8 +474,8 @@ test_constant(gconstpointer data)
     dcn_frame_to_tensor_run(run.convert, &frame->frame, NULL, run.tensor, run.touched, 1);
     for (size_t i = 0; i < run.n_pixels; i++)
       for (int c = 0; c < spec.channels; c++)
-        g_assert_cmpfloat_with_epsilon(run.tensor[i * spec.channel_stride + c], expected[c],
-                                       1e-3 * spec.scale[c]);
+        g_assert_true(
+            is_rounded(&spec, c, run.tensor[i * spec.channel_stride + c], expected[c], 1e-3));
     run_clear(&run);
     test_frame_free(frame);
   }
@@ -493,10 +507,11 @@ test_siting(void)
     for (int x = 2; x < 14; x++) {
       /* The middle of pixel x is luma position 4x + 1.5. */
       double luma = 64 + 2 * (4 * x + 1.5), chroma = luma - 128;
-      g_assert_cmpfloat_with_epsilon(run.tensor[(8 * 16 + x) * 4],
-                                     CLAMP(luma + 1.402 * chroma, 0, 255), 0.01);
-      g_assert_cmpfloat_with_epsilon(run.tensor[(8 * 16 + x) * 4 + 2],
-                                     CLAMP(luma + 1.772 * chroma, 0, 255), 0.01);
+      const float *pixel = run.tensor + (8 * 16 + x) * 4;
+      double red = CLAMP(luma + 1.402 * chroma, 0, 255);
+      double blue = CLAMP(luma + 1.772 * chroma, 0, 255);
+      g_assert_true(is_rounded(&spec, 0, pixel[0], red, 0.01));
+      g_assert_true(is_rounded(&spec, 2, pixel[2], blue, 0.01));
     }
     run_clear(&run);
     test_frame_free(frame);
@@ -593,7 +608,8 @@ test_rows(void)
   g_rand_free(rand);
 }
 
-/* All forms of the colour conversion give the same bits and write the pixels that are wanted, nothing else. */
+/* All forms of the colour conversion give the same bits, halves included, and write the pixels that are wanted, nothing
+ * else. */
 static void
 test_color_forms(void)
 {
@@ -617,6 +633,15 @@ test_color_forms(void)
     }
     for (int i = 0; i < 3 * n; i++)
       in[i] = (float)g_rand_double_range(rand, 0, 255);
+    if (round % 6 == 0) { /* sums that lie halfway, at and beyond both ends */
+      for (int c = 0; c < 3; c++) {
+        for (int j = 0; j < 3; j++)
+          colors.matrix[c][j] = j == c % colors.n_components;
+        colors.bias[c] = (float)g_rand_int_range(rand, -3, 4);
+      }
+      for (int i = 0; i < 3 * n; i++)
+        in[i] = (float)g_rand_int_range(rand, 0, 511) / 2;
+    }
     for (int i = 0; i < n; i++)
       wanted[i] = round % 7 == 0 || g_rand_int_range(rand, 0, 3) > 0;
     for (int form = 0; all[form]; form++) {
@@ -635,7 +660,7 @@ test_color_forms(void)
           v = v + product;
         }
         v = v + colors.bias[c];
-        v = CLAMP(v, 0, 255);
+        v = (float)nearbyint(CLAMP(v, 0, 255)); /* halves to even */
         v = v * colors.scale[c];
         v = v + colors.offset[c];
         g_assert_cmpfloat(out[i], ==, v);
