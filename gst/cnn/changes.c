@@ -82,6 +82,13 @@ gst_delta_cnn_changes_free (GstDeltaCnnChanges * changes)
   g_free (changes);
 }
 
+gboolean
+gst_delta_cnn_changes_fits (const GstDeltaCnnChanges * changes,
+    const DcnFrameInfo * info)
+{
+  return memcmp (&changes->info, info, sizeof *info) == 0;
+}
+
 void
 gst_delta_cnn_changes_get_grid (GstDeltaCnnChanges * changes, guint * cols,
     guint * rows)

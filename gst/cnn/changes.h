@@ -47,6 +47,10 @@ typedef struct
 GstDeltaCnnChanges *gst_delta_cnn_changes_new (const DcnFrameInfo * info);
 void gst_delta_cnn_changes_free (GstDeltaCnnChanges * changes);
 
+/* Whether it was made for such frames. */
+gboolean gst_delta_cnn_changes_fits (const GstDeltaCnnChanges * changes,
+    const DcnFrameInfo * info);
+
 /* Grid of 8x8 blocks over the frame. */
 void gst_delta_cnn_changes_get_grid (GstDeltaCnnChanges * changes,
     guint * cols, guint * rows);

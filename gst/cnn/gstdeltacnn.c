@@ -117,8 +117,6 @@ struct _GstDeltaCnn
 
   /* streaming thread only */
   GstVideoInfo info;
-  DcnFrameInfo frame_info;      /* of the visible part of the last frame */
-  gboolean have_frame_info;
   GstDeltaCnnChanges *changes;
   gboolean downstream_video_meta;
   gint ask_downstream;          /* atomic: it is to be asked (again) */
@@ -213,7 +211,6 @@ gst_delta_cnn_start (GstBaseTransform * trans)
   if (!classifier)
     return FALSE;
 
-  self->have_frame_info = FALSE;
   self->warned_mismatch = self->warned_buffer = FALSE;
   self->warned_tolerance = FALSE;
   GST_OBJECT_LOCK (self);
@@ -242,7 +239,6 @@ gst_delta_cnn_stop (GstBaseTransform * trans)
   GST_OBJECT_UNLOCK (self);
   gst_delta_cnn_classifier_free (classifier);
   g_clear_pointer (&self->changes, gst_delta_cnn_changes_free);
-  self->have_frame_info = FALSE;
   return TRUE;
 }
 
@@ -344,33 +340,16 @@ gst_delta_cnn_prepare_output_buffer (GstBaseTransform * trans,
   return GST_FLOW_OK;
 }
 
-/* Plans for the visible part of the frames; does nothing while that stays. */
 static gboolean
-gst_delta_cnn_plan (GstDeltaCnn * self, const GstDeltaCnnVisible * visible)
+gst_delta_cnn_plan (GstDeltaCnn * self, const DcnFrameInfo * info)
 {
-  DcnFrameInfo frame_info;
   GError *error = NULL;
 
-  if (!gst_delta_cnn_formats_describe (&self->info, visible, &frame_info))
-    return FALSE;
-  if (self->have_frame_info
-      && memcmp (&frame_info, &self->frame_info, sizeof frame_info) == 0)
+  if (gst_delta_cnn_step_plan (&self->changes, self->classifier, info, &error))
     return TRUE;
-  self->have_frame_info = FALSE;
-  if (!gst_delta_cnn_classifier_set_frame (self->classifier, &frame_info,
-          &error)) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("Frames of %dx%d cannot be classified: %s", visible->width,
-            visible->height, error ? error->message : "unknown reason"),
-        (NULL));
-    g_clear_error (&error);
-    return FALSE;
-  }
-  g_clear_pointer (&self->changes, gst_delta_cnn_changes_free);
-  self->changes = gst_delta_cnn_changes_new (&frame_info);
-  self->frame_info = frame_info;
-  self->have_frame_info = TRUE;
-  return TRUE;
+  GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("The %s", error->message), (NULL));
+  g_clear_error (&error);
+  return FALSE;
 }
 
 /* For scripts: a GstStructure, as in GstTracer's records. */
@@ -426,10 +405,10 @@ gst_delta_cnn_prepare (GstDeltaCnn * self, const Settings * settings)
 }
 
 static void
-classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
-    const GstDeltaCnnVisible * visible, const Settings * settings)
+classify (GstDeltaCnn * self, GstBuffer * buffer,
+    GstDeltaCnnStepFrame * frame, const Settings * settings)
 {
-  GstDeltaCnnInput input;
+  GstDeltaCnnInput *input = &frame->input;
   GstDeltaCnnStepSettings how = { settings->source, settings->mode,
     settings->top_k, settings->threads, settings->engine, settings->study_gop,
     settings->rival
@@ -442,27 +421,26 @@ classify (GstDeltaCnn * self, GstBuffer * buffer, const DcnFrame * samples,
 
   gst_delta_cnn_set_tolerance (self, settings->tolerance);
 
-  gst_delta_cnn_step_input (buffer, samples, &input);
-  if (input.picture && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
-    input.untouched =
+  if (input->picture && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
+    input->untouched =
         gst_delta_cnn_upstream_untouched (GST_BASE_TRANSFORM_SINK_PAD (self),
         &in_the_way);
-  gst_delta_cnn_step (self->changes, self->classifier, &how, &input, &step);
+  gst_delta_cnn_step (self->changes, self->classifier, &how, input, &step);
   /* Finding what changed is part of the way from frame to tensor. */
   step.outcome.time_tensor += step.time_changes;
 
   report.model = gst_delta_cnn_classifier_get_model (self->classifier);
-  report.picture_type = input.picture ?
-      gst_delta_picture_get_picture_type (input.picture)
+  report.picture_type = input->picture ?
+      gst_delta_picture_get_picture_type (input->picture)
       : GST_DELTA_PICTURE_TYPE_UNKNOWN;
   report.decision = decision;
   gst_delta_cnn_changes_get_grid (self->changes, &report.cols, &report.rows);
   report.outcome = outcome;
   report.time_changes = step.time_changes;
-  report.time_extract = input.picture ?
-      gst_delta_picture_get_extract_time (input.picture) : GST_CLOCK_TIME_NONE;
-  report.width = visible->width;
-  report.height = visible->height;
+  report.time_extract = input->picture ?
+      gst_delta_picture_get_extract_time (input->picture) : GST_CLOCK_TIME_NONE;
+  report.width = frame->info.width;
+  report.height = frame->info.height;
   gst_delta_cnn_report_to_buffer (&report, buffer);
   GST_OBJECT_LOCK (self);
   gst_delta_cnn_stats_add (&self->stats, &report, step.mismatch);
@@ -491,9 +469,7 @@ static GstFlowReturn
 gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
 {
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
-  GstVideoFrame frame;
-  GstDeltaCnnVisible visible;
-  DcnFrame samples;
+  GstDeltaCnnStepFrame frame;
   Settings settings;
   gboolean planned;
 
@@ -501,7 +477,7 @@ gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
   settings = self->settings;
   GST_OBJECT_UNLOCK (self);
 
-  if (!gst_delta_cnn_layout_map (&self->info, buffer, &frame)) {
+  if (!gst_delta_cnn_step_map (&self->info, buffer, &frame)) {
     /* The next frame may be fine, and who watches wants to see it. */
     GST_WARNING_OBJECT (self,
         "a buffer that does not hold a frame of its caps");
@@ -513,16 +489,11 @@ gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
     }
     return GST_FLOW_OK;
   }
-  gst_delta_cnn_formats_visible (&self->info, buffer,
-      GST_VIDEO_FRAME_WIDTH (&frame), GST_VIDEO_FRAME_HEIGHT (&frame),
-      &visible);
-  planned = gst_delta_cnn_plan (self, &visible)
+  planned = gst_delta_cnn_plan (self, &frame.info)
       && gst_delta_cnn_prepare (self, &settings);
-  if (planned) {
-    gst_delta_cnn_formats_planes (&frame, &visible, &samples);
-    classify (self, buffer, &samples, &visible, &settings);
-  }
-  gst_video_frame_unmap (&frame);
+  if (planned)
+    classify (self, buffer, &frame, &settings);
+  gst_delta_cnn_step_unmap (&frame);
   return planned ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 

@@ -5,10 +5,11 @@
  */
 
 #include "step.h"
-#include <gst/video/video.h>
+#include "formats.h"
+#include "layout.h"
 
-void
-gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
+static void
+read_input (GstBuffer * buffer, const DcnFrame * samples,
     GstDeltaCnnInput * input)
 {
   GstDeltaCodingMeta *coding = gst_buffer_get_delta_coding_meta (buffer);
@@ -19,6 +20,49 @@ gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
   input->discont = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   input->cropped = gst_buffer_get_video_crop_meta (buffer) != NULL;
   input->untouched = FALSE;
+}
+
+gboolean
+gst_delta_cnn_step_map (const GstVideoInfo * info, GstBuffer * buffer,
+    GstDeltaCnnStepFrame * frame)
+{
+  GstDeltaCnnVisible visible;
+
+  if (!gst_delta_cnn_layout_map (info, buffer, &frame->mapped))
+    return FALSE;
+  gst_delta_cnn_formats_visible (info, buffer,
+      GST_VIDEO_FRAME_WIDTH (&frame->mapped),
+      GST_VIDEO_FRAME_HEIGHT (&frame->mapped), &visible);
+  if (!gst_delta_cnn_formats_describe (info, &visible, &frame->info)) {
+    gst_video_frame_unmap (&frame->mapped);
+    return FALSE;
+  }
+  gst_delta_cnn_formats_planes (&frame->mapped, &visible, &frame->samples);
+  read_input (buffer, &frame->samples, &frame->input);
+  return TRUE;
+}
+
+void
+gst_delta_cnn_step_unmap (GstDeltaCnnStepFrame * frame)
+{
+  gst_video_frame_unmap (&frame->mapped);
+}
+
+gboolean
+gst_delta_cnn_step_plan (GstDeltaCnnChanges ** changes,
+    GstDeltaCnnClassifier * classifier, const DcnFrameInfo * info,
+    GError ** error)
+{
+  if (*changes && gst_delta_cnn_changes_fits (*changes, info))
+    return TRUE;
+  g_clear_pointer (changes, gst_delta_cnn_changes_free);
+  if (!gst_delta_cnn_classifier_set_frame (classifier, info, error)) {
+    g_prefix_error (error, "frames of %dx%d cannot be classified: ",
+        info->width, info->height);
+    return FALSE;
+  }
+  *changes = gst_delta_cnn_changes_new (info);
+  return TRUE;
 }
 
 /* Blocks that the codec claimed not to have changed did: start over with this

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <gst/gst.h>
+#include <gst/video/video.h>
 #include "changes.h"
 #include "classify.h"
 #include "modes.h"
@@ -34,10 +34,29 @@ typedef struct
   gboolean foreign;             /* and lost pictures do not explain it */
 } GstDeltaCnnStep;
 
-/* What a buffer says about its frame; samples as mapped.  untouched is left FALSE:
- * only who knows the pipeline can say. */
-void gst_delta_cnn_step_input (GstBuffer * buffer, const DcnFrame * samples,
-    GstDeltaCnnInput * input);
+/* A buffer's frame, mapped for reading.  Not to be moved: input points to samples. */
+typedef struct
+{
+  GstVideoFrame mapped;
+  DcnFrameInfo info;            /* of the visible part */
+  DcnFrame samples;             /* the same */
+  GstDeltaCnnInput input;       /* what the buffer says; untouched is FALSE: only who knows
+                                 * the pipeline can say */
+} GstDeltaCnnStepFrame;
+
+/* info: the caps.  FALSE where the buffer does not hold such a frame; then there is
+ * nothing to unmap. */
+gboolean gst_delta_cnn_step_map (const GstVideoInfo * info, GstBuffer * buffer,
+    GstDeltaCnnStepFrame * frame);
+void gst_delta_cnn_step_unmap (GstDeltaCnnStepFrame * frame);
+
+/* Before each step: changes (NULL before the first) and classifier are made for frames
+ * as info says, anew where they were for others, and know nothing of the last frame
+ * then.  FALSE with a sentence where no tensor can be made of such frames; changes is
+ * then NULL. */
+gboolean gst_delta_cnn_step_plan (GstDeltaCnnChanges ** changes,
+    GstDeltaCnnClassifier * classifier, const DcnFrameInfo * info,
+    GError ** error);
 
 /* The first half: what changed, and the tensor brought up to date.  For who runs the
  * network himself: all of the step but the outcome.  Not with a rival source. */

@@ -3,9 +3,6 @@
  */
 #include "bench-frames.h"
 #include "coding/picture.h"
-#include "formats.h"
-#include "layout.h"
-#include "step.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,7 +13,7 @@ struct _BenchFrames
 {
   /* a clip */
   ClipFrames *clip;
-  GstVideoFrame mapped;
+  GstDeltaCnnStepFrame mapped;
   gboolean is_mapped;
 
   /* made */
@@ -47,22 +44,16 @@ get_clip_frame (BenchFrames * frames, guint i, BenchFrame * frame)
   GstSample *sample = g_ptr_array_index (frames->clip->samples, i);
   GstBuffer *buffer = gst_sample_get_buffer (sample);
   GstVideoInfo info;
-  GstDeltaCnnVisible visible;
 
   if (frames->is_mapped)
-    gst_video_frame_unmap (&frames->mapped);
+    gst_delta_cnn_step_unmap (&frames->mapped);
   frames->is_mapped = FALSE;
   if (!gst_video_info_from_caps (&info, gst_sample_get_caps (sample))
-      || !gst_delta_cnn_layout_map (&info, buffer, &frames->mapped))
+      || !gst_delta_cnn_step_map (&info, buffer, &frames->mapped))
     return FALSE;
   frames->is_mapped = TRUE;
-  gst_delta_cnn_formats_visible (&info, buffer,
-      GST_VIDEO_FRAME_WIDTH (&frames->mapped),
-      GST_VIDEO_FRAME_HEIGHT (&frames->mapped), &visible);
-  if (!gst_delta_cnn_formats_describe (&info, &visible, &frame->info))
-    return FALSE;
-  gst_delta_cnn_formats_planes (&frames->mapped, &visible, &frame->samples);
-  gst_delta_cnn_step_input (buffer, &frame->samples, &frame->input);
+  frame->info = frames->mapped.info;
+  frame->input = frames->mapped.input;
   frame->input.untouched = frames->clip->untouched;
   return TRUE;
 }
@@ -174,9 +165,8 @@ get_made_frame (BenchFrames * frames, guint i, BenchFrame * frame)
     change_made (frames);
   g_atomic_int_set (&frames->picture->complete, TRUE);
   frame->info = frames->info;
-  frame->samples = frames->samples;
   memset (&frame->input, 0, sizeof frame->input);
-  frame->input.samples = &frame->samples;
+  frame->input.samples = &frames->samples;
   frame->input.picture = frames->picture;
   frame->input.untouched = TRUE;
   return TRUE;
@@ -203,7 +193,7 @@ bench_frames_free (BenchFrames * frames)
   if (!frames)
     return;
   if (frames->is_mapped)
-    gst_video_frame_unmap (&frames->mapped);
+    gst_delta_cnn_step_unmap (&frames->mapped);
   clip_frames_free (frames->clip);
   for (i = 0; i < 3; i++)
     g_free (frames->planes[i]);

@@ -6,10 +6,8 @@
  */
 #pragma once
 
-#include "changes.h"
 #include "clip-frames.h"
-
-#include <gst/video/video.h>
+#include "step.h"
 
 G_BEGIN_DECLS
 
@@ -19,8 +17,7 @@ typedef struct _BenchFrames BenchFrames;
 typedef struct
 {
   DcnFrameInfo info;
-  DcnFrame samples;
-  GstDeltaCnnInput input;       /* its samples point to the ones above */
+  GstDeltaCnnInput input;
 } BenchFrame;
 
 /* Takes clip over. */

@@ -15,8 +15,6 @@ typedef struct
   GstDeltaCnnClassifier *classifier;
   GstDeltaCnnChanges *changes;
   GstDeltaCnnStepSettings settings;
-  DcnFrameInfo info;            /* that the two are planned for */
-  gboolean planned;
   BenchTimes *times;            /* [runs * n_frames] */
   gint compared;                /* value that outputs are compared in, or -1 */
   float *outputs;               /* [n_outputs] */
@@ -84,24 +82,6 @@ stream_init (Stream * stream, const BenchSettings * settings,
   stream->compared = compared_value (program, before_softmax);
   stream->n_outputs = dcn_value_elements (&program->values[stream->compared]);
   stream->outputs = g_new0 (float, stream->n_outputs);
-  return TRUE;
-}
-
-/* As the element does it: frames of another size are another stream. */
-static gboolean
-stream_plan (Stream * stream, const DcnFrameInfo * info, GError ** error)
-{
-  if (stream->planned && memcmp (info, &stream->info, sizeof *info) == 0)
-    return TRUE;
-  if (!gst_delta_cnn_classifier_set_frame (stream->classifier, info, error)) {
-    g_prefix_error (error, "frames of %dx%d cannot be classified: ",
-        info->width, info->height);
-    return FALSE;
-  }
-  g_clear_pointer (&stream->changes, gst_delta_cnn_changes_free);
-  stream->changes = gst_delta_cnn_changes_new (info);
-  stream->info = *info;
-  stream->planned = TRUE;
   return TRUE;
 }
 
@@ -219,8 +199,10 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
       result->width = frame.info.width;
       result->height = frame.info.height;
     }
-    if (!stream_plan (main, &frame.info, error)
-        || (twin && !stream_plan (twin, &frame.info, error)))
+    if (!gst_delta_cnn_step_plan (&main->changes, main->classifier,
+            &frame.info, error)
+        || (twin && !gst_delta_cnn_step_plan (&twin->changes, twin->classifier,
+                &frame.info, error)))
       return FALSE;
     /* Whoever comes first brings the frame into the caches: they take turns. */
     if (twin && (i + run) % 2 == 1)

@@ -2,14 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "calibrate-frames.h"
-#include "clip-pipeline.h"
-#include "formats.h"
-#include "layout.h"
-#include "step.h"
-#include "upstream.h"
+#include "clip-samples.h"
+#include "clip-step.h"
 
-#include <gio/gio.h>
-#include <gst/app/gstappsink.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +25,11 @@ typedef struct
   guint64 seen;                 /* frames of all clips */
   gboolean last_kept;           /* the frame before this one was, and is of this clip */
 
-  GstDeltaCnnClassifier *classifier;
-  GstDeltaCnnStepSettings settings;
-  GstDeltaCnnChanges *changes;
-  DcnFrameInfo info;
-  gboolean planned;
-
+  ClipStep step;
   const gchar *clip;
   guint n_clip, max_frames;     /* of this clip */
-  ClipPipeline *pipeline;
   CalProgress progress;
   gpointer user_data;
-  gboolean ending;
 } Load;
 
 static void
@@ -151,7 +139,7 @@ keep_tensor (const Load * load, CalFrame * frame, const guint8 * touched)
 {
   const CalFrames *frames = load->frames;
   const float *tensor = dcn_state_input ((DcnState *)
-      gst_delta_cnn_classifier_get_state (load->classifier));
+      gst_delta_cnn_classifier_get_state (load->step.classifier));
   float *out;
   guint i;
 
@@ -178,10 +166,10 @@ keep_scores (Load * load, CalFrame * frame)
   CalFrames *frames = load->frames;
   GstDeltaCnnOutcome outcome;
 
-  gst_delta_cnn_classifier_run (load->classifier, DCN_MODE_DENSE, 1,
-      load->settings.threads, &outcome);
+  gst_delta_cnn_classifier_run (load->step.classifier, DCN_MODE_DENSE, 1,
+      load->step.settings.threads, &outcome);
   frame->scores = g_new (float, frames->n_scores);
-  dcn_state_value (gst_delta_cnn_classifier_get_state (load->classifier),
+  dcn_state_value (gst_delta_cnn_classifier_get_state (load->step.classifier),
       frames->scores_value, frame->scores);
   if (frames->n_scores == 1 && frames->frames->len == 0)
     /* without a sigmoid behind it, the score is the confidence itself */
@@ -199,8 +187,8 @@ keep_frame (Load * load, const guint8 * touched)
 
   if (load->seen / SEGMENT % load->stride) {
     /* only for the next tensor to be a difference from this one */
-    gst_delta_cnn_classifier_run (load->classifier, DCN_MODE_DELTA, 1,
-        load->settings.threads, &outcome);
+    gst_delta_cnn_classifier_run (load->step.classifier, DCN_MODE_DELTA, 1,
+        load->step.settings.threads, &outcome);
     load->last_kept = FALSE;
     frames->n_left_out++;
     load->seen++;
@@ -219,132 +207,43 @@ keep_frame (Load * load, const guint8 * touched)
     thin_out (load);
 }
 
-/* As the element does it: frames of another size are another stream. */
 static gboolean
-plan (Load * load, const DcnFrameInfo * info)
-{
-  GError *error = NULL;
-
-  if (load->planned && memcmp (info, &load->info, sizeof *info) == 0)
-    return TRUE;
-  if (!gst_delta_cnn_classifier_set_frame (load->classifier, info, &error)) {
-    g_prefix_error (&error, "%s: frames of %dx%d cannot be classified: ",
-        load->clip, info->width, info->height);
-    clip_pipeline_fail (load->pipeline, error);
-    return FALSE;
-  }
-  g_clear_pointer (&load->changes, gst_delta_cnn_changes_free);
-  load->changes = gst_delta_cnn_changes_new (info);
-  load->info = *info;
-  load->planned = TRUE;
-  load->last_kept = FALSE;
-  return TRUE;
-}
-
-static gboolean
-take_buffer (Load * load, GstPad * pad, const GstVideoInfo * info,
-    GstBuffer * buffer)
-{
-  GstVideoFrame mapped;
-  GstDeltaCnnVisible visible;
-  GstDeltaCnnInput input;
-  GstDeltaCnnStep step;
-  DcnFrameInfo frame_info;
-  DcnFrame samples;
-  const gchar *why;
-  gboolean ok;
-
-  /* as in the element, such a frame passes without a result */
-  if (!gst_delta_cnn_layout_map (info, buffer, &mapped))
-    return TRUE;
-  gst_delta_cnn_formats_visible (info, buffer, GST_VIDEO_FRAME_WIDTH (&mapped),
-      GST_VIDEO_FRAME_HEIGHT (&mapped), &visible);
-  ok = gst_delta_cnn_formats_describe (info, &visible, &frame_info)
-      && plan (load, &frame_info);
-  if (ok) {
-    gst_delta_cnn_formats_planes (&mapped, &visible, &samples);
-    gst_delta_cnn_step_input (buffer, &samples, &input);
-    if (input.picture && load->settings.source == GST_DELTA_CNN_SOURCE_AUTO)
-      input.untouched = gst_delta_cnn_upstream_untouched (pad, &why);
-    gst_delta_cnn_step_tensor (load->changes, load->classifier,
-        &load->settings, &input, &step);
-    load->frames->by_codec |= step.decision.used == GST_DELTA_CNN_USED_CODEC;
-    keep_frame (load, gst_delta_cnn_classifier_get_touched (load->classifier));
-  }
-  gst_video_frame_unmap (&mapped);
-  return ok;
-}
-
-static GstFlowReturn
-on_sample (GstAppSink * sink, gpointer user_data)
+take_sample (GstPad * pad, GstSample * sample, gpointer user_data,
+    GError ** error)
 {
   Load *load = user_data;
-  GstSample *sample = gst_app_sink_pull_sample (sink);
-  GstVideoInfo info;
-  GstPad *pad;
-  gboolean ok = TRUE;
+  GstDeltaCnnStep step;
 
-  if (!sample)
-    return GST_FLOW_OK;
-  if (!load->ending
-      && gst_video_info_from_caps (&info, gst_sample_get_caps (sample))) {
-    pad = gst_element_get_static_pad (GST_ELEMENT (sink), "sink");
-    ok = take_buffer (load, pad, &info, gst_sample_get_buffer (sample));
-    gst_object_unref (pad);
-    load->n_clip++;
-    if (load->progress)
-      load->progress (load->clip, load->n_clip, load->user_data);
-    if (load->n_clip == load->max_frames) {
-      load->ending = TRUE;
-      clip_pipeline_end (load->pipeline);
-    }
+  switch (clip_step (&load->step, pad, sample, TRUE, &step, error)) {
+    case CLIP_STEP_ERROR:
+      return FALSE;
+    case CLIP_STEP_PASSED:
+      break;
+    case CLIP_STEP_DONE:
+      if (load->step.anew)
+        load->last_kept = FALSE;
+      load->frames->by_codec |= step.decision.used == GST_DELTA_CNN_USED_CODEC;
+      keep_frame (load,
+          gst_delta_cnn_classifier_get_touched (load->step.classifier));
+      break;
   }
-  gst_sample_unref (sample);
-  return ok ? GST_FLOW_OK : GST_FLOW_ERROR;
-}
-
-static GstElement *
-add_sink (ClipPipeline * pipeline, gpointer user_data)
-{
-  GstAppSinkCallbacks callbacks = { NULL };
-  GstElement *convert = clip_pipeline_make (pipeline, "videoconvert");
-  GstElement *sink = clip_pipeline_make (pipeline, "appsink");
-  GstCaps *caps;
-
-  if (!convert || !sink)
-    return NULL;
-  caps = gst_caps_from_string ("video/x-raw,format=" GST_DELTA_CNN_FORMATS);
-  g_object_set (sink, "caps", caps, "sync", FALSE, "async", FALSE, NULL);
-  gst_caps_unref (caps);
-  callbacks.new_sample = on_sample;
-  gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, user_data, NULL);
-  if (!gst_element_link (convert, sink))
-    return NULL;
-  gst_element_sync_state_with_parent (sink);
-  gst_element_sync_state_with_parent (convert);
-  return convert;
+  load->n_clip++;
+  if (load->progress)
+    load->progress (load->clip, load->n_clip, load->user_data);
+  return load->n_clip != load->max_frames;
 }
 
 static gboolean
 load_clip (Load * load, const gchar * clip, GError ** error)
 {
+  ClipSamples read;
   gboolean ok;
 
   load->clip = clip;
   load->n_clip = 0;
-  load->last_kept = load->ending = FALSE;
-  load->planned = FALSE;
-  load->pipeline = clip_pipeline_new (clip, add_sink, load, error);
-  if (!load->pipeline)
-    return FALSE;
-  ok = clip_pipeline_run (load->pipeline, error);
-  load->frames->interrupted |= clip_pipeline_interrupted (load->pipeline);
-  g_clear_pointer (&load->pipeline, clip_pipeline_free);
-  if (ok && load->n_clip == 0 && !load->frames->interrupted) {
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-        "%s: no frame could be decoded", clip);
-    ok = FALSE;
-  }
+  ok = clip_samples_read (clip, take_sample, load, &read, error);
+  load->frames->interrupted |= read.interrupted;
+  clip_step_clear (&load->step);
   return ok;
 }
 
@@ -414,17 +313,17 @@ cal_frames_load (const gchar * model, gchar ** clips,
   load.stride = 1;
   load.progress = progress;
   load.user_data = user_data;
-  load.settings.source = source;
-  load.settings.mode = GST_DELTA_CNN_MODE_DELTA;
-  load.settings.top_k = 1;
-  load.settings.threads = threads;
-  load.classifier = gst_delta_cnn_classifier_new (model, NULL, error);
-  if (!load.classifier)
+  load.step.settings.source = source;
+  load.step.settings.mode = GST_DELTA_CNN_MODE_DELTA;
+  load.step.settings.top_k = 1;
+  load.step.settings.threads = threads;
+  load.step.classifier = gst_delta_cnn_classifier_new (model, NULL, error);
+  if (!load.step.classifier)
     goto done;
   /* In delta mode hardly anything is computed: for frames that are left out. */
-  gst_delta_cnn_classifier_set_tolerance (load.classifier, 1e6);
+  gst_delta_cnn_classifier_set_tolerance (load.step.classifier, 1e6);
   frames->net =
-      dcn_net_ref (gst_delta_cnn_classifier_get_net (load.classifier));
+      dcn_net_ref (gst_delta_cnn_classifier_get_net (load.step.classifier));
   program = dcn_net_program (frames->net);
   input = &program->values[program->input];
   frames->pixels = input->h * input->w;
@@ -444,8 +343,7 @@ cal_frames_load (const gchar * model, gchar ** clips,
   ok = TRUE;
 
 done:
-  gst_delta_cnn_classifier_free (load.classifier);
-  g_clear_pointer (&load.changes, gst_delta_cnn_changes_free);
+  gst_delta_cnn_classifier_free (load.step.classifier);
   if (!ok)
     g_clear_pointer (&frames, cal_frames_free);
   return frames;
