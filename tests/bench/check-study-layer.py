@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import tap  # noqa: E402
+
 PROGRAM = sys.argv[1]
 SMALL = ('--width', '96', '--height', '64', '--kernel', '5', '--stride', '2', '--outputs', '8', '--frames', '1')
 
@@ -45,15 +48,4 @@ def test_bad_use():
         assert p.returncode in (1, 2) and p.stderr, args
 
 
-tests = [test_shares, test_break_even, test_bad_use]
-print(f'1..{len(tests)}')
-bad = 0
-for i, test in enumerate(tests, 1):
-    try:
-        test()
-        print(f'ok {i} - {test.__name__[5:].replace("_", " ")}')
-    except Exception as e:
-        bad = 1
-        print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
-        print(f'not ok {i} - {test.__name__[5:].replace("_", " ")}')
-sys.exit(bad)
+sys.exit(tap.run(globals()))

@@ -28,7 +28,9 @@ import subprocess
 import sys
 import tempfile
 
-import encodes
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import encodes  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
 
 NOT_COMPARED = [
     ("dual_prime", "dual prime: libavcodec exports the transmitted vector, not those derived from it (7.6.3.6)"),
@@ -42,29 +44,6 @@ NOT_EXPORTED = [
 ]
 
 FAST = bool(os.environ.get("DCN_TEST_FAST"))
-
-
-class Tap:
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def case(self, good, name, *notes):
-        self.count += 1
-        self.failed += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, name))
-        for note in notes:
-            print("#   " + note)
-        sys.stdout.flush()
-
-    def end(self):
-        print("1..%d" % self.count)
-        return 1 if self.failed else 0
-
-
-def skip_all(reason):
-    print("1..0 # SKIP " + reason)
-    sys.exit(0)
 
 
 def words(line):
@@ -364,6 +343,22 @@ def part_mpeg2dec(options, folder, tap):
             soundness_case(tap, name, result)
 
 
+def run_part(options, part):
+    """A function part_* of this file or of the one for H.264; the exit status."""
+    if options.part not in ("clips", "generated") and not shutil.which("ffmpeg"):
+        skip_all("no ffmpeg")
+
+    tap = Tap()
+    folder = options.keep or tempfile.mkdtemp(prefix="deltacnn-conformance-")
+    os.makedirs(folder, exist_ok=True)
+    try:
+        part(options, folder, tap)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    return tap.end()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "mpeg2dec"])
@@ -376,18 +371,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=8, help="damaged streams of each kind")
     parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args()
-    if options.part not in ("clips", "generated") and not shutil.which("ffmpeg"):
-        skip_all("no ffmpeg")
-
-    tap = Tap()
-    folder = options.keep or tempfile.mkdtemp(prefix="deltacnn-conformance-")
-    os.makedirs(folder, exist_ok=True)
-    try:
-        globals()["part_" + options.part](options, folder, tap)
-    finally:
-        if not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-    return tap.end()
+    return run_part(options, globals()["part_" + options.part])
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ import sys
 import tempfile
 
 import encodes_h264
-from conformance import FAST, Tap, check, number, skip_all, soundness_case, words, workers
+from conformance import FAST, check, number, run_part, skip_all, soundness_case, words, workers
 
 NOT_COMPARED = [
     ("unused", "quarter of a B macroblock that does not use the list: libavcodec exports a zero vector for it"),
@@ -379,18 +379,7 @@ def main():
     if options.full:
         global FAST
         FAST = False
-    if options.part not in ("clips", "generated") and not shutil.which("ffmpeg"):
-        skip_all("no ffmpeg")
-
-    tap = Tap()
-    folder = options.keep or tempfile.mkdtemp(prefix="deltacnn-conformance-")
-    os.makedirs(folder, exist_ok=True)
-    try:
-        globals()["part_" + options.part](options, folder, tap)
-    finally:
-        if not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-    return tap.end()
+    return run_part(options, globals()["part_" + options.part])
 
 
 if __name__ == "__main__":

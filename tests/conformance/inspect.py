@@ -17,18 +17,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import Tap  # noqa: E402
+
 KEYS = ["frame", "pts", "epoch", "number", "type", "known", "width", "height", "cols", "rows", "changed"]
 
-count = failed = 0
-
-
-def case(good, name, *notes):
-    global count, failed
-    count += 1
-    failed += not good
-    print("%sok %d - %s" % ("" if good else "not ", count, name))
-    for note in notes if not good else ():
-        print("#   %s" % (note,))
+tap = Tap()
 
 
 def run(*command):
@@ -38,19 +32,19 @@ def run(*command):
 def check_clip(inspect, clip, folder, name):
     born, vectors, picture = (os.path.join(folder, n) for n in ("born.u32", "vectors.csv", "picture.png"))
     result = run(inspect, "--born", born, "--vectors", vectors, "--picture", picture, "--frame", "5", clip)
-    case(result.returncode == 0 and not result.stderr, name + ": runs", result.returncode, result.stderr)
+    tap.case(result.returncode == 0 and not result.stderr, name + ": runs", result.returncode, result.stderr)
     frames = [json.loads(line) for line in result.stdout.decode().splitlines()]
-    case(len(frames) == 30 and all(list(f) == KEYS for f in frames), name + ": one object per frame, all keys",
-         len(frames), frames[:1])
-    case([f["frame"] for f in frames] == list(range(len(frames))), name + ": frames count from 0")
-    case(all(f["known"] is True for f in frames), name + ": all known")
-    case(all(f["cols"] == (f["width"] + 7) // 8 and f["rows"] == (f["height"] + 7) // 8 for f in frames),
-         name + ": grid of 8x8 blocks")
+    tap.case(len(frames) == 30 and all(list(f) == KEYS for f in frames), name + ": one object per frame, all keys",
+             len(frames), frames[:1])
+    tap.case([f["frame"] for f in frames] == list(range(len(frames))), name + ": frames count from 0")
+    tap.case(all(f["known"] is True for f in frames), name + ": all known")
+    tap.case(all(f["cols"] == (f["width"] + 7) // 8 and f["rows"] == (f["height"] + 7) // 8 for f in frames),
+             name + ": grid of 8x8 blocks")
 
     with open(born, "rb") as file:
         data = file.read()
     sizes = [f["cols"] * f["rows"] for f in frames]
-    case(len(data) == 4 * sum(sizes), name + ": born maps of every frame", len(data), sum(sizes))
+    tap.case(len(data) == 4 * sum(sizes), name + ": born maps of every frame", len(data), sum(sizes))
     maps, at = [], 0
     for size in sizes:
         maps.append(struct.unpack("<%dI" % size, data[at:at + 4 * size]))
@@ -62,30 +56,30 @@ def check_clip(inspect, clip, folder, name):
             share = sum(a != b for a, b in zip(maps[i - 1], maps[i])) / sizes[i]
         if abs(share - frame["changed"]) > 1e-9:
             wrong.append((i, share, frame["changed"]))
-    case(not wrong, name + ": shares are those of the maps", wrong[:3])
-    case(any(f["changed"] < 1 for f in frames), name + ": something stays")
-    case(all(b <= f["number"] for f, m in zip(frames, maps) for b in m), name + ": nothing is born in a later picture")
+    tap.case(not wrong, name + ": shares are those of the maps", wrong[:3])
+    tap.case(any(f["changed"] < 1 for f in frames), name + ": something stays")
+    tap.case(all(b <= f["number"] for f, m in zip(frames, maps) for b in m), name + ": nothing is born in a later picture")
 
     with open(vectors, newline="") as file:
         rows = list(csv.DictReader(file))
-    case(rows and list(rows[0]) == "frame,x,y,w,h,ref_number,mv_x_qpel,mv_y_qpel,direction".split(","),
-         name + ": columns of the vectors", rows[:1])
+    tap.case(rows and list(rows[0]) == "frame,x,y,w,h,ref_number,mv_x_qpel,mv_y_qpel,direction".split(","),
+             name + ": columns of the vectors", rows[:1])
     types = {f["frame"]: f["type"] for f in frames}
     numbers = {f["number"] for f in frames}
     bad = [r for r in rows if types[int(r["frame"])] == "P" and r["direction"] != "0"
            or int(r["ref_number"]) not in numbers or int(r["mv_x_qpel"]) % 2 or int(r["mv_y_qpel"]) % 2]
-    case(not bad, name + ": P pictures predict forward, from pictures that exist, in half samples", bad[:2])
+    tap.case(not bad, name + ": P pictures predict forward, from pictures that exist, in half samples", bad[:2])
     with open(picture, "rb") as file:
         head = file.read(24)
     width, height = struct.unpack(">II", head[16:24]) if head.startswith(b"\x89PNG") else (0, 0)
-    case(width and width % frames[5]["width"] == 0 and width // frames[5]["width"] == height // frames[5]["height"],
-         name + ": the picture shows the frame", width, height)
+    tap.case(width and width % frames[5]["width"] == 0 and width // frames[5]["width"] == height // frames[5]["height"],
+             name + ": the picture shows the frame", width, height)
 
     if shutil.which("ffprobe"):
         probe = run("ffprobe", "-v", "error", "-show_entries", "frame=pict_type", "-of", "csv=p=0", clip)
         wanted = probe.stdout.decode().replace(",", "").split()
-        case([f["type"] for f in frames] == wanted, name + ": types as ffprobe has them",
-             [f["type"] for f in frames], wanted)
+        tap.case([f["type"] for f in frames] == wanted, name + ": types as ffprobe has them",
+                 [f["type"] for f in frames], wanted)
 
 
 def main():
@@ -118,16 +112,15 @@ def main():
                 (["--nonsense"], "an unknown option", "nonsense")]:
             result = run(inspect, *args)
             said = result.stderr.decode()
-            case(result.returncode == 1 and words in said and said.count("\n") == 1, "%s: exit 1 and a sentence" % what,
-                 result.returncode, said)
+            tap.case(result.returncode == 1 and words in said and said.count("\n") == 1, "%s: exit 1 and a sentence" % what,
+                     result.returncode, said)
         result = run(inspect, "--help")
         said = result.stdout.decode()
-        case(result.returncode == 0 and all(k in said for k in KEYS + ["--born", "--vectors", "--picture", "--frame"]),
-             "--help explains")
+        tap.case(result.returncode == 0 and all(k in said for k in KEYS + ["--born", "--vectors", "--picture", "--frame"]),
+                 "--help explains")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print("1..%d" % count)
-    return 1 if failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

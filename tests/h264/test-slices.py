@@ -14,6 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import Tap, skip_all  # noqa: E402
+
 # Interlaced, with parts that rest and parts that move differently: x264 then mixes frame and field macroblock pairs.
 MIXED = ("color=gray:size=208x160:rate=50,noise=alls=60:allf=p:all_seed=1[bg];testsrc2=size=208x160:rate=50,"
          "scale=104:160,split[a][b];[a]scroll=h=0.013[a1];[b]scroll=v=0.02[b1];[bg][a1]overlay=x=0:y=0[c];"
@@ -97,31 +100,14 @@ def count(line, what):
     return int(line.split(what)[0].replace("(", " ").split()[-1])
 
 
-class Tap:
-    def __init__(self):
-        self.n = 0
-        self.failed = False
-
-    def result(self, ok, name, note=""):
-        self.n += 1
-        self.failed |= not ok
-        print(f"{'ok' if ok else 'not ok'} {self.n} {name}", flush=True)
-        for line in note.splitlines() if not ok else []:
-            print("# " + line)
-
-    def end(self):
-        print(f"1..{self.n}")
-        return 1 if self.failed else 0
-
-
 def check(tap, args, name, path, holds=(), qp=True):
     run = subprocess.run([args.check_slices, path], stdout=subprocess.PIPE, text=True)
     last = run.stdout.strip().splitlines()[-1] if run.stdout.strip() else "no output"
     short = [what for what in holds if run.returncode == 0 and count(last, what) == 0]
-    tap.result(run.returncode == 0 and not short, name + ": slices", run.stdout + "".join(f"no {w}\n" for w in short))
+    tap.case(run.returncode == 0 and not short, name + ": slices", run.stdout + "".join(f"no {w}\n" for w in short))
     if args.check_qp and qp:
         run = subprocess.run([args.check_qp, path], stdout=subprocess.PIPE, text=True)
-        tap.result(run.returncode == 0, name + ": quantisers", run.stdout)
+        tap.case(run.returncode == 0, name + ": quantisers", run.stdout)
 
 
 def main():
@@ -132,8 +118,7 @@ def main():
     parser.add_argument("--clips", default="")
     args = parser.parse_args()
     if not shutil.which("ffmpeg"):
-        print("1..0 # SKIP no ffmpeg")
-        return 0
+        skip_all("no ffmpeg")
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         if args.part == "encodes":
@@ -141,17 +126,16 @@ def main():
                 for cabac in (0, 1):
                     path, holds = encode(folder, name, cabac)
                     if path is None:
-                        print("1..0 # SKIP no libx264" if tap.n == 0 else f"Bail out! cannot encode {name}")
-                        return 0 if tap.n == 0 else 1
+                        print("1..0 # SKIP no libx264" if tap.count == 0 else f"Bail out! cannot encode {name}")
+                        return 0 if tap.count == 0 else 1
                     check(tap, args, os.path.basename(path), path, holds)
             for name in FIELDS:
                 check(tap, args, name, encode_fields(folder, name), ["skipped"], qp=False)
         else:
             for name, path in clips(args.clips, folder):
                 check(tap, args, name, path)
-            if tap.n == 0:
-                print("1..0 # SKIP no clips")
-                return 0
+            if tap.count == 0:
+                skip_all("no clips")
     return tap.end()
 
 

@@ -10,29 +10,17 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
+
+from tool import call, tap, tmp
 
 ROOT, BENCH = map(os.path.abspath, sys.argv[1:3])
 CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
 LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
-tmp = tempfile.mkdtemp(prefix='dcn-bench-')
-if os.environ.get('DCN_PRELOAD'):
-    # A build with a sanitizer: decoders of others run in the process.  Leaks are counted in tests/gst, on our elements.
-    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
-
-
-class Skip(Exception):
-    pass
 
 
 def run(*args, status=0):
-    p = subprocess.run([BENCH, *args], env=dict(os.environ, LC_ALL='C.UTF-8'), cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       timeout=200)
-    out, err = p.stdout.decode(), p.stderr.decode()
-    assert p.returncode == status, f'{args} ended with {p.returncode}\n{out[-2000:]}\n{err[-2000:]}'
-    assert 'CRITICAL' not in err and 'WARNING' not in err, err
-    return out, err
+    return call(BENCH, *args, status=status, timeout=200)
 
 
 def bench(*args, model=MODEL):
@@ -168,7 +156,7 @@ def test_pixels_instead_of_the_codec():
 
 def test_h264():
     if not shutil.which('ffmpeg'):
-        raise Skip('no ffmpeg')
+        raise tap.Skip('no ffmpeg')
     clip = os.path.join(tmp, 'h264.mp4')
     subprocess.run(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', CLIP, '-frames:v', '30', '-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0',
                     clip], check=True, stdin=subprocess.DEVNULL)
@@ -211,7 +199,7 @@ def test_multiplies_of_known_networks():
     try:
         import numpy  # noqa: F401
     except ImportError:
-        raise Skip('no numpy')
+        raise tap.Skip('no numpy')
     sys.path.insert(0, os.path.join(ROOT, 'tests', 'bench'))
     import models
     for name, known in (('squeezenet1.1', 0.35e9), ('mobilenetv2', 0.30e9)):
@@ -271,7 +259,7 @@ def test_not_a_classifier():
     try:
         import numpy  # noqa: F401
     except ImportError:
-        raise Skip('no numpy')
+        raise tap.Skip('no numpy')
     sys.path.insert(0, os.path.join(ROOT, 'models', 'activities'))
     import onnx_writer as onnx
     path = os.path.join(tmp, 'picture.onnx')
@@ -282,23 +270,5 @@ def test_not_a_classifier():
     assert 'classifier' in err and 'picture.onnx' in err, err
 
 
-def main():
-    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
-    print(f'1..{len(tests)}')
-    bad = 0
-    for i, (name, fn) in enumerate(tests, 1):
-        try:
-            fn()
-            print(f'ok {i} - {name}', flush=True)
-        except Skip as e:
-            print(f'ok {i} - {name} # SKIP {e}', flush=True)
-        except Exception as e:
-            bad += 1
-            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
-            print(f'not ok {i} - {name}', flush=True)
-    shutil.rmtree(tmp, ignore_errors=True)
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tap.run(globals()))

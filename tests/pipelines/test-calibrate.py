@@ -6,7 +6,6 @@ test-calibrate.py SOURCE-ROOT DELTACNN-CALIBRATE DELTACNN-RUN; prints TAP.  The 
 dense mode, in a pipeline of its own (deltacnn-run --compare).
 """
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -15,15 +14,12 @@ import sys
 import tempfile
 import time
 
+from tool import SLOW, call, plain_user, tap, tmp
+
 ROOT, CALIBRATE, RUN = map(os.path.abspath, sys.argv[1:4])
 CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
 OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'outdoors.mpg')
 LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
-tmp = tempfile.mkdtemp(prefix='dcn-calibrate-')
-SLOW = 5 if os.environ.get('DCN_PRELOAD') else 1
-if SLOW > 1:
-    # A build with a sanitizer: decoders of others run in the process.  Leaks are counted in tests/gst, on our elements.
-    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
 INFO = '''# mine
 [modelinfo]
 version=1.0
@@ -42,19 +38,6 @@ color=rgb
 [other]
 tolerance=5
 '''
-
-
-class Skip(Exception):
-    pass
-
-
-def call(program, *args, status=0, **more):
-    p = subprocess.run([program, *args], env=dict(os.environ, LC_ALL='C.UTF-8'), cwd=tmp, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, timeout=120 * SLOW, **more)
-    out, err = p.stdout.decode(), p.stderr.decode()
-    assert p.returncode == status, f'{args} ended with {p.returncode}\n{out[-2000:]}\n{err[-2000:]}'
-    assert 'CRITICAL' not in err and 'WARNING' not in err, err
-    return out, err
 
 
 def folder(info=INFO):
@@ -227,15 +210,7 @@ def test_bad_use():
 
 def test_read_only_folder():
     model, info = folder()
-    user = None
-    if os.geteuid() == 0:
-        # root may write everywhere
-        user = pwd.getpwnam('nobody').pw_uid
-        os.chmod(tmp, 0o755)
-        try:
-            subprocess.run([CALIBRATE, '--version'], user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        except PermissionError:
-            raise Skip('the build folder is not for everybody')
+    user = plain_user(CALIBRATE)
     os.chmod(os.path.dirname(model), 0o555)
     _, err = call(CALIBRATE, model, CLIP, status=1, user=user)
     os.chmod(os.path.dirname(model), 0o755)
@@ -243,23 +218,5 @@ def test_read_only_folder():
     assert read(info) == INFO
 
 
-def main():
-    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
-    print(f'1..{len(tests)}')
-    bad = 0
-    for i, (name, fn) in enumerate(tests, 1):
-        try:
-            fn()
-            print(f'ok {i} - {name}', flush=True)
-        except Skip as e:
-            print(f'ok {i} - {name} # SKIP {e}', flush=True)
-        except Exception as e:
-            bad += 1
-            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
-            print(f'not ok {i} - {name}', flush=True)
-    shutil.rmtree(tmp, ignore_errors=True)
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tap.run(globals()))

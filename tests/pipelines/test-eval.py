@@ -13,8 +13,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import xml.etree.ElementTree
+
+from tool import call, tap, tmp
 
 ROOT, BUILD, EVAL = map(os.path.abspath, sys.argv[1:4])
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
@@ -26,14 +27,6 @@ TREE = {'HandWaving/v_HandWaving_g01_c01.ts': 'activities.ts', 'Walking/v_Walkin
         'boxing/v_boxing_g01_c01.ts': 'activities.ts'}
 # of a way: properties of the element in a pipeline
 WAYS = {'dense': 'mode=dense', 'delta/codec': '', 'delta/codec/calibrated': 'tolerance=-1', 'delta/pixel/tolerance=0.3': 'source=pixel tolerance=0.3'}
-tmp = tempfile.mkdtemp(prefix='dcn-eval-')
-if os.environ.get('DCN_PRELOAD'):
-    # A build with a sanitizer: decoders of others run in the process.  Leaks are counted in tests/gst, on our elements.
-    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
-
-
-class Skip(Exception):
-    pass
 
 
 def make_tree(name, files):
@@ -55,12 +48,7 @@ def write(name, text):
 
 
 def run(*args, status=0):
-    p = subprocess.run([EVAL, '--threads', '1', *args], env=dict(os.environ, LC_ALL='C.UTF-8'), cwd=tmp, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, timeout=250)
-    out, err = p.stdout.decode(), p.stderr.decode()
-    assert p.returncode == status, f'{args} ended with {p.returncode}\n{out[-2000:]}\n{err[-2000:]}'
-    assert 'CRITICAL' not in err and 'WARNING' not in err, err
-    return out, err
+    return call(EVAL, '--threads', '1', *args, status=status, timeout=250)
 
 
 def rows_of(path):
@@ -199,7 +187,7 @@ def quick(*args, status=0, model=MODEL):
 def test_plots():
     """The figures drawn from files that deltacnn-eval wrote."""
     if not shutil.which('gnuplot'):
-        raise Skip('no gnuplot')
+        raise tap.Skip('no gnuplot')
     data = os.path.join(tmp, 'plots')
     os.makedirs(data)
     tree = make_tree('plotted', {'Walking/v.mpg': 'outdoors.mpg'})
@@ -322,23 +310,5 @@ def test_bad_use():
     assert not [f for f in os.listdir(tmp) if f.startswith('out.json')]
 
 
-def main():
-    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
-    print(f'1..{len(tests)}')
-    bad = 0
-    for i, (name, fn) in enumerate(tests, 1):
-        try:
-            fn()
-            print(f'ok {i} - {name}', flush=True)
-        except Skip as e:
-            print(f'ok {i} - {name} # SKIP {e}', flush=True)
-        except Exception as e:
-            bad += 1
-            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
-            print(f'not ok {i} - {name}', flush=True)
-    shutil.rmtree(tmp, ignore_errors=True)
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tap.run(globals()))

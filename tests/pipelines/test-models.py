@@ -8,17 +8,13 @@ test-models.py SOURCE-ROOT DELTACNN-EVAL; prints TAP.
 import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
+
+from tool import SANITIZED, call, tap, tmp
 
 ROOT, EVAL = map(os.path.abspath, sys.argv[1:3])
 MODELS = os.path.join(ROOT, 'models')
 CLIPS = os.path.join(MODELS, 'clips')
-SANITIZED = bool(os.environ.get('DCN_PRELOAD'))
-tmp = tempfile.mkdtemp(prefix='dcn-models-')
-if SANITIZED:
-    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
 
 
 def lines(*path):
@@ -47,8 +43,8 @@ def accuracy(name, way):
     n = '2' if SANITIZED else '5'
     for tree in ('mpeg2', 'h264'):
         out = os.path.join(tmp, f'{name}-{tree}.json')
-        subprocess.run([EVAL, '--model', os.path.join(MODELS, name), '--clips', os.path.join(CLIPS, tree), '--frames', n, '--quiet', '--json', out,
-                        '--modes', 'dense,' + way], check=True, env=dict(os.environ, LC_ALL='C.UTF-8'), timeout=250)
+        call(EVAL, '--model', os.path.join(MODELS, name), '--clips', os.path.join(CLIPS, tree), '--frames', n, '--quiet', '--json', out,
+             '--modes', 'dense,' + way, timeout=250)
         with open(out, encoding='utf-8') as f:
             ways = {w['way']: w for w in json.load(f)['ways']}
         dense, delta = ways['dense'], ways[way]
@@ -67,19 +63,5 @@ def test_squeezenet():
     accuracy('squeezenet1.1.onnx', 'delta/codec/calibrated')
 
 
-def main():
-    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
-    print(f'1..{len(tests)}')
-    bad = 0
-    for i, (name, fn) in enumerate(tests, 1):
-        try:
-            fn()
-            print(f'ok {i} - {name}', flush=True)
-        except Exception as e:  # noqa: BLE001: a test ends in whatever it ends in
-            bad += 1
-            print(f'not ok {i} - {name}\n# ' + str(e).replace('\n', '\n# '), flush=True)
-    sys.exit(bad > 0)
-
-
 if __name__ == '__main__':
-    main()
+    sys.exit(tap.run(globals()))

@@ -13,9 +13,10 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 
 import numpy as np
+
+from tool import SLOW, tap, tmp
 
 ROOT, BUILD = sys.argv[1:3]
 SERVER = sys.argv[3] if len(sys.argv) > 3 else None
@@ -26,21 +27,12 @@ LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
 DEMO_CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
 DEMO_MODEL = os.path.join(ROOT, 'models', 'alexnet.onnx')
 SIZE = 320 * 240 * 3 // 2
-tmp = tempfile.mkdtemp(prefix='dcn-pipelines-')
-SLOW = 5 if os.environ.get('DCN_PRELOAD') else 1
-if SLOW > 1:
-    # Leaks are counted in tests/gst, on our elements.  Here encoders and servers of others run in the same process.
-    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
-
-
-class Skip(Exception):
-    pass
 
 
 def need(*programs):
     for p in programs:
         if not shutil.which(p):
-            raise Skip(f'no {p}')
+            raise tap.Skip(f'no {p}')
 
 
 def run(script, *args, status=0, timeout=60, **env):
@@ -104,7 +96,7 @@ def test_file_program_stream_with_b_pictures():
 
 def test_file_mpeg2dec():
     if subprocess.run(['gst-inspect-1.0', '--exists', 'mpeg2dec']).returncode:
-        raise Skip('no mpeg2dec')
+        raise tap.Skip('no mpeg2dec')
     a, b = (json_lines(run('headless-messages.sh', CLIP, DCN_DECODER=d)[0]) for d in ('mpeg2dec', 'avdec_mpeg2video'))
     # mpeg2dec keeps the last two frames to itself at the end of the stream
     assert len(b) - 2 <= len(a) <= len(b), (len(a), len(b))
@@ -178,10 +170,10 @@ def test_camera_h264():
 
 def test_results_in_python():
     if 'DCN_PRELOAD' in os.environ:
-        raise Skip('the library has no introspection data in a sanitizer build')
+        raise tap.Skip('the library has no introspection data in a sanitizer build')
     lib = os.path.join(BUILD, 'gst', 'lib')
     if not os.path.exists(os.path.join(lib, 'GstDeltaCnn-1.0.typelib')):
-        raise Skip('built without introspection')
+        raise tap.Skip('built without introspection')
     env = dict(os.environ, GST_PLUGIN_PATH=os.path.join(BUILD, 'gst'), GI_TYPELIB_PATH=lib, LD_LIBRARY_PATH=lib)
     p = subprocess.run([sys.executable, os.path.join(ROOT, 'pipelines', 'results.py')], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     rows = [line.split() for line in p.stdout.decode().splitlines()]
@@ -199,7 +191,7 @@ def test_no_camera():
 
 def rtsp(path, types_wanted, **env):
     if not SERVER:
-        raise Skip('built without gst-rtsp-server')
+        raise tap.Skip('built without gst-rtsp-server')
     server = subprocess.Popen([SERVER], stdout=subprocess.PIPE)
     try:
         port = int(server.stdout.readline())
@@ -350,23 +342,5 @@ def test_help():
         assert 'pipelines/' + os.path.basename(s) in out and '#!' not in out, s
 
 
-def main():
-    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
-    print(f'1..{len(tests)}')
-    bad = 0
-    for i, (name, fn) in enumerate(tests, 1):
-        try:
-            fn()
-            print(f'ok {i} - {name}', flush=True)
-        except Skip as e:
-            print(f'ok {i} - {name} # SKIP {e}', flush=True)
-        except Exception as e:
-            bad += 1
-            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
-            print(f'not ok {i} - {name}', flush=True)
-    shutil.rmtree(tmp, ignore_errors=True)
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tap.run(globals()))

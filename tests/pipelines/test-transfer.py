@@ -9,7 +9,6 @@ Clips are made here, of test pictures with noise.
 import csv
 import importlib.util
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -21,30 +20,14 @@ import time
 
 import numpy
 
+from tool import SLOW, call, plain_user, tap, tmp
+
 ROOT, BUILD, TRANSFER, RUN = map(os.path.abspath, sys.argv[1:5])
-tmp = tempfile.mkdtemp(prefix='dcn-transfer-')
-SLOW = 5 if os.environ.get('DCN_PRELOAD') else 1
-if SLOW > 1:
-    # A build with a sanitizer: decoders of others run in the process.  Leaks are counted in tests/gst, on our elements.
-    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
 spec = importlib.util.spec_from_file_location('make_models', os.path.join(ROOT, 'tests', 'gst', 'make-models.py'))
 onnx = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(onnx)
 INFO = ('[modelinfo]\nversion=1.0\n\n[image]\ndir=input\nranges=-1,1\n\n[scores]\ndir=output\n# how many\ndims=1,6\n\n[deltacnn]\n'
         'color=bgr\n# mine\nlabels=six.txt\n# deltacnn-calibrate: agreement 1\ntolerance=image,0.01;r1,0.02;f3,0.03;scores,7\n')
-
-
-class Skip(Exception):
-    pass
-
-
-def call(program, *args, status=0, **more):
-    p = subprocess.run([program, *map(str, args)], env=dict(os.environ, LC_ALL='C.UTF-8'), cwd=tmp, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, timeout=120 * SLOW, **more)
-    out, err = p.stdout.decode(), p.stderr.decode()
-    assert p.returncode == status, f'{args} ended with {p.returncode}\n{out[-2000:]}\n{err[-2000:]}'
-    assert 'CRITICAL' not in err and 'WARNING' not in err, err
-    return out, err
 
 
 def write(path, data):
@@ -365,7 +348,7 @@ def test_ends():
         frames = rng.uniform(0, 1, (2, 3, 16, 16))
         maps = onnxruntime(with_output(data, 'r'), frames)
         if maps is None:
-            raise Skip('no onnxruntime')
+            raise tap.Skip('no onnxruntime')
         f = maps.reshape(2, 8, 16).mean(2) * (16 / 36 if case == 'padded' else 1)
         f = f @ found['v'] if case == 'Gemm' else f
         v = found[w].astype(float).reshape(found[w].shape[:2])
@@ -403,7 +386,7 @@ def test_layers():
     frames = rng.uniform(0, 1, (2, 3, 16, 16))
     maps = onnxruntime(with_output(data, 'r'), frames)
     if maps is None:
-        raise Skip('no onnxruntime')
+        raise tap.Skip('no onnxruntime')
     wanted = softmax(maps.reshape(2, 8, 16).mean(2) @ found['v1'] + found['a1'])
     assert abs(onnxruntime(after, frames) - wanted).max() < 1e-4
 
@@ -519,45 +502,15 @@ def test_bad_use():
 
 def test_read_only_folder():
     model, new = base(onnx.classifier(3, 32, 32, 6))
-    user = None
-    if os.geteuid() == 0:
-        # root may write everywhere
-        user = pwd.getpwnam('nobody').pw_uid
-        os.chmod(tmp, 0o755)
-        try:
-            subprocess.run([TRANSFER, '--version'], user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        except PermissionError:
-            raise Skip('the build folder is not for everybody')
+    user = plain_user(TRANSFER)
     os.chmod(os.path.dirname(model), 0o555)
     _, err = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new, status=1, user=user)
     os.chmod(os.path.dirname(model), 0o755)
     assert 'is read-only' in err and os.path.dirname(model) in err, err
 
 
-def main():
-    global CLIPS
-    tests = [(k[5:].replace('_', ' '), v) for k, v in list(globals().items()) if k.startswith('test_')]
-    if not shutil.which('ffmpeg'):
-        print('1..0 # SKIP no ffmpeg to make clips with')
-        return 0
-    CLIPS = make_clips()
-    print(f'1..{len(tests)}')
-    bad = 0
-    for i, (name, fn) in enumerate(tests, 1):
-        started = time.time()
-        try:
-            fn()
-            print(f'ok {i} - {name}', flush=True)
-        except Skip as e:
-            print(f'ok {i} - {name} # SKIP {e}', flush=True)
-        except Exception as e:
-            bad += 1
-            print('\n'.join('# ' + line for line in f'{type(e).__name__}: {e}'.splitlines()))
-            print(f'not ok {i} - {name}', flush=True)
-        print(f'# {time.time() - started:.1f} s', flush=True)
-    shutil.rmtree(tmp, ignore_errors=True)
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    if not shutil.which('ffmpeg'):
+        tap.skip_all('no ffmpeg to make clips with')
+    CLIPS = make_clips()
+    sys.exit(tap.run(globals()))
