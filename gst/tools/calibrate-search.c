@@ -2,11 +2,14 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * 1. One tolerance for all values: the largest that keeps the agreement, by halving.
- * 2. Values are grouped by depth.  For each group: how much less it would cost, and how
+ * 2. A shape: more or less for the input, for values that no convolution multiplies, from
+ *    the first to the last; each step of these is scaled to where the agreement just
+ *    holds, and kept where that costs less.
+ * 3. Values are grouped by depth.  For each group: how much less it would cost, and how
  *    much more it would risk, if its tolerance alone were doubled.  Groups that save much
  *    at little risk get more, the others less, and all together are then scaled to where
  *    the agreement just holds.  Where that costs less than before, the same again.
- * 3. What the search came by is tried on all frames, in order, those held out included:
+ * 4. What the search came by is tried on all frames, in order, those held out included:
  *    the cheapest that holds on either kind.  Those that do not hold are made smaller,
  *    little by little, until they do or cost more than one that does.
  *
@@ -33,6 +36,9 @@
 /* A round that gains less is the last of its step width. */
 #define GAIN 0.01
 #define STEP 0.4
+/* Of a shape, as logarithms of factors; begun with, and the smallest. */
+#define SHAPE_STEP 1.0
+#define SHAPE_STEP_LEAST 0.4
 #define SMALLEST_STEP 0.1
 /* Of one group in one round, as a factor. */
 #define WIDEST 2.5
@@ -43,8 +49,13 @@
 typedef struct
 {
   gdouble cost;
-  double *by_group;             /* owned */
+  double *by_value;             /* owned; < 0: not to be named */
 } Candidate;
+
+/* Logarithms of factors: for the input; for values that no convolution multiplies, which
+ * only pooling, depthwise and the like read; for the last value over the first. */
+enum
+{ SHAPE_INPUT, SHAPE_LIGHT, SHAPE_SLOPE, N_SHAPES };
 
 typedef struct
 {
@@ -55,6 +66,7 @@ typedef struct
   CalFound *found;
   gint *group;                  /* [n_values] number of the value's group, or -1 */
   guint n_groups;
+  double *shape;                /* [n_values] what a group's tolerance is multiplied by for each */
   guint most_differ;
   GArray *candidates;           /* of Candidate */
   guint skip;                   /* for what only has to point the way */
@@ -80,7 +92,18 @@ spread_out (const Search * s, const double *by_group, double factor)
 
   for (i = 0; i < s->program->n_values; i++)
     tolerances[i] = s->group[i] < 0 ? -1.0 :
-        rounded (by_group[s->group[i]] * factor);
+        rounded (by_group[s->group[i]] * s->shape[i] * factor);
+  return tolerances;
+}
+
+static double *
+scaled (const Search * s, const double *by_value, double factor)
+{
+  double *tolerances = g_new (double, s->program->n_values);
+  gint i;
+
+  for (i = 0; i < s->program->n_values; i++)
+    tolerances[i] = by_value[i] < 0.0 ? -1.0 : rounded (by_value[i] * factor);
   return tolerances;
 }
 
@@ -250,13 +273,11 @@ directions (Search * s, const double *by_group, double *out)
   return ok;
 }
 
-/* Keeps what the frames searched on allow for step 3, cheapest first. */
+/* Keeps what the frames searched on allow for step 4, cheapest first. */
 static void
 remember (Search * s, const double *by_group, gdouble cost)
 {
-  Candidate candidate = { cost, g_memdup2 (by_group,
-        MAX (s->n_groups, 1) * sizeof (double))
-  };
+  Candidate candidate = { cost, spread_out (s, by_group, 1.0) };
   guint i;
 
   for (i = 0; i < s->candidates->len; i++)
@@ -289,7 +310,97 @@ go (Search * s, const double *from, const double *way, double step,
   return ok;
 }
 
-/* Step 2.  by_group keeps the agreement at cost; and so it does afterwards. */
+/* Whether some convolution multiplies a value, which may be moved before. */
+static gboolean
+is_multiplied (const Search * s, gint value, guint depth)
+{
+  const DcnProgram *program = s->program;
+  gint i, j;
+
+  for (i = 0; i < program->n_ops; i++) {
+    const DcnOp *op = &program->ops[i];
+
+    for (j = 0; j < op->n_inputs && op->inputs[j] != value; j++);
+    if (j == op->n_inputs)
+      continue;
+    if (op->kind == DCN_OP_CONCAT || op->kind == DCN_OP_GATHER) {
+      if (depth < 8 && is_multiplied (s, op->output, depth + 1))
+        return TRUE;
+    } else if (dcn_op_macs (program, op) > 0
+        && !g_str_equal (dcn_net_op_class (s->frames->net, i), "depthwise")) {
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+static void
+set_shape (Search * s, const double *shape, const gboolean * light)
+{
+  const DcnProgram *program = s->program;
+  gint i;
+
+  for (i = -1; i < program->n_ops; i++) {
+    gint value = i < 0 ? program->input : program->ops[i].output;
+    double log_factor = shape[SHAPE_SLOPE] * ((i + 1.0) / program->n_ops - 0.5);
+
+    if (i < 0)
+      log_factor += shape[SHAPE_INPUT];
+    else if (light[value])
+      log_factor += shape[SHAPE_LIGHT];
+    s->shape[value] = exp (log_factor);
+  }
+}
+
+/* Step 2.  by_group, the same for all, keeps the agreement at *cost; and so it does
+ * afterwards, with the best shape found. */
+static gboolean
+find_shape (Search * s, double *by_group, gdouble * cost)
+{
+  gboolean *light = g_new0 (gboolean, s->program->n_values), ok = TRUE;
+  double best[N_SHAPES] = { 0.0 }, step = SHAPE_STEP;
+  gint i;
+
+  for (i = 0; i < s->program->n_values; i++)
+    light[i] = s->group[i] >= 0 && !is_multiplied (s, i, 0);
+  while (ok && step >= SHAPE_STEP_LEAST) {
+    double from[N_SHAPES], tolerance = by_group[0], best_factor = 0.0;
+    gdouble before = *cost;
+
+    memcpy (from, best, sizeof from);
+    for (i = 0; ok && i < 2 * N_SHAPES; i++) {
+      double next[N_SHAPES], factor;
+      CalResult result = { 0 };
+
+      tell (s, "first to last layer", i / (2.0 * N_SHAPES));
+      if (cal_runner_is_late (s->runner))
+        break;
+      memcpy (next, from, sizeof next);
+      next[i / 2] += i % 2 ? -step : step;
+      set_shape (s, next, light);
+      ok = scale (s, by_group, 0.35, 2.2, 6, 3, &factor, &result);
+      if (!ok || factor <= 0.0 || result.cost >= *cost)
+        continue;
+      *cost = result.cost;
+      best_factor = factor;
+      memcpy (best, next, sizeof best);
+    }
+    set_shape (s, best, light);
+    if (best_factor > 0.0) {
+      for (i = 0; i < (gint) s->n_groups; i++)
+        by_group[i] = tolerance * best_factor;
+      remember (s, by_group, *cost);
+    }
+    if (cal_runner_is_late (s->runner))
+      break;
+    if (*cost > before * (1.0 - GAIN))
+      step /= 2;
+  }
+  g_free (light);
+  return ok;
+}
+
+/* Step 3.  by_group keeps the agreement at cost; and so it does afterwards. */
 static gboolean
 refine (Search * s, double *by_group, gdouble cost)
 {
@@ -320,17 +431,23 @@ refine (Search * s, double *by_group, gdouble cost)
   return ok;
 }
 
+/* Of few frames, a share of one counts as one. */
 static gboolean
 holds (const CalKind * kind, const CalSearchSettings * settings)
 {
-  return kind->differ <= kind->frames * (1.0 - settings->agreement) + 1e-9
-      && kind->mean_error <= settings->error;
+  return kind->differ <= ceil (kind->frames * (1.0 - settings->agreement) -
+      1e-9) && kind->mean_error <= settings->error;
 }
 
+/* All frames together, and neither kind at the other's expense. */
 static gboolean
 holds_on_both (const Search * s, const CalResult * result)
 {
-  return holds (&result->searched, s->settings)
+  guint frames = result->searched.frames + result->held_out.frames;
+  guint differ = result->searched.differ + result->held_out.differ;
+
+  return differ <= frames * (1.0 - s->settings->agreement) + 1e-9
+      && holds (&result->searched, s->settings)
       && holds (&result->held_out, s->settings);
 }
 
@@ -349,8 +466,8 @@ confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
   for (i = 0; i < n; i++) {
     if (!open[i])
       continue;
-    trials[n_trials].tolerances = spread_out (s,
-        g_array_index (s->candidates, Candidate, i).by_group, factor);
+    trials[n_trials].tolerances = scaled (s,
+        g_array_index (s->candidates, Candidate, i).by_value, factor);
     trials[n_trials].all = TRUE;
     trials[n_trials].most_differ = G_MAXUINT;
     numbers[n_trials++] = i;
@@ -380,7 +497,7 @@ confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
   return ok;
 }
 
-/* Step 3. */
+/* Step 4. */
 static gboolean
 confirm (Search * s)
 {
@@ -408,14 +525,22 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   guint i, searched = frames->frames->len - frames->n_held_out;
   gdouble work = (gdouble) dcn_net_macs (frames->net) * searched;
   double *by_group, factor = 0.0;
+  gdouble cost;
   gboolean ok;
 
   memset (found, 0, sizeof *found);
   s.most_differ = (guint) floor (searched * (1.0 - settings->agreement) *
       (1.0 - RESERVE) + 1e-9);
+  /* few frames: the one that may differ must not be lost to rounding */
+  if (s.most_differ == 0 && frames->frames->len * (1.0 -
+          settings->agreement) >= 1.0 - 1e-9)
+    s.most_differ = 1;
   s.group = g_new (gint, s.program->n_values);
-  for (i = 0; i < (guint) s.program->n_values; i++)
+  s.shape = g_new (double, s.program->n_values);
+  for (i = 0; i < (guint) s.program->n_values; i++) {
     s.group[i] = -1;
+    s.shape[i] = 1.0;
+  }
   /* Large networks get fewer groups and fewer frames, so that a round still ends. */
   group_values (&s, CLAMP ((guint) (1.5e12 / MAX (work, 1.0)), FEWEST_GROUPS,
           MOST_GROUPS));
@@ -432,8 +557,9 @@ cal_search (CalRunner * runner, const CalFrames * frames,
     found->global_tolerance = LOWEST * factor;
     for (i = 0; i < s.n_groups; i++)
       by_group[i] = found->global_tolerance;
-    remember (&s, by_group, found->global.cost);
-    ok = refine (&s, by_group, found->global.cost);
+    cost = found->global.cost;
+    remember (&s, by_group, cost);
+    ok = find_shape (&s, by_group, &cost) && refine (&s, by_group, cost);
   } else {
     /* not even the smallest */
     for (i = 0; i < s.n_groups; i++)
@@ -443,10 +569,11 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   cal_runner_set_deadline (runner, 0);
   ok = ok && confirm (&s);
   for (i = 0; i < s.candidates->len; i++)
-    g_free (g_array_index (s.candidates, Candidate, i).by_group);
+    g_free (g_array_index (s.candidates, Candidate, i).by_value);
   g_array_unref (s.candidates);
   g_free (by_group);
   g_free (s.group);
+  g_free (s.shape);
   if (!ok)
     cal_found_clear (found);
   return ok;

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gdouble agreement;            /* share of frames that must keep their class */
+  gdouble agreement;            /* share of frames that must keep their class; of those searched
+                                 * on and of those held out, alone, less by part of a frame */
   gdouble error;                /* most of CalKind.mean_error */
   gint64 deadline;              /* monotonic: what was found until then is kept; 0: none */
   void (*progress) (const gchar * doing, gdouble done, gpointer user_data);

@@ -11,15 +11,8 @@
 /* Frames for the time of a dense run. */
 #define DENSE_FRAMES 21
 
-/* What an op takes, ns, on a core with AVX-512 and in large layers.  Only the proportions count,
- * and counts, never clocks, so that equal clips give equal tolerances. */
-#define CONV_MAC_NS 0.03
-#define DEPTHWISE_MAC_NS 0.15
-#define FC_MAC_NS 0.1           /* every weight is used once, and comes from memory */
-#define PIXEL_NS 25.0
-#define VALUE_NS 0.15
-/* Of the whole network, even where nothing changed. */
-#define FRAME_NS 5000.0
+/* Of every frame that has to be looked at, as a share of a full run. */
+#define FRAME_COST 0.01
 
 typedef struct
 {
@@ -44,24 +37,6 @@ struct _CalRunner
   guint n;
   gint next;                    /* atomic */
 };
-
-static gdouble
-cost_of (const DcnNet * net, const DcnOpStat * stats)
-{
-  const DcnProgram *program = dcn_net_program (net);
-  gdouble cost = FRAME_NS;
-  gint i;
-
-  for (i = 0; i < program->n_ops; i++) {
-    const gchar *class = dcn_net_op_class (net, i);
-    gdouble mac_ns = g_str_equal (class, "depthwise") ? DEPTHWISE_MAC_NS :
-        g_str_equal (class, "fc") ? FC_MAC_NS : CONV_MAC_NS;
-
-    cost += stats[i].macs * mac_ns + stats[i].pixels *
-        (PIXEL_NS + VALUE_NS * program->values[program->ops[i].output].c);
-  }
-  return cost;
-}
 
 /* Brings the tensor up to date.  FALSE where nothing was touched since the last run. */
 static gboolean
@@ -192,7 +167,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     if (!full && !jumped) {
       result->partial++;
       result->ns += now_ns () - start;
-      result->cost += waiting ? cost_of (frames->net, stats) : 0.0;
+      result->cost += waiting ? info.cost + FRAME_COST : 0.0;
       result->macs += info.macs;
       for (j = 0; trial->ops && waiting && j < program->n_ops; j++)
         trial->ops[j].macs += stats[j].macs;

@@ -28,7 +28,7 @@ typedef struct
 {
   CalKind searched, held_out;
   guint partial;                /* frames that followed another, which the next two are of */
-  gdouble cost;                 /* of such a frame, modelled ns */
+  gdouble cost;                 /* of such a frame, modelled, share of a full run's time */
   gdouble macs;                 /* the same, share of a dense frame's multiplies */
   gdouble ns;                   /* the same, measured, network only */
   gboolean complete;            /* FALSE: given up, as more differ than may, or time is over */

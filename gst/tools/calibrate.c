@@ -258,8 +258,8 @@ print_report (const Options * o, const CalFrames * frames,
   g_print ("\n%u trials\n", found->trials);
   if (found->global_tolerance > 0.0)
     g_print ("the same for all values: %.3g, multiplies %.1f %%, "
-        "modelled time %.3f ms\n", found->global_tolerance,
-        found->global.macs * 100, found->global.cost / 1e6);
+        "modelled time %.1f %%\n", found->global_tolerance,
+        found->global.macs * 100, found->global.cost * 100);
   else
     g_print ("no tolerance keeps the agreement: all are 0, exact\n");
   g_print ("\n");
@@ -276,8 +276,9 @@ print_report (const Options * o, const CalFrames * frames,
   if (found->narrowed)
     g_print ("(made smaller than what the frames searched on allow, for those "
         "held out)\n");
-  g_print ("\nmultiplies: %.1f %% of dense; modelled time %.3f ms\n",
-      r->macs * 100, r->cost / 1e6);
+  g_print
+      ("\nmultiplies: %.1f %% of dense; modelled time of the network: %.1f %%\n",
+      r->macs * 100, r->cost * 100);
   g_print ("network: dense %.3f ms, delta %.3f ms a frame: %.1f times as fast "
       "(%d thread%s)\n", dense_ns / 1e6, ns / 1e6, dense_ns / MAX (ns, 1.0),
       threads, threads == 1 ? "" : "s");

@@ -171,6 +171,7 @@ struct _DcnState {
   double changed_per_touched; /* input values per touched pixel, when last looked at */
   int untested;               /* frames since then */
   double listed, stale;       /* outputs of convolutions in this run; of them those computed for want of a sum */
+  double partial_ns;          /* guess of what the last partial run took */
   int unjudged;               /* partial runs in turn that cost more than a full one, for that reason */
   unsigned full_runs;
   size_t cache_bytes;

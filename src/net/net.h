@@ -67,6 +67,7 @@ typedef struct {
   uint64_t macs_dense; /* of a dense run */
   uint64_t values_changed,
       values;      /* (pixel, channel) values propagated, and in all, over all values */
+  double cost;     /* guess of what it took, as a share of what a full run takes: from counts, never clocks */
   gboolean full;   /* everything was recomputed */
   gboolean reused; /* nothing differed: the last outputs stand */
 } DcnRunInfo;

@@ -253,6 +253,7 @@ run_partial(DcnState *state, const uint8_t *touched)
     else
       memset(&state->stats[i], 0, sizeof state->stats[i]);
   }
+  state->partial_ns = ns;
   if (ns <= state->net->full_ns + COSTLY_LEAST) {
     state->unjudged = 0;
   } else if (state->stale > STALE_SHARE * state->listed && state->unjudged < UNJUDGED_MOST) {
@@ -287,9 +288,11 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   for (int i = 0; i < program->n_ops; i++)
     info->macs += state->stats[i].macs;
   if (full) {
+    info->cost = 1;
     info->values_changed = net->total_values;
     return;
   }
+  info->cost = state->partial_ns / MAX(net->full_ns, 1);
   for (int i = 0; i < program->n_values; i++)
     info->values_changed += state->values[i].values_changed;
   info->reused = state->values[program->input].n_changed == 0;
