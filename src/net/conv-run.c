@@ -203,7 +203,7 @@ blocks(void *context, int first, int end, int number)
         worker->macs += taps * (uint64_t)np * (uint64_t)columns;
         worker->blocks_igemm++;
       }
-      if (b0 == 0) {
+      if (b0 == 0 && block >= loop->n_stale_blocks) {
         worker->cost_values += values;
         worker->cost += MIN(deltas, values);
       }
@@ -314,6 +314,13 @@ dcn_conv_run(DcnJob *job)
   if (loop.parts > 1 && !(loop.clamps && loop.sums == job->out->ref)) /* else it is finished */
     dcn_parallel_for(threads, job->count, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
                      &loop);
+  if (loop.n_stale > 0) { /* all at once, as they are cut by threads */
+    uint64_t values =
+        dcn_cost_igemm(job->kernels, loop.n_stale, (uint64_t)plan->taps * plan->cg, plan->mg) *
+        (uint64_t)plan->groups;
+    dcn_worker(job, 0)->cost_values += values;
+    dcn_worker(job, 0)->cost += values;
+  }
   if (!job->acc)
     return;
   gboolean stands = with_deltas; /* also where the parts met there: threads must not matter */
