@@ -49,7 +49,7 @@ CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__car-detection.mp
          'sample-videos__asl_gestures__yes.mkv', 'openmpf__video_01.mp4', 'openmpf-components__toronto-highway-shortened.mp4')
 # Without deltacnn-calibrate: one tolerance for all layers, the largest of these that keeps the agreement.
 TOLERANCES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
-CALIBRATION_FRAMES = 100  # of each clip, the first ones
+CALIBRATION_FRAMES = 150  # of each clip, the first ones
 PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'encoders', 'shipped', 'kernels', 'layer')
 # What cameras and recorders make of a static scene: name, filter, encoder's options, container.
 MPEG2 = ('-c:v', 'mpeg2video', '-g', '15', '-bf', '0')
@@ -68,7 +68,7 @@ ENCODERS = (
 )
 ENCODER_CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__asl_gestures__book.mkv', 'openmpf__video_01.mp4',
                  'openmpf__STRUCK_Test_720p.mp4', 'sample-videos__car-detection.mp4')
-ENCODER_FRAMES = 100
+ENCODER_FRAMES = 150
 
 
 def say(text):
