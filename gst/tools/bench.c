@@ -8,11 +8,11 @@
  */
 #include "bench-report.h"
 #include "clip-pipeline.h"
+#include "tool.h"
 
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MADE_FRAMES 60
 #define FRAMES_MAX 1000000
@@ -27,18 +27,6 @@ typedef struct
   gboolean layers, alone;
   gint width, height;           /* of size */
 } Options;
-
-static gboolean
-bad (GError ** error, const gchar * format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (G_OPTION_ERROR,
-          G_OPTION_ERROR_BAD_VALUE, format, args));
-  va_end (args);
-  return FALSE;
-}
 
 static void
 say_nothing (const gchar * domain, GLogLevelFlags level, const gchar * text,
@@ -64,8 +52,8 @@ check_kernels (const gchar * isa, GError ** error)
   names = g_string_new (NULL);
   for (all = dcn_kernels_all (); *all; all++)
     g_string_append_printf (names, " %s", (*all)->isa);
-  bad (error, "there are no %s kernels in this build or CPU, but:%s", isa,
-      names->str);
+  tool_bad_use (error, "there are no %s kernels in this build or CPU, but:%s",
+      isa, names->str);
   g_string_free (names, TRUE);
   return FALSE;
 }
@@ -89,43 +77,46 @@ check_options (Options * o, GError ** error)
   gchar end;
 
   if (!o->model)
-    return bad (error, "--model FILE is needed (see --help)");
+    return tool_bad_use (error, "--model FILE is needed (see --help)");
   if (!o->clip && o->sparsity == NO_SPARSITY)
-    return bad (error, "what shall it run on? --clip FILE or --sparsity S");
+    return tool_bad_use (error,
+        "what shall it run on? --clip FILE or --sparsity S");
   if (o->clip && o->sparsity != NO_SPARSITY)
-    return bad (error, "--clip and --sparsity exclude each other");
+    return tool_bad_use (error, "--clip and --sparsity exclude each other");
   if (!o->clip && !(o->sparsity >= 0 && o->sparsity <= 1))
-    return bad (error, "--sparsity is the share of blocks that do not change, "
-        "from 0 to 1");
+    return tool_bad_use (error,
+        "--sparsity is the share of blocks that do not change, " "from 0 to 1");
   if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1)
-    return bad (error, "--tolerance must be 0 or more, or -1 for the "
+    return tool_bad_use (error, "--tolerance must be 0 or more, or -1 for the "
         "calibrated ones of the .modelinfo");
   if (o->mode && !enum_by_nick (GST_TYPE_DELTA_CNN_MODE, o->mode, NULL))
-    return bad (error, "--mode must be delta, dense, sparse or "
+    return tool_bad_use (error, "--mode must be delta, dense, sparse or "
         "sparse-heuristic");
   if (o->engine && !enum_by_nick (GST_TYPE_DELTA_CNN_ENGINE, o->engine, NULL))
-    return bad (error, "--engine must be native or blas");
+    return tool_bad_use (error, "--engine must be native or blas");
   if (o->engine && g_strcmp0 (o->mode, "dense"))
-    return bad (error, "--engine is for --mode dense");
+    return tool_bad_use (error, "--engine is for --mode dense");
   if (o->study_gop < 1)
-    return bad (error, "--study-gop must be 1 or more");
+    return tool_bad_use (error, "--study-gop must be 1 or more");
   if (o->source && g_strcmp0 (o->source, "auto")
       && g_strcmp0 (o->source, "codec") && g_strcmp0 (o->source, "pixel"))
-    return bad (error, "--source must be auto, codec or pixel");
+    return tool_bad_use (error, "--source must be auto, codec or pixel");
   if (o->threads < 0)
-    return bad (error, "--threads must be 0 (all cores) or more");
+    return tool_bad_use (error, "--threads must be 0 (all cores) or more");
   if (o->frames < 0 || o->frames == 1 || o->frames > FRAMES_MAX)
-    return bad (error, "--frames must be 0 (all) or from 2 to %d", FRAMES_MAX);
+    return tool_bad_use (error, "--frames must be 0 (all) or from 2 to %d",
+        FRAMES_MAX);
   if (o->runs < 1 || o->runs > RUNS_MAX)
-    return bad (error, "--runs must be from 1 to %d", RUNS_MAX);
+    return tool_bad_use (error, "--runs must be from 1 to %d", RUNS_MAX);
   o->width = 640;
   o->height = 480;
   if (o->size && (sscanf (o->size, "%dx%d%c", &o->width, &o->height,
               &end) != 2 || o->width < 16 || o->width > 16384
           || o->height < 16 || o->height > 16384))
-    return bad (error, "--size must be WIDTHxHEIGHT, each from 16 to 16384");
+    return tool_bad_use (error,
+        "--size must be WIDTHxHEIGHT, each from 16 to 16384");
   if (o->size && o->clip)
-    return bad (error, "--size is for made frames (--sparsity)");
+    return tool_bad_use (error, "--size is for made frames (--sparsity)");
   return !o->kernels || check_kernels (o->kernels, error);
 }
 
@@ -176,60 +167,29 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
         "FILE"},
     {NULL}
   };
-  GOptionContext *context =
-      g_option_context_new ("- time a model on the frames of a clip");
-  gboolean ok;
 
   o->sparsity = NO_SPARSITY;
   o->runs = 1;
   o->study_gop = GST_DELTA_CNN_STUDY_GOP;
-  g_option_context_set_summary (context,
+  return tool_parse (entries, "- time a model on the frames of a clip",
       "Times what deltacnn does with each frame: finding what changed, frame to "
-      "tensor,\nnetwork; and the same in dense mode, frame by frame in turn.");
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  ok = g_option_context_parse (context, argc, argv, error);
-  g_option_context_free (context);
-  if (!ok)
-    return FALSE;
-  if (*argc > 1)
-    return bad (error, "what is '%s'? (see --help)", (*argv)[1]);
-  return check_options (o, error);
+      "tensor,\nnetwork; and the same in dense mode, frame by frame in turn.",
+      argc, argv, error) && check_options (o, error);
 }
 
 /* On a terminal, a few times a second. */
 static void
-show_progress (const gchar * what, guint done, guint all)
-{
-  static gint64 last;
-  gint64 now = g_get_monotonic_time ();
-
-  if (!isatty (STDERR_FILENO) || (now - last < 200000 && done != all))
-    return;
-  last = now;
-  if (all)
-    g_printerr ("\r\033[K%s %u of %u", what, done, all);
-  else
-    g_printerr ("\r\033[K%s %u", what, done);
-}
-
-static void
-end_progress (void)
-{
-  if (isatty (STDERR_FILENO))
-    g_printerr ("\r\033[K");
-}
-
-static void
 on_decoded (guint n_frames, gpointer user_data)
 {
-  show_progress ("decoding: frame", n_frames, 0);
+  if (tool_progress_due ())
+    tool_progress ("decoding: frame %u", n_frames);
 }
 
 static void
 on_measured (guint done, guint all, gpointer user_data)
 {
-  show_progress ("measuring: frame", done, all);
+  if (tool_progress_due ())
+    tool_progress ("measuring: frame %u of %u", done, all);
 }
 
 static BenchFrames *
@@ -241,7 +201,7 @@ load_frames (const Options * o, GError ** error)
     return bench_frames_new_made (o->width, o->height, o->sparsity,
         o->frames > 0 ? o->frames : MADE_FRAMES);
   clip = clip_frames_load (o->clip, o->frames, on_decoded, NULL, error);
-  end_progress ();
+  tool_progress_wipe ();
   if (!clip)
     return NULL;
   if (clip->interrupted) {
@@ -287,12 +247,12 @@ run (const Options * o, GError ** error)
     return FALSE;
   if (o->tolerance < 0 && !gst_delta_cnn_classifier_is_calibrated (probe)) {
     gst_delta_cnn_classifier_free (probe);
-    return bad (error, "there are no tolerances in %s.modelinfo "
+    return tool_bad_use (error, "there are no tolerances in %s.modelinfo "
         "(deltacnn-calibrate writes them)", o->model);
   }
   frames = load_frames (o, error);
   result = frames ? bench_measure (&settings, frames, error) : NULL;
-  end_progress ();
+  tool_progress_wipe ();
   gst_delta_cnn_classifier_free (probe);
   bench_frames_free (frames);
   if (!result)
@@ -309,16 +269,11 @@ main (int argc, char **argv)
 {
   Options o = { 0 };
   GError *error = NULL;
-  int status = EXIT_SUCCESS;
+  gboolean ok;
 
   setlocale (LC_ALL, "");
-  if (!parse_options (&o, &argc, &argv, &error) || !clip_pipeline_setup ()
-      || !run (&o, &error)) {
-    g_printerr ("deltacnn-bench: %s\n",
-        error ? error->message : "the elements are missing from this build");
-    g_clear_error (&error);
-    status = EXIT_FAILURE;
-  }
+  ok = parse_options (&o, &argc, &argv, &error)
+      && clip_pipeline_setup (&error) && run (&o, &error);
   g_free (o.model);
   g_free (o.clip);
   g_free (o.mode);
@@ -327,5 +282,5 @@ main (int argc, char **argv)
   g_free (o.kernels);
   g_free (o.json);
   g_free (o.size);
-  return status;
+  return tool_end ("deltacnn-bench", ok, error);
 }

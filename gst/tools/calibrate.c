@@ -10,14 +10,13 @@
  */
 #include "calibrate-search.h"
 #include "clip-pipeline.h"
+#include "tool.h"
 
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include "model/modelinfo.h"
 
 #define FEWEST_FRAMES 24
@@ -34,14 +33,8 @@ typedef struct
   gboolean dry_run, quiet;
 } Options;
 
-typedef struct
-{
-  gboolean shown;               /* there is a line to wipe */
-  gint64 start, end;            /* of the search, monotonic */
-} Progress;
-
 static volatile gint interrupted;       /* set by the signal handler */
-static Progress progress;
+static gint64 search_start, search_end; /* monotonic */
 
 static void
 on_signal (int number)
@@ -83,56 +76,37 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {NULL}
   };
   static const gchar *const sources[] = { "auto", "codec", "pixel", NULL };
-  GOptionContext *context = g_option_context_new (NULL);
-  gboolean ok;
   gint i;
 
   o->agreement = 0.99;
   o->error = 0.1;
   o->seconds = 120;
   o->megabytes = 2048;
-  g_option_context_set_summary (context,
-      "Finds how much the values of a network may be off before its results are\n"
-      "others: decodes the clips, tries tolerances on their frames, and writes\n"
-      "those that save most into the .modelinfo beside the model, where\n"
-      "deltacnn tolerance=-1 finds them.  Take clips like those the model is to\n"
-      "see: same camera or kind of camera, same codec settings.  A part of the\n"
-      "frames is not searched on, and must agree as well.");
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  ok = g_option_context_parse (context, argc, argv, error);
-  g_option_context_free (context);
-  if (!ok)
+  if (!tool_parse (entries, NULL,
+          "Finds how much the values of a network may be off before its results are\n"
+          "others: decodes the clips, tries tolerances on their frames, and writes\n"
+          "those that save most into the .modelinfo beside the model, where\n"
+          "deltacnn tolerance=-1 finds them.  Take clips like those the model is to\n"
+          "see: same camera or kind of camera, same codec settings.  A part of the\n"
+          "frames is not searched on, and must agree as well.",
+          argc, argv, error))
     return FALSE;
-  if (!o->files || !o->files[0] || !o->files[1]) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+  if (!o->files || !o->files[0] || !o->files[1])
+    return tool_bad_use (error,
         "a model and at least one clip are needed (see --help)");
-    return FALSE;
-  }
-  if (!(o->agreement > 0.0 && o->agreement <= 1.0)) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--agreement must be above 0 and at most 1");
-    return FALSE;
-  }
-  if (!(o->error > 0.0 && o->error <= 1e6)) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--error must be above 0");
-    return FALSE;
-  }
-  if (o->frames < 0 || o->threads < 0 || o->seconds < 1 || o->megabytes < 1) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+  if (!(o->agreement > 0.0 && o->agreement <= 1.0))
+    return tool_bad_use (error, "--agreement must be above 0 and at most 1");
+  if (!(o->error > 0.0 && o->error <= 1e6))
+    return tool_bad_use (error, "--error must be above 0");
+  if (o->frames < 0 || o->threads < 0 || o->seconds < 1 || o->megabytes < 1)
+    return tool_bad_use (error,
         "--frames and --threads must be 0 or more, --time and --memory 1 or "
         "more");
-    return FALSE;
-  }
   for (i = 0; o->source_name && sources[i]; i++)
     if (g_str_equal (sources[i], o->source_name))
       break;
-  if (o->source_name && !sources[i]) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--source must be auto, codec or pixel");
-    return FALSE;
-  }
+  if (o->source_name && !sources[i])
+    return tool_bad_use (error, "--source must be auto, codec or pixel");
   o->source = o->source_name ? i : GST_DELTA_CNN_SOURCE_AUTO;
   return TRUE;
 }
@@ -140,42 +114,27 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
 /* --- Progress: one line, where somebody watches --- */
 
 static void
-wipe_progress (void)
-{
-  if (progress.shown)
-    g_printerr ("\r\033[K");
-  progress.shown = FALSE;
-}
-
-static void
 show_reading (const gchar * clip, guint n_frames, gpointer user_data)
 {
-  static gint64 last;
-  gint64 now = g_get_monotonic_time ();
-
-  if (now - last < G_USEC_PER_SEC / 10)
-    return;
-  last = now;
-  progress.shown = TRUE;
-  g_printerr ("\r\033[Kreading %s: %u frames", clip, n_frames);
+  if (tool_progress_due ())
+    tool_progress ("reading %s: %u frames", clip, n_frames);
 }
 
 static void
 show_search (const gchar * doing, gdouble done, gpointer user_data)
 {
   gint64 now = g_get_monotonic_time ();
-  gdouble share = (gdouble) (now - progress.start) /
-      MAX (progress.end - progress.start, 1);
-  gint left = MAX (0, (progress.end - now) / G_USEC_PER_SEC), i;
-  gchar bar[31] = { 0 };
+  gdouble share = (gdouble) (now - search_start) /
+      MAX (search_end - search_start, 1);
+  gint left = MAX (0, (search_end - now) / G_USEC_PER_SEC);
+  gchar bar[TOOL_BAR + 1];
 
+  if (!tool_progress_due ())
+    return;
   /* rounds may end before the time does */
   share = CLAMP (MAX (share, done), 0.0, 1.0);
-  for (i = 0; i < 30; i++)
-    bar[i] = i < share * 30 ? '#' : '.';
-  progress.shown = TRUE;
-  g_printerr ("\r\033[K[%s] %3.0f %%  at most %d:%02d left  tolerances: %s",
-      bar, share * 100, left / 60, left % 60, doing);
+  tool_progress ("[%s] %3.0f %%  at most %d:%02d left  tolerances: %s",
+      tool_progress_bar (bar, share), share * 100, left / 60, left % 60, doing);
 }
 
 /* --- Report --- */
@@ -293,26 +252,15 @@ print_report (const Options * o, const CalFrames * frames,
 static gchar *
 target (const Options * o, gchar ** from, GError ** error)
 {
-  gchar *to, *folder, *real;
+  gchar *to, *real;
 
   *from = dcn_modelinfo_find (o->files[0]);
   to = o->output ? g_strdup (o->output) : *from ? g_strdup (*from) :
       g_strconcat (o->files[0], ".modelinfo", NULL);
+  /* through a link: what it leads to is written anew, not the link */
   real = realpath (to, NULL);
-  folder = g_path_get_dirname (real ? real : to);
-  if (!o->dry_run && (!g_file_test (folder, G_FILE_TEST_IS_DIR)
-          || g_access (folder, W_OK) != 0)) {
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_ACCES,
-        "cannot write %s: the folder %s %s", to, folder,
-        g_file_test (folder, G_FILE_TEST_IS_DIR) ? "is read-only" :
-        "does not exist");
+  if (!o->dry_run && !tool_check_output (real ? real : to, error))
     g_clear_pointer (&to, g_free);
-  } else if (real && g_file_test (real, G_FILE_TEST_IS_DIR)) {
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_ISDIR,
-        "cannot write %s: it is a folder", to);
-    g_clear_pointer (&to, g_free);
-  }
-  g_free (folder);
   free (real);
   return to;
 }
@@ -358,18 +306,17 @@ search_and_write (const Options * o, const CalFrames * frames,
   CalTrial trial = { 0 };
   CalRunner *runner;
   gdouble dense_ns;
-  gboolean ok = FALSE, watched = !o->quiet && isatty (2);
+  gboolean ok = FALSE;
 
   runner = cal_runner_new (frames, o->threads, &interrupted, error);
   if (!runner)
     return FALSE;
-  progress.start = g_get_monotonic_time ();
-  progress.end = progress.start + o->seconds * G_USEC_PER_SEC;
+  search_start = g_get_monotonic_time ();
+  search_end = search_start + o->seconds * G_USEC_PER_SEC;
   settings.agreement = o->agreement;
   settings.error = o->error;
-  settings.deadline =
-      progress.start + o->seconds * SEARCH_SHARE * G_USEC_PER_SEC;
-  settings.progress = watched ? show_search : NULL;
+  settings.deadline = search_start + o->seconds * SEARCH_SHARE * G_USEC_PER_SEC;
+  settings.progress = !o->quiet ? show_search : NULL;
   if (!cal_search (runner, frames, &settings, &found))
     goto done;
   trial.tolerances = found.tolerances;
@@ -380,7 +327,7 @@ search_and_write (const Options * o, const CalFrames * frames,
     dense_ns = cal_runner_time_dense (runner);
     if (!cal_runner_time (runner, &trial, &timed))
       goto done;
-    wipe_progress ();
+    tool_progress_wipe ();
     print_report (o, frames, &found, trial.ops, dense_ns, timed.ns,
         cal_runner_get_threads (runner));
   }
@@ -402,14 +349,14 @@ calibrate (const Options * o, GError ** error)
 {
   CalFrames *frames = NULL;
   gchar *from = NULL, *to;
-  gboolean ok = FALSE, watched = !o->quiet && isatty (2);
+  gboolean ok = FALSE;
 
   if (!(to = target (o, &from, error)))
     goto done;
   frames = cal_frames_load (o->files[0], o->files + 1, o->source, o->frames,
-      (gsize) o->megabytes << 20, o->threads, watched ? show_reading : NULL,
+      (gsize) o->megabytes << 20, o->threads, !o->quiet ? show_reading : NULL,
       NULL, error);
-  wipe_progress ();
+  tool_progress_wipe ();
   if (!frames)
     goto done;
   interrupted |= frames->interrupted;
@@ -437,20 +384,13 @@ main (int argc, char **argv)
 {
   Options o = { 0 };
   GError *error = NULL;
-  int status = EXIT_SUCCESS;
+  gboolean ok;
 
   setlocale (LC_ALL, "");
-  if (!parse_options (&o, &argc, &argv, &error) || !clip_pipeline_setup ()
-      || !calibrate (&o, &error)) {
-    wipe_progress ();
-    g_printerr ("deltacnn-calibrate: %s\n", error ? error->message :
-        interrupted ? "interrupted; nothing was written" :
-        "the elements are missing from this build");
-    g_clear_error (&error);
-    status = EXIT_FAILURE;
-  }
+  ok = parse_options (&o, &argc, &argv, &error)
+      && clip_pipeline_setup (&error) && calibrate (&o, &error);
   g_strfreev (o.files);
   g_free (o.source_name);
   g_free (o.output);
-  return status;
+  return tool_end ("deltacnn-calibrate", ok, error);
 }

@@ -26,9 +26,13 @@ struct _ClipPipeline
 };
 
 gboolean
-clip_pipeline_setup (void)
+clip_pipeline_setup (GError ** error)
 {
-  return deltacnn_elements_register (NULL);
+  if (deltacnn_elements_register (NULL))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+      "the elements are missing from this build");
+  return FALSE;
 }
 
 void

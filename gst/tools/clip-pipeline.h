@@ -21,8 +21,9 @@ typedef struct _ClipPipeline ClipPipeline;
  * streaming thread, once. */
 typedef GstElement *(*ClipPipelineAdd) (ClipPipeline * self, gpointer user_data);
 
-/* To be called once, after gst_init: the elements are linked into the program. */
-gboolean clip_pipeline_setup (void);
+/* To be called once, after gst_init: the elements are linked into the program.  FALSE
+ * and a sentence where this build has none. */
+gboolean clip_pipeline_setup (GError ** error);
 
 /* NULL and a sentence in error where there is no such file. */
 ClipPipeline *clip_pipeline_new (const gchar * clip, ClipPipelineAdd add,

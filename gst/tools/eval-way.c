@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "eval-way.h"
+#include "tool.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -68,18 +69,6 @@ lookup (const EvalWay * way, const gchar * property)
   return NULL;
 }
 
-static gboolean
-fail (GError ** error, const gchar * format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (G_OPTION_ERROR,
-          G_OPTION_ERROR_BAD_VALUE, format, args));
-  va_end (args);
-  return FALSE;
-}
-
 /* The element's own enumerations. */
 static GPtrArray *
 enumerations (void)
@@ -126,13 +115,14 @@ set_value (EvalWay * way, GParamSpec * spec, const gchar * text,
   EvalSetting setting = { g_intern_string (spec->name), G_VALUE_INIT };
 
   if (lookup (way, spec->name))
-    return fail (error, "%s: %s is given twice", way->name, spec->name);
+    return tool_bad_use (error, "%s: %s is given twice", way->name, spec->name);
   g_value_init (&setting.value, spec->value_type);
   /* validate: TRUE where the value had to be changed */
   if (!*text || !gst_value_deserialize (&setting.value, text)
       || g_param_value_validate (spec, &setting.value)) {
     g_value_unset (&setting.value);
-    return fail (error, "%s: %s cannot be \"%s\"", way->name, spec->name, text);
+    return tool_bad_use (error, "%s: %s cannot be \"%s\"", way->name,
+        spec->name, text);
   }
   g_array_append_val (way->settings, setting);
   return TRUE;
@@ -153,16 +143,18 @@ set_word (EvalWay * way, const gchar * word, GError ** error)
     if (!g_enum_get_value_by_nick (spec->enum_class, word))
       continue;
     if (found)
-      ok = fail (error, "%s: \"%s\" may be %s or %s; write %s=%s or %s=%s",
-          way->name, word, found->name, G_PARAM_SPEC (spec)->name, found->name,
-          word, G_PARAM_SPEC (spec)->name, word);
+      ok = tool_bad_use (error,
+          "%s: \"%s\" may be %s or %s; write %s=%s or %s=%s", way->name, word,
+          found->name, G_PARAM_SPEC (spec)->name, found->name, word,
+          G_PARAM_SPEC (spec)->name, word);
     found = G_PARAM_SPEC (spec);
   }
   g_ptr_array_unref (enums);
   if (ok && !found) {
     gchar *words = list_words ();
 
-    ok = fail (error, "%s: what is \"%s\"? There are %s, calibrated, and "
+    ok = tool_bad_use (error,
+        "%s: what is \"%s\"? There are %s, calibrated, and "
         "PROPERTY=VALUE, as in tolerance=0.05", way->name, word, words);
     g_free (words);
   }
@@ -192,7 +184,7 @@ way_parse (const gchar * text, GError ** error)
       *equals = '\0';
       spec = find_property (words[i]);
       ok = spec ? set_value (way, spec, equals + 1, error)
-          : fail (error,
+          : tool_bad_use (error,
           "%s: deltacnn has no property \"%s\" that could be set " "here", text,
           words[i]);
     }
@@ -212,7 +204,7 @@ append_way (GPtrArray * ways, const gchar * text, GError ** error)
 
   for (i = 0; i < ways->len; i++)
     if (g_str_equal (((EvalWay *) g_ptr_array_index (ways, i))->name, text))
-      return i == 0 || fail (error, "%s is given twice", text);
+      return i == 0 || tool_bad_use (error, "%s is given twice", text);
   way = way_parse (text, error);
   if (way)
     g_ptr_array_add (ways, way);
@@ -236,7 +228,7 @@ eval_ways_parse (const gchar * text, GError ** error)
   }
   g_strfreev (parts);
   if (ok && n == 0)
-    ok = fail (error, "--modes names no way");
+    ok = tool_bad_use (error, "--modes names no way");
   if (ok)
     return ways;
   g_ptr_array_unref (ways);

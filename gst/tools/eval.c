@@ -9,13 +9,12 @@
  */
 #include "eval-report.h"
 #include "clip-pipeline.h"
+#include "tool.h"
 #include "util/parallel.h"
 #include "model/modelinfo.h"
 
-#include <glib/gstdio.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct
 {
@@ -26,47 +25,21 @@ typedef struct
 } Options;
 
 static gint64 start;
-static gboolean bar_shown;
 
-static gboolean
-bad (GError ** error, const gchar * format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (G_OPTION_ERROR,
-          G_OPTION_ERROR_BAD_VALUE, format, args));
-  va_end (args);
-  return FALSE;
-}
-
-/* Better known before hours of work: can the file be made, and is it not the other's? */
+/* Can the file be made, and is it not the other's? */
 static gboolean
 check_output (const gchar * option, const gchar * file,
     const gchar ** stdout_of, GError ** error)
 {
-  gchar *folder;
-  gboolean ok;
-
   if (!file)
     return TRUE;
-  if (g_str_equal (file, "-")) {
-    if (*stdout_of)
-      return bad (error, "%s and %s cannot both write to standard output",
-          *stdout_of, option);
-    *stdout_of = option;
-    return TRUE;
-  }
-  if (g_file_test (file, G_FILE_TEST_IS_DIR))
-    return bad (error, "cannot write %s: it is a folder", file);
-  folder = g_path_get_dirname (file);
-  ok = g_file_test (folder, G_FILE_TEST_IS_DIR);
-  if (!ok)
-    bad (error, "cannot write %s: the folder %s does not exist", file, folder);
-  else if (!(ok = g_access (folder, W_OK) == 0))
-    bad (error, "cannot write %s: the folder %s is read-only", file, folder);
-  g_free (folder);
-  return ok;
+  if (!g_str_equal (file, "-"))
+    return tool_check_output (file, error);
+  if (*stdout_of)
+    return tool_bad_use (error,
+        "%s and %s cannot both write to standard output", *stdout_of, option);
+  *stdout_of = option;
+  return TRUE;
 }
 
 static gboolean
@@ -75,12 +48,13 @@ check_options (Options * o, GError ** error)
   const gchar *stdout_of = NULL;
 
   if (!o->model || !o->clips)
-    return bad (error, "--model FILE and --clips DIR are needed (see --help)");
+    return tool_bad_use (error,
+        "--model FILE and --clips DIR are needed (see --help)");
   if (o->threads < 0 || o->threads > DCN_PARALLEL_MAX)
-    return bad (error, "--threads must be from 0 (all cores) to %d",
+    return tool_bad_use (error, "--threads must be from 0 (all cores) to %d",
         DCN_PARALLEL_MAX);
   if (o->limit < 0 || o->frames < 0)
-    return bad (error, "--limit and --frames must be 0 (all) or more");
+    return tool_bad_use (error, "--limit and --frames must be 0 (all) or more");
   if (!check_output ("--csv", o->csv, &stdout_of, error)
       || !check_output ("--layers-csv", o->layers_csv, &stdout_of, error)
       || !check_output ("--frames-csv", o->frames_csv, &stdout_of, error)
@@ -131,56 +105,30 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "No table", NULL},
     {NULL}
   };
-  GOptionContext *context =
-      g_option_context_new ("- measure a model on labelled clips");
-  gboolean ok;
 
-  g_option_context_set_summary (context,
+  return tool_parse (entries, "- measure a model on labelled clips",
       "Runs a model over a tree of clips such as UCF101's in several ways, and "
       "tells for each\nhow many frames and clips are classified rightly, how "
       "often it agrees with dense mode,\nhow long a frame takes, and how many "
-      "of the multiplies were done.");
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  ok = g_option_context_parse (context, argc, argv, error);
-  g_option_context_free (context);
-  if (!ok)
-    return FALSE;
-  if (*argc > 1)
-    return bad (error, "what is '%s'? (see --help)", (*argv)[1]);
-  return check_options (o, error);
-}
-
-/* ---- progress: one line, where somebody watches ---- */
-
-static void
-wipe_progress (void)
-{
-  if (bar_shown)
-    g_printerr ("\r\033[K");
-  bar_shown = FALSE;
+      "of the multiplies were done.", argc, argv, error)
+      && check_options (o, error);
 }
 
 static void
 show_progress (const gchar * what, gdouble share)
 {
-  static gint64 last;
-  gint64 now = g_get_monotonic_time ();
-  gchar bar[31] = { 0 };
-  gint i, left;
+  gdouble seconds = (g_get_monotonic_time () - start) / 1e6;
+  gchar bar[TOOL_BAR + 1], time[32] = "";
+  gint left;
 
-  if (now - last < G_USEC_PER_SEC / 10)
+  if (!tool_progress_due ())
     return;
-  last = now;
-  for (i = 0; i < 30; i++)
-    bar[i] = i < share * 30 ? '#' : '.';
-  bar_shown = TRUE;
-  g_printerr ("\r\033[K[%s] %3.0f %%", bar, share * 100);
   if (share > 0.01) {
-    left = (now - start) / 1e6 / share * (1 - share);
-    g_printerr ("  %d:%02d left", left / 60, left % 60);
+    left = seconds / share * (1 - share);
+    g_snprintf (time, sizeof time, "  %d:%02d left", left / 60, left % 60);
   }
-  g_printerr ("  %.60s", what);
+  tool_progress ("[%s] %3.0f %%%s  %.60s", tool_progress_bar (bar, share),
+      share * 100, time, what);
 }
 
 /* ---- the model ---- */
@@ -240,7 +188,7 @@ find_ways (const Options * o, const Model * model, GError ** error)
   for (i = 0; ways && i < ways->len; i++)
     if (!model->calibrated
         && eval_way_is_calibrated (g_ptr_array_index (ways, i))) {
-      bad (error, "there are no tolerances in %s.modelinfo "
+      tool_bad_use (error, "there are no tolerances in %s.modelinfo "
           "(deltacnn-calibrate writes them)", o->model);
       g_clear_pointer (&ways, g_ptr_array_unref);
     }
@@ -298,9 +246,8 @@ run (const Options * o, GError ** error)
     goto done;
   start = g_get_monotonic_time ();
   result = eval_measure (&setup, clips, ways, o->frames,
-      o->layers
-      || o->layers_csv, isatty (STDERR_FILENO) ? show_progress : NULL, error);
-  wipe_progress ();
+      o->layers || o->layers_csv, show_progress, error);
+  tool_progress_wipe ();
   if (!result)
     goto done;
   if (result->interrupted) {
@@ -328,16 +275,11 @@ main (int argc, char **argv)
 {
   Options o = { 0 };
   GError *error = NULL;
-  int status = EXIT_SUCCESS;
+  gboolean ok;
 
   setlocale (LC_ALL, "");
-  if (!parse_options (&o, &argc, &argv, &error) || !clip_pipeline_setup ()
-      || !run (&o, &error)) {
-    g_printerr ("deltacnn-eval: %s\n",
-        error ? error->message : "the elements are missing from this build");
-    g_clear_error (&error);
-    status = EXIT_FAILURE;
-  }
+  ok = parse_options (&o, &argc, &argv, &error)
+      && clip_pipeline_setup (&error) && run (&o, &error);
   g_free (o.model);
   g_free (o.labels);
   g_free (o.clips);
@@ -347,5 +289,5 @@ main (int argc, char **argv)
   g_free (o.layers_csv);
   g_free (o.frames_csv);
   g_free (o.json);
-  return status;
+  return tool_end ("deltacnn-eval", ok, error);
 }

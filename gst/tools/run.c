@@ -13,6 +13,7 @@
 #include "run-pipeline.h"
 #include "clip-pipeline.h"
 #include "contact-sheet.h"
+#include "tool.h"
 
 #include <glib-unix.h>
 #include <glib/gstdio.h>
@@ -68,38 +69,21 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
   static const gchar *const sources[] = { "auto", "codec", "pixel",
     "histogram", "diamond", "motion", NULL
   };
-  GOptionContext *context =
-      g_option_context_new ("- classify every frame of a clip");
-  gboolean ok;
 
   o->compare = 300;
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  ok = g_option_context_parse (context, argc, argv, error);
-  g_option_context_free (context);
-  if (!ok)
+  if (!tool_parse (entries, "- classify every frame of a clip", NULL, argc,
+          argv, error))
     return FALSE;
-  if (*argc > 1) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "what is '%s'? (see --help)", (*argv)[1]);
-    return FALSE;
-  }
-  if (!o->clip || !o->model) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+  if (!o->clip || !o->model)
+    return tool_bad_use (error,
         "--clip FILE and --model FILE are needed (see --help)");
-    return FALSE;
-  }
-  if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+  if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1)
+    return tool_bad_use (error,
         "--tolerance must be 0 or more, or -1 for calibrated ones");
-    return FALSE;
-  }
-  if (o->source && !g_strv_contains (sources, o->source)) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+  if (o->source && !g_strv_contains (sources, o->source))
+    return tool_bad_use (error,
         "--source must be auto, codec or pixel, or of the approximate ones "
         "histogram, diamond or motion");
-    return FALSE;
-  }
   if (!o->output)
     o->output = g_strdup ("out");
   return TRUE;
@@ -303,18 +287,16 @@ main (int argc, char **argv)
 {
   Options o = { 0 };
   GError *error = NULL;
-  int status = EXIT_SUCCESS;
+  int status;
 
   setlocale (LC_ALL, "");
   if (!parse_options (&o, &argc, &argv, &error)) {
-    g_printerr ("deltacnn-run: %s\n", error->message);
-    g_clear_error (&error);
+    tool_end ("deltacnn-run", FALSE, error);
     status = 2;
-  } else if (!clip_pipeline_setup () || !run (&o, &error)) {
-    g_printerr ("deltacnn-run: %s\n",
-        error ? error->message : "the elements are missing from this build");
-    g_clear_error (&error);
-    status = EXIT_FAILURE;
+  } else {
+    gboolean ok = clip_pipeline_setup (&error) && run (&o, &error);
+
+    status = tool_end ("deltacnn-run", ok, error);
   }
   g_free (o.clip);
   g_free (o.model);

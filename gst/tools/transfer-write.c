@@ -2,13 +2,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "transfer-write.h"
+#include "tool.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include "model/modelinfo.h"
 #include "model/onnx.h"
 
@@ -76,7 +76,6 @@ transfer_files_plan (TransferFiles * files, const gchar * base,
     const gchar * out, GError ** error)
 {
   gsize stem = strlen (out) - (g_str_has_suffix (out, ".onnx") ? 5 : 0);
-  gchar *folder = g_path_get_dirname (out);
   gchar *info = g_strconcat (out, ".modelinfo", NULL);
   gboolean ok = FALSE;
 
@@ -91,16 +90,9 @@ transfer_files_plan (TransferFiles * files, const gchar * base,
   if (stem == 0 || out[strlen (out) - 1] == G_DIR_SEPARATOR)
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
         "--out needs the name of a file, not \"%s\"", out);
-  else if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-        "cannot write %s: the folder %s does not exist", out, folder);
-  else if (g_access (folder, W_OK | X_OK) != 0)
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_ACCES,
-        "cannot write %s: the folder %s is read-only", out, folder);
   else
-    ok = check_places (files, error);
+    ok = tool_check_output (out, error) && check_places (files, error);
   g_free (info);
-  g_free (folder);
   return ok;
 }
 

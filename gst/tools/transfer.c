@@ -7,6 +7,7 @@
  * layer is trained on them, and put in the old one's place.
  */
 #include "clip-pipeline.h"
+#include "tool.h"
 #include "transfer-features.h"
 #include "transfer-report.h"
 #include "transfer-save.h"
@@ -18,7 +19,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "model/modelinfo.h"
 #include "model/onnx.h"
 
@@ -38,8 +38,7 @@ typedef struct
 
 typedef struct
 {
-  gboolean shown;               /* there is a line to wipe */
-  gint64 start, last;           /* monotonic */
+  gint64 start;                 /* monotonic */
   guint done, all;              /* clips */
   guint frames;                 /* of the clips that are done */
   const gchar *name;
@@ -48,7 +47,6 @@ typedef struct
 typedef struct
 {
   Options o;
-  gboolean watched;
   TransferFiles files;
   DcnHead *head;
   GstDeltaCnnClassifier *classifier;    /* of the features */
@@ -77,27 +75,19 @@ is_interrupted (void)
 }
 
 static gboolean
-bad_use (GError ** error, const gchar * sentence)
+check_options (const Options * o, GError ** error)
 {
-  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-      sentence);
-  return FALSE;
-}
-
-static gboolean
-check_options (const Options * o, int argc, GError ** error)
-{
-  if (argc > 1 || !o->model || !o->clips || !o->out)
-    return bad_use (error, "--model, --clips and --out are needed, and nothing "
-        "but options (see --help)");
+  if (!o->model || !o->clips || !o->out)
+    return tool_bad_use (error, "--model, --clips and --out are needed "
+        "(see --help)");
   if (o->layers < 1)
-    return bad_use (error, "--layers must be 1 or more");
+    return tool_bad_use (error, "--layers must be 1 or more");
   if (o->step < 0 || o->threads < 0)
-    return bad_use (error, "--step and --threads must be 0 or more");
+    return tool_bad_use (error, "--step and --threads must be 0 or more");
   if (!(o->validation > 0.0 && o->validation < 1.0))
-    return bad_use (error, "--validation must be above 0 and below 1");
+    return tool_bad_use (error, "--validation must be above 0 and below 1");
   if (!(o->l2 == -1.0 || (o->l2 > 0.0 && o->l2 < 1e6)))
-    return bad_use (error, "--l2 must be above 0");
+    return tool_bad_use (error, "--l2 must be above 0");
   return TRUE;
 }
 
@@ -143,35 +133,21 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
         "No progress and no report", NULL},
     {NULL}
   };
-  GOptionContext *context = g_option_context_new (NULL);
-  gboolean ok;
 
   o->validation = 0.2;
   o->seed = 1;
   o->layers = 1;
   o->l2 = -1.0;
-  g_option_context_set_summary (context,
+  return tool_parse (entries, NULL,
       "Makes a classifier of your own: replaces the last layer of a network and\n"
       "trains it on your clips.  In FOLDER, each folder is a class, and its name\n"
       "the label.  Clips of one person or place are a group if their names say so\n"
       "(v_Walking_g07_c01.avi: g07), and are never on both sides of the\n"
-      "validation; other clips stand for themselves.");
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  ok = g_option_context_parse (context, argc, argv, error);
-  g_option_context_free (context);
-  return ok && check_options (o, *argc, error);
+      "validation; other clips stand for themselves.",
+      argc, argv, error) && check_options (o, error);
 }
 
 /* --- Progress: one line, where somebody watches --- */
-
-static void
-wipe_progress (void)
-{
-  if (progress.shown)
-    g_printerr ("\r\033[K");
-  progress.shown = FALSE;
-}
 
 static void
 begin_progress (guint n_clips)
@@ -181,37 +157,23 @@ begin_progress (guint n_clips)
   progress.all = n_clips;
 }
 
-static gboolean
-is_due (void)
-{
-  gint64 now = g_get_monotonic_time ();
-
-  if (now - progress.last < G_USEC_PER_SEC / 10)
-    return FALSE;
-  progress.last = now;
-  return TRUE;
-}
-
 static void
 show_reading (guint n_frames, gpointer user_data)
 {
-  gchar bar[31] = { 0 };
-  gdouble seconds;
-  gint i, left;
+  gdouble seconds = (g_get_monotonic_time () - progress.start) / 1e6;
+  gchar bar[TOOL_BAR + 1], time[32] = "";
+  gint left;
 
-  if (!is_due ())
+  if (!tool_progress_due ())
     return;
-  seconds = (progress.last - progress.start) / 1e6;
-  left = progress.done ? seconds / progress.done *
-      (progress.all - progress.done) : 0;
-  for (i = 0; i < 30; i++)
-    bar[i] = i * progress.all < 30 * progress.done ? '#' : '.';
-  progress.shown = TRUE;
-  g_printerr ("\r\033[K[%s] %u of %u clips  %.0f frames/s  ", bar,
-      progress.done, progress.all, (progress.frames + n_frames) / seconds);
-  if (progress.done)
-    g_printerr ("%d:%02d left  ", left / 60, left % 60);
-  g_printerr ("%.40s", progress.name);
+  if (progress.done) {
+    left = seconds / progress.done * (progress.all - progress.done);
+    g_snprintf (time, sizeof time, "%d:%02d left  ", left / 60, left % 60);
+  }
+  tool_progress ("[%s] %u of %u clips  %.0f frames/s  %s%.40s",
+      tool_progress_bar (bar, (gdouble) progress.done / progress.all),
+      progress.done, progress.all,
+      (progress.frames + n_frames) / MAX (seconds, 1e-3), time, progress.name);
 }
 
 static gboolean
@@ -219,12 +181,10 @@ on_step (gdouble l2, guint iteration, gdouble loss, gpointer user_data)
 {
   Transfer *t = user_data;
 
-  if (t->watched && is_due ()) {
-    progress.shown = TRUE;
-    g_printerr ("\r\033[Ktraining: penalty %.3g, iteration %u, %.0f/s, loss "
-        "%.4f", l2, iteration,
-        iteration / ((progress.last - progress.start) / 1e6), loss);
-  }
+  if (!t->o.quiet && tool_progress_due ())
+    tool_progress ("training: penalty %.3g, iteration %u, %.0f/s, loss %.4f",
+        l2, iteration, iteration / ((g_get_monotonic_time ()
+                - progress.start) / 1e6), loss);
   return !is_interrupted ();
 }
 
@@ -285,14 +245,14 @@ read_features (Transfer * t, GError ** error)
 
     progress.name = clip->name;
     if (!transfer_read (t->classifier, &t->reading, clip->path,
-            t->watched ? show_reading : NULL, t, &clip->rows, &reason)) {
+            t->o.quiet ? NULL : show_reading, t, &clip->rows, &reason)) {
       if (!reason || !t->o.skip) {
-        wipe_progress ();
+        tool_progress_wipe ();
         if (reason)
           g_propagate_error (error, reason);
         return FALSE;
       }
-      wipe_progress ();
+      tool_progress_wipe ();
       g_printerr ("warning: skipped: %s\n", reason->message);
       g_clear_error (&reason);
       g_ptr_array_remove_index (clips, i);
@@ -302,7 +262,7 @@ read_features (Transfer * t, GError ** error)
     }
     bytes += (guint64) clip->rows.n * clip->rows.width * sizeof (float);
     if (bytes > most) {
-      wipe_progress ();
+      tool_progress_wipe ();
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
           "the features of so many frames do not fit into memory; take fewer "
           "with --step");
@@ -311,7 +271,7 @@ read_features (Transfer * t, GError ** error)
     progress.frames += clip->rows.n;
     progress.done = ++i;
   }
-  wipe_progress ();
+  tool_progress_wipe ();
   return TRUE;
 }
 
@@ -360,7 +320,7 @@ train (Transfer * t, TransferSamples * training, TransferSamples * validation)
   ok = transfer_train (training, validation,
       dcn_head_info (t->head)->n_features, t->clips->n_labels, t->o.l2,
       t->o.threads, on_step, t, &t->layer);
-  wipe_progress ();
+  tool_progress_wipe ();
   return ok;
 }
 
@@ -418,7 +378,7 @@ check_clip (Transfer * t, GstDeltaCnnClassifier * classifier,
 
   progress.name = clip->name;
   ok = transfer_read (classifier, &t->reading, clip->path,
-      t->watched ? show_reading : NULL, t, &rows, error);
+      t->o.quiet ? NULL : show_reading, t, &rows, error);
   if (ok && (rows.width != t->clips->n_labels || rows.n != clip->rows.n
           || difference (wanted, &rows, sure) > CHECK)) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
@@ -453,7 +413,7 @@ check (Transfer * t, TransferConfusion * confusion, GError ** error)
     if (clip->validation)
       ok = check_clip (t, classifier, clip, confusion, error);
   }
-  wipe_progress ();
+  tool_progress_wipe ();
   gst_delta_cnn_classifier_free (classifier);
   return ok;
 }
@@ -610,26 +570,20 @@ main (int argc, char **argv)
 {
   Transfer t = { {0} };
   GError *error = NULL;
-  int status = EXIT_SUCCESS;
+  gboolean ok;
 
   setlocale (LC_ALL, "");
-  if (!parse_options (&t.o, &argc, &argv, &error) || !clip_pipeline_setup ()) {
-    status = EXIT_FAILURE;
-  } else {
+  ok = parse_options (&t.o, &argc, &argv, &error)
+      && clip_pipeline_setup (&error);
+  if (ok) {
     g_unix_signal_add (SIGINT, on_signal, NULL);
     g_unix_signal_add (SIGTERM, on_signal, NULL);
-    t.watched = !t.o.quiet && isatty (2);
     t.reading.step = t.o.step;
     t.reading.most = FRAMES;
     t.reading.threads = t.o.threads;
     t.reading.interrupted = &interrupted;
-    status = transfer (&t, &error) ? EXIT_SUCCESS : EXIT_FAILURE;
+    ok = transfer (&t, &error);
   }
-  if (status != EXIT_SUCCESS)
-    g_printerr ("deltacnn-transfer: %s\n", error ? error->message :
-        interrupted ? "interrupted; nothing was written" :
-        "the elements are missing from this build");
-  g_clear_error (&error);
   transfer_files_clear (&t.files);
   transfer_layer_clear (&t.layer);
   transfer_confusion_clear (&t.confusion);
@@ -641,5 +595,5 @@ main (int argc, char **argv)
   g_free (t.o.out);
   g_free (t.o.list);
   g_free (t.o.features);
-  return status;
+  return tool_end ("deltacnn-transfer", ok, error);
 }

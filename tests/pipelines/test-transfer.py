@@ -462,7 +462,7 @@ def test_bad_use():
         ((), '--model, --clips and --out'),
         (('--model', model, '--clips', CLIPS), '--model, --clips and --out'),
         (('--what',), 'what'),
-        ((model, CLIPS, new, 'more'), '--model, --clips and --out'),
+        ((model, CLIPS, new, 'more'), 'Only options'),
     ]
     usual = {'--model': model, '--clips': CLIPS, '--out': new}
     for words, change in (
