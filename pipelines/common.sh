@@ -11,7 +11,7 @@ set -euo pipefail
 
 dcn_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 model=${DCN_MODEL:-$dcn_root/models/activities.onnx}
-clip=$dcn_root/models/clips/activities.ts
+clip=$dcn_root/models/clips/demo.ts
 decoder=${DCN_DECODER:-avdec_mpeg2video}
 h264_decoder=${DCN_H264_DECODER:-avdec_h264}
 

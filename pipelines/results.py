@@ -31,7 +31,7 @@ def on_frame(pad, info):
 
 
 def main():
-    clip = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, 'models/clips/activities.ts')
+    clip = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, 'models/clips/demo.ts')
     model = sys.argv[2] if len(sys.argv) > 2 else os.path.join(ROOT, 'models/activities.onnx')
     Gst.init(None)
     pipeline = Gst.parse_launch('filesrc name=file ! parsebin ! deltaextract ! avdec_mpeg2video ! deltacnn name=cnn ! fakesink sync=false')

@@ -40,17 +40,26 @@ take_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return TRUE;
 }
 
-/* As a sink that knows all metas would answer. */
+/* As a sink that knows all metas and takes everything would answer: by itself, a pad
+ * without a template takes only what it has, and clips need not be of one format. */
 static gboolean
 take_query (GstPad * pad, GstObject * parent, GstQuery * query)
 {
+  GstCaps *caps, *filter;
+
   switch (GST_QUERY_TYPE (query)) {
     case GST_QUERY_ALLOCATION:
       gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
       return TRUE;
     case GST_QUERY_CAPS:
+      gst_query_parse_caps (query, &filter);
+      caps = filter ? gst_caps_ref (filter) : gst_caps_new_any ();
+      gst_query_set_caps_result (query, caps);
+      gst_caps_unref (caps);
+      return TRUE;
     case GST_QUERY_ACCEPT_CAPS:
-      return gst_pad_query_default (pad, parent, query);
+      gst_query_set_accept_caps_result (query, TRUE);
+      return TRUE;
     default:
       return FALSE;
   }

@@ -23,6 +23,7 @@ clip_free (gpointer data)
   TransferClip *clip = data;
 
   transfer_rows_clear (&clip->rows);
+  transfer_rows_clear (&clip->spare);
   g_free (clip->path);
   g_free (clip->name);
   g_free (clip->group);

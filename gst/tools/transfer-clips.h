@@ -26,6 +26,7 @@ typedef struct
   guint label;
   gboolean validation;
   TransferRows rows;            /* features */
+  TransferRows spare;           /* those of another cut, or none */
 } TransferClip;
 
 typedef struct

@@ -9,6 +9,7 @@
 #include "clip-pipeline.h"
 #include "tool.h"
 #include "transfer-features.h"
+#include "transfer-options.h"
 #include "transfer-report.h"
 #include "transfer-save.h"
 #include "transfer-write.h"
@@ -24,17 +25,14 @@
 
 /* Of each clip, so many frames or half of them: some 25. */
 #define FRAMES 32
+/* Heads of more fully connected layers are not looked for. */
+#define MOST_LAYERS 3
+/* A few validation clips are a matter of luck: which layers are replaced is decided with
+ * so many choices of them. */
+#define SPLITS 4
 /* So far confidences of the written model may be from those of the training; models in
  * half precision need it. */
 #define CHECK 0.01
-
-typedef struct
-{
-  gchar *model, *clips, *out, *list, *features;
-  gint step, seed, threads, layers;
-  gdouble validation, l2;
-  gboolean skip, quiet, refit;
-} Options;
 
 typedef struct
 {
@@ -44,15 +42,25 @@ typedef struct
   const gchar *name;
 } Progress;
 
+/* Where the base ends and what is new begins. */
 typedef struct
 {
-  Options o;
-  TransferFiles files;
+  gint layers;                  /* that are replaced by one */
   DcnHead *head;
   GstDeltaCnnClassifier *classifier;    /* of the features */
+  TransferLayer layer;          /* of the first split */
+  guint splits;
+  gdouble loss, l2;             /* of validation, mean; penalty, geometric mean */
+  TransferConfusion confusion;  /* of the validation clips of all splits */
+} Cut;
+
+typedef struct
+{
+  TransferOptions o;
+  TransferFiles files;
+  Cut cut;
+  gboolean told;                /* what is the same for all cuts */
   TransferClips *clips;
-  TransferLayer layer;
-  TransferConfusion confusion;  /* of the validation clips, which layer did not see */
   TransferReading reading;
   gdouble seconds[3];           /* features, training, check */
 } Transfer;
@@ -72,79 +80,6 @@ is_interrupted (void)
 {
   while (g_main_context_iteration (NULL, FALSE));
   return g_atomic_int_get (&interrupted);
-}
-
-static gboolean
-check_options (const Options * o, GError ** error)
-{
-  if (!o->model || !o->clips || !o->out)
-    return tool_bad_use (error, "--model, --clips and --out are needed "
-        "(see --help)");
-  if (o->layers < 1)
-    return tool_bad_use (error, "--layers must be 1 or more");
-  if (o->step < 0 || o->threads < 0)
-    return tool_bad_use (error, "--step and --threads must be 0 or more");
-  if (!(o->validation > 0.0 && o->validation < 1.0))
-    return tool_bad_use (error, "--validation must be above 0 and below 1");
-  if (!(o->l2 == -1.0 || (o->l2 > 0.0 && o->l2 < 1e6)))
-    return tool_bad_use (error, "--l2 must be above 0");
-  return TRUE;
-}
-
-static gboolean
-parse_options (Options * o, int *argc, char ***argv, GError ** error)
-{
-  GOptionEntry entries[] = {
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
-        "The network to begin with; its .modelinfo beside it is read", "ONNX"},
-    {"clips", 'c', 0, G_OPTION_ARG_FILENAME, &o->clips,
-        "A folder with a folder of clips for each class", "FOLDER"},
-    {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out,
-          "The new model; .labels.txt and .modelinfo are written beside it",
-        "ONNX"},
-    {"list", 'l', 0, G_OPTION_ARG_FILENAME, &o->list,
-        "Only the clips in this file, CLASS/FILE in each line (as UCF101's "
-          "trainlist01.txt)", "FILE"},
-    {"layers", 0, 0, G_OPTION_ARG_INT, &o->layers,
-        "Put one new layer in the place of the last N fully connected ones "
-          "(default: 1)", "N"},
-    {"step", 0, 0, G_OPTION_ARG_INT, &o->step,
-          "Every N-th frame (default: so that there are some 25 of each clip)",
-        "N"},
-    {"validation", 0, 0, G_OPTION_ARG_DOUBLE, &o->validation,
-        "Share of each class that is not learnt from but validated on "
-          "(default: 0.2)", "SHARE"},
-    {"seed", 's', 0, G_OPTION_ARG_INT, &o->seed,
-        "Of the choice of these clips (default: 1)", "N"},
-    {"l2", 0, 0, G_OPTION_ARG_DOUBLE, &o->l2,
-        "Penalty of large weights (default: the one with which validation goes "
-          "best)", "L2"},
-    {"refit", 0, 0, G_OPTION_ARG_NONE, &o->refit,
-          "After validation, learn from all clips, with the penalty found",
-        NULL},
-    {"skip-unreadable", 0, 0, G_OPTION_ARG_NONE, &o->skip,
-        "Go on without clips that cannot be read", NULL},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads,
-        "Threads (0: all cores)", "N"},
-    {"features", 0, 0, G_OPTION_ARG_FILENAME, &o->features,
-          "Also write the features: NAME.npy, and NAME.csv of what its rows are",
-        "NAME"},
-    {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet,
-        "No progress and no report", NULL},
-    {NULL}
-  };
-
-  o->validation = 0.2;
-  o->seed = 1;
-  o->layers = 1;
-  o->l2 = -1.0;
-  return tool_parse (entries, NULL,
-      "Makes a classifier of your own: replaces the last layer of a network and\n"
-      "trains it on your clips.  In FOLDER, each folder is a class, and its name\n"
-      "the label.  Clips of one person or place are a group if their names say so\n"
-      "(v_Walking_g07_c01.avi: g07), and are never on both sides of the\n"
-      "validation; other clips stand for themselves.",
-      argc, argv, error) && check_options (o, error);
 }
 
 /* --- Progress: one line, where somebody watches --- */
@@ -200,10 +135,10 @@ open_base (Transfer * t, GError ** error)
   const DcnHeadInfo *info;
   gchar *description;
 
-  if (!(t->head = dcn_head_open (t->o.model, t->o.layers, error)))
+  if (!(t->cut.head = dcn_head_open (t->o.model, t->cut.layers, error)))
     return FALSE;
-  info = dcn_head_info (t->head);
-  bytes = dcn_head_features (t->head, &size, error);
+  info = dcn_head_info (t->cut.head);
+  bytes = dcn_head_features (t->cut.head, &size, error);
   if (bytes)
     program = dcn_onnx_load_memory (bytes, size, t->o.model, NULL, error);
   g_free (bytes);
@@ -219,15 +154,16 @@ open_base (Transfer * t, GError ** error)
     return FALSE;
   }
   description = dcn_modelinfo_find (t->o.model);
-  if (!description)
+  if (!description && !t->told)
     g_printerr ("warning: %s has no .modelinfo: frames are given to it as RGB "
         "from 0 to 1\n", t->o.model);
   g_free (description);
   net = dcn_net_new (program, error);
   if (!net)
     return FALSE;
-  t->classifier = gst_delta_cnn_classifier_new_for_net (net, t->o.model, error);
-  return t->classifier != NULL;
+  t->cut.classifier =
+      gst_delta_cnn_classifier_new_for_net (net, t->o.model, error);
+  return t->cut.classifier != NULL;
 }
 
 static gboolean
@@ -244,7 +180,7 @@ read_features (Transfer * t, GError ** error)
     GError *reason = NULL;
 
     progress.name = clip->name;
-    if (!transfer_read (t->classifier, &t->reading, clip->path,
+    if (!transfer_read (t->cut.classifier, &t->reading, clip->path,
             t->o.quiet ? NULL : show_reading, t, &clip->rows, &reason)) {
       if (!reason || !t->o.skip) {
         tool_progress_wipe ();
@@ -318,8 +254,8 @@ train (Transfer * t, TransferSamples * training, TransferSamples * validation)
 
   begin_progress (0);
   ok = transfer_train (training, validation,
-      dcn_head_info (t->head)->n_features, t->clips->n_labels, t->o.l2,
-      t->o.threads, on_step, t, &t->layer);
+      dcn_head_info (t->cut.head)->n_features, t->clips->n_labels, t->o.l2,
+      t->o.threads, on_step, t, &t->cut.layer);
   tool_progress_wipe ();
   return ok;
 }
@@ -336,8 +272,8 @@ score (const Transfer * t, const TransferRows * rows)
   for (i = 0; i < rows->n; i++)
     for (c = 0; c < m; c++) {
       const float *x = rows->values + (gsize) i * rows->width;
-      const float *w = t->layer.weights + (gsize) c * rows->width;
-      gdouble sum = t->layer.bias[c];
+      const float *w = t->cut.layer.weights + (gsize) c * rows->width;
+      gdouble sum = t->cut.layer.bias[c];
 
       for (k = 0; k < rows->width; k++)
         sum += (gdouble) x[k] * w[k];
@@ -369,9 +305,9 @@ difference (const float *wanted, const TransferRows * rows, gboolean sure)
 
 static gboolean
 check_clip (Transfer * t, GstDeltaCnnClassifier * classifier,
-    const TransferClip * clip, TransferConfusion * confusion, GError ** error)
+    const TransferClip * clip, GError ** error)
 {
-  gboolean sure = dcn_head_info (t->head)->sure;
+  gboolean sure = dcn_head_info (t->cut.head)->sure;
   float *wanted = score (t, &clip->rows);
   TransferRows rows;
   gboolean ok;
@@ -386,8 +322,6 @@ check_clip (Transfer * t, GstDeltaCnnClassifier * classifier,
         "written", clip->name);
     ok = FALSE;
   }
-  if (ok)
-    transfer_confusion_add (confusion, clip->label, rows.values, rows.n, sure);
   progress.done++;
   progress.frames += rows.n;
   transfer_rows_clear (&rows);
@@ -397,7 +331,7 @@ check_clip (Transfer * t, GstDeltaCnnClassifier * classifier,
 
 /* The files as a pipeline would use them, on the clips kept back. */
 static gboolean
-check (Transfer * t, TransferConfusion * confusion, GError ** error)
+check (Transfer * t, GError ** error)
 {
   GstDeltaCnnClassifier *classifier = gst_delta_cnn_classifier_new
       (t->files.drafts[TRANSFER_MODEL], NULL, error);
@@ -411,7 +345,7 @@ check (Transfer * t, TransferConfusion * confusion, GError ** error)
     const TransferClip *clip = g_ptr_array_index (t->clips->clips, i);
 
     if (clip->validation)
-      ok = check_clip (t, classifier, clip, confusion, error);
+      ok = check_clip (t, classifier, clip, error);
   }
   tool_progress_wipe ();
   gst_delta_cnn_classifier_free (classifier);
@@ -423,13 +357,13 @@ check (Transfer * t, TransferConfusion * confusion, GError ** error)
 static void
 print_base (const Transfer * t)
 {
-  const DcnHeadInfo *info = dcn_head_info (t->head);
+  const DcnHeadInfo *info = dcn_head_info (t->cut.head);
   gchar *name = g_path_get_basename (t->o.model);
 
   g_print ("%s: %s \"%s\"%s replaced, %d outputs of %d features\n", name,
-      info->op_type, info->name, t->o.layers > 1 ? " and all behind it are" :
+      info->op_type, info->name, t->cut.layers > 1 ? " and all behind it are" :
       " is", info->n_classes, info->n_features);
-  if (info->dropped && t->o.layers == 1)
+  if (info->dropped && t->cut.layers == 1)
     g_print ("the %s behind it is taken out: the new layer's scores go on as "
         "they are\n", info->dropped);
   g_free (name);
@@ -450,15 +384,31 @@ print_clips (const Transfer * t, guint n_training, guint n_validation)
 }
 
 static void
-print_result (const Transfer * t, const TransferConfusion * confusion)
+print_training (const Transfer * t)
 {
-  guint n = confusion->n_classes;
+  const TransferLayer *layer = &t->cut.layer;
 
   g_print ("trained in %u iterations: penalty %.3g, loss %.4f, of validation "
-      "%.4f\n", t->layer.iterations, t->layer.l2, t->layer.loss,
-      t->layer.validation_loss);
+      "%.4f", layer->iterations, layer->l2, layer->loss,
+      layer->validation_loss);
+  if (t->cut.splits > 1)
+    g_print ("; %.4f in the mean of %u choices of it", t->cut.loss,
+        t->cut.splits);
+  g_print ("\n");
+}
+
+static void
+print_result (const Transfer * t)
+{
+  const TransferConfusion *confusion = &t->cut.confusion;
+  const DcnHeadInfo *info = dcn_head_info (t->cut.head);
+  guint n = confusion->n_classes;
+
+  if (!t->o.layers)
+    g_print ("taken: %s \"%s\"%s\n", info->op_type, info->name,
+        t->cut.layers > 1 ? " and all behind it" : "");
   transfer_confusion_print (confusion, t->clips->labels);
-  if (t->o.refit)
+  if (!t->o.no_refit)
     g_print ("\nthat was before it learnt from these clips, too");
   g_print ("\nvalidation: %.1f %% of the frames right, %.1f %% of the clips\n",
       100.0 * transfer_confusion_right (confusion->frames, n),
@@ -485,10 +435,63 @@ lap (gint64 * since)
 static gboolean
 refit (Transfer * t)
 {
-  TransferLayer validated = t->layer;
+  TransferLayer validated = t->cut.layer;
   TransferSamples all = { 0 }, none = { 0 };
   gdouble l2 = t->o.l2;
   gboolean ok;
+
+  gather (t->clips, ALL, &all);
+  memset (&t->cut.layer, 0, sizeof t->cut.layer);
+  t->o.l2 = t->cut.l2;
+  ok = train (t, &all, &none);
+  t->o.l2 = l2;
+  t->cut.layer.validation_loss = validated.validation_loss;
+  t->cut.layer.iterations += validated.iterations;
+  transfer_layer_clear (&validated);
+  g_free (all.x);
+  g_free (all.y);
+  return ok;
+}
+
+/* --- How much of the network is replaced --- */
+
+static void
+cut_clear (Cut * cut)
+{
+  transfer_layer_clear (&cut->layer);
+  transfer_confusion_clear (&cut->confusion);
+  g_clear_pointer (&cut->classifier, gst_delta_cnn_classifier_free);
+  g_clear_pointer (&cut->head, dcn_head_free);
+}
+
+/* Features of the clips are put aside, or taken back. */
+static void
+swap_rows (Transfer * t)
+{
+  guint i;
+
+  for (i = 0; i < t->clips->clips->len; i++) {
+    TransferClip *clip = g_ptr_array_index (t->clips->clips, i);
+    TransferRows rows = clip->rows;
+
+    clip->rows = clip->spare;
+    clip->spare = rows;
+  }
+}
+
+static void
+clear_spare (Transfer * t)
+{
+  guint i;
+
+  for (i = 0; i < t->clips->clips->len; i++)
+    transfer_rows_clear (&((TransferClip *) g_ptr_array_index (t->clips->clips,
+                i))->spare);
+}
+
+static void
+add_validation (Transfer * t)
+{
   guint i;
 
   for (i = 0; i < t->clips->clips->len; i++) {
@@ -496,41 +499,39 @@ refit (Transfer * t)
     float *scores = clip->validation ? score (t, &clip->rows) : NULL;
 
     if (scores)
-      transfer_confusion_add (&t->confusion, clip->label, scores,
+      transfer_confusion_add (&t->cut.confusion, clip->label, scores,
           clip->rows.n, FALSE);
     g_free (scores);
   }
-  gather (t->clips, ALL, &all);
-  memset (&t->layer, 0, sizeof t->layer);
-  t->o.l2 = validated.l2;
-  ok = train (t, &all, &none);
-  t->o.l2 = l2;
-  t->layer.validation_loss = validated.validation_loss;
-  t->layer.iterations += validated.iterations;
-  transfer_layer_clear (&validated);
-  g_free (all.x);
-  g_free (all.y);
-  return ok;
 }
 
+/* Trains with another choice of validation clips: with the first as it will be reported. */
 static gboolean
-learn (Transfer * t, gint64 * clock, GError ** error)
+try_split (Transfer * t, guint number, GError ** error)
 {
   TransferSamples training = { 0 }, validation = { 0 };
+  TransferLayer first = t->cut.layer;
   gboolean ok;
 
-  ok = read_features (t, error) && transfer_clips_check (t->clips, error)
-      && transfer_clips_split (t->clips, t->o.validation, t->o.seed, error)
-      && (!t->o.features || transfer_save (t->clips, t->o.features, error));
-  t->seconds[0] = lap (clock);
+  if (!transfer_clips_split (t->clips, t->o.validation, t->o.seed + number,
+          error))
+    return FALSE;
+  gather (t->clips, TRAINING, &training);
+  gather (t->clips, VALIDATION, &validation);
+  if (!t->o.quiet && number == 0 && !t->told)
+    print_clips (t, training.n, validation.n);
+  t->told = TRUE;
+  ok = train (t, &training, &validation);
   if (ok) {
-    gather (t->clips, TRAINING, &training);
-    gather (t->clips, VALIDATION, &validation);
-    if (!t->o.quiet)
-      print_clips (t, training.n, validation.n);
-    ok = train (t, &training, &validation) && (!t->o.refit || refit (t));
+    t->cut.loss += t->cut.layer.validation_loss;
+    t->cut.l2 += log (t->cut.layer.l2);
+    t->cut.splits++;
+    add_validation (t);
   }
-  t->seconds[1] = lap (clock);
+  if (number) {
+    transfer_layer_clear (&t->cut.layer);
+    t->cut.layer = first;
+  }
   g_free (training.x);
   g_free (training.y);
   g_free (validation.x);
@@ -538,30 +539,94 @@ learn (Transfer * t, gint64 * clock, GError ** error)
   return ok;
 }
 
+/* Features of the base without t->cut.layers layers, and a layer trained on them. */
+static gboolean
+try_cut (Transfer * t, gint64 * clock, GError ** error)
+{
+  gboolean ok;
+  guint i;
+
+  if (!open_base (t, error))
+    return FALSE;
+  transfer_confusion_init (&t->cut.confusion, t->clips->n_labels);
+  if (!t->o.quiet)
+    print_base (t);
+  ok = read_features (t, error) && transfer_clips_check (t->clips, error);
+  t->seconds[0] += lap (clock);
+  ok = ok && try_split (t, 0, error);
+  if (ok && t->o.layers == 0) {
+    for (i = 1; i < SPLITS && try_split (t, i, NULL); i++);
+    ok = !is_interrupted ()
+        && transfer_clips_split (t->clips, t->o.validation, t->o.seed, error);
+  }
+  if (ok) {
+    t->cut.loss /= t->cut.splits;
+    t->cut.l2 = exp (t->cut.l2 / t->cut.splits);
+    if (!t->o.quiet)
+      print_training (t);
+  }
+  t->seconds[1] += lap (clock);
+  return ok;
+}
+
+/* The last layers of a network know its own classes: for others, what stands before them
+ * may say more, but there is more of it to learn.  So the validation clips decide. */
+static gboolean
+try_cuts (Transfer * t, gint64 * clock, GError ** error)
+{
+  gint layers;
+  gboolean more = t->o.layers == 0;
+
+  t->cut.layers = MAX (t->o.layers, 1);
+  if (!try_cut (t, clock, error))
+    return FALSE;
+  for (layers = 2; more && layers <= MOST_LAYERS; layers++) {
+    Cut best = t->cut;
+
+    memset (&t->cut, 0, sizeof t->cut);
+    t->cut.layers = layers;
+    swap_rows (t);
+    more = try_cut (t, clock, NULL);
+    if (more && t->cut.loss < best.loss) {
+      cut_clear (&best);
+    } else {
+      swap_rows (t);
+      cut_clear (&t->cut);
+      t->cut = best;
+    }
+    clear_spare (t);
+  }
+  return !is_interrupted ();
+}
+
+static gboolean
+learn (Transfer * t, gint64 * clock, GError ** error)
+{
+  gboolean ok = try_cuts (t, clock, error)
+      && (!t->o.features || transfer_save (t->clips, t->o.features, error))
+      && (t->o.no_refit || refit (t));
+
+  t->seconds[1] += lap (clock);
+  return ok;
+}
+
 static gboolean
 transfer (Transfer * t, GError ** error)
 {
   gint64 clock = g_get_monotonic_time ();
-  TransferConfusion written = { 0 };
   gboolean ok;
 
   if (!transfer_files_plan (&t->files, t->o.model, t->o.out, error)
-      || !open_base (t, error)
       || !(t->clips = transfer_clips_find (t->o.clips, t->o.list, error)))
     return FALSE;
-  if (!t->o.quiet)
-    print_base (t);
-  transfer_confusion_init (&t->confusion, t->clips->n_labels);
   if (!learn (t, &clock, error))
     return FALSE;
-  transfer_confusion_init (&written, t->clips->n_labels);
-  ok = transfer_files_write (&t->files, t->head, t->clips->labels, &t->layer,
-      error) && check (t, &written, error);
+  ok = transfer_files_write (&t->files, t->cut.head, t->clips->labels,
+      &t->cut.layer, error) && check (t, error);
   ok = ok && !is_interrupted () && transfer_files_publish (&t->files, error);
   t->seconds[2] = lap (&clock);
   if (ok && !t->o.quiet)
-    print_result (t, t->o.refit ? &t->confusion : &written);
-  transfer_confusion_clear (&written);
+    print_result (t);
   return ok;
 }
 
@@ -573,7 +638,7 @@ main (int argc, char **argv)
   gboolean ok;
 
   setlocale (LC_ALL, "");
-  ok = parse_options (&t.o, &argc, &argv, &error)
+  ok = transfer_options_parse (&t.o, &argc, &argv, &error)
       && clip_pipeline_setup (&error);
   if (ok) {
     g_unix_signal_add (SIGINT, on_signal, NULL);
@@ -585,15 +650,8 @@ main (int argc, char **argv)
     ok = transfer (&t, &error);
   }
   transfer_files_clear (&t.files);
-  transfer_layer_clear (&t.layer);
-  transfer_confusion_clear (&t.confusion);
-  gst_delta_cnn_classifier_free (t.classifier);
-  dcn_head_free (t.head);
+  cut_clear (&t.cut);
   transfer_clips_free (t.clips);
-  g_free (t.o.model);
-  g_free (t.o.clips);
-  g_free (t.o.out);
-  g_free (t.o.list);
-  g_free (t.o.features);
+  transfer_options_clear (&t.o);
   return tool_end ("deltacnn-transfer", ok, error);
 }

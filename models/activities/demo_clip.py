@@ -7,7 +7,8 @@ front of a camera that does not move.
         OUT/demo.ts            indoors, MPEG-2 with GOP 15 and no B pictures
         OUT/demo-outdoors.mpg  outdoors, MPEG-2 with GOP 12 and 2 B pictures
     demo_clip.py --calibration OUT
-        OUT/calibration-N.ts   six more of the kind, other persons and places, for deltacnn-calibrate
+        OUT/calibration-NN.ts  twelve more of the kind, other persons and places, every third in H.264: 00 to 05 for
+                               deltacnn-calibrate, 06 to 11 to see what it found
 """
 import math
 import os
@@ -44,11 +45,13 @@ def sequence(group, outdoor, parts, noise):
 
 def calibration_clips(out):
     names = sorted(BY_NAME)
-    for n in range(6):
+    for n in range(12):
         # every activity of the ten in three clips
-        parts = [(names[(n * 5 + k) % len(names)], 2.4, (-0.4, 0.3, 0.9, 1.4, 0.1)[k]) for k in range(5)]
+        parts = [(names[(n * 5 + k * (1 if n < 6 else 3)) % len(names)], 2.4, (-0.4, 0.3, 0.9, 1.4, 0.1)[k]) for k in range(5)]
         outdoor = n % 2 == 1
-        encode(os.path.join(out, f'calibration-{n}.ts'), sequence(261 + n, outdoor, parts, 0.6 if outdoor else 0.8), None, 'mpeg2', 15, 0, 6)
+        form = ('h264', 40, 2, 24) if n % 3 == 2 else ('mpeg2', 15, 0, 6)
+        encode(os.path.join(out, f'calibration-{n:02d}.ts'), sequence(261 + n, outdoor, parts, 0.6 if outdoor else 0.8),
+               seed('calibration', n), *form)
 
 
 def main():

@@ -14,7 +14,7 @@ import sys
 from tool import call, tap, tmp
 
 ROOT, BENCH = map(os.path.abspath, sys.argv[1:3])
-CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
+CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
 LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
 
@@ -35,7 +35,7 @@ def close(a, b, bound=1e-9):
 
 def test_fields_on_a_clip():
     r = bench('--clip', CLIP, '--frames', '100', '--layers')
-    assert r['model'] == 'activities.onnx' and r['clip'] == 'activities.ts' and r['sparsity'] is None
+    assert r['model'] == 'activities.onnx' and r['clip'] == 'demo.ts' and r['sparsity'] is None
     assert (r['mode'], r['source'], r['tolerance'], r['threads'], r['frames'], r['runs']) == ('delta', 'auto', 0, 1, 100, 1), r
     assert (r['width'], r['height']) == (320, 240)
     for side in ('ms', 'dense_ms'):
@@ -213,7 +213,7 @@ def test_multiplies_of_known_networks():
 def test_table():
     out, err = run('--model', MODEL, '--clip', CLIP, '--frames', '20', '--layers', '--threads', '2')
     assert not err, 'progress is for terminals'
-    assert re.search(r'^activities.onnx on activities.ts$', out, re.M)
+    assert re.search(r'^activities.onnx on demo.ts$', out, re.M)
     assert re.search(r'^20 frames of 320x240, mode delta, tolerance 0, source auto, 2 threads, \w+ kernels$', out, re.M), out
     for row in ('delta', '  network', 'dense', '  frame to tensor'):
         assert re.search(rf'^  {row} +([0-9.]+) +[0-9.]+ +[0-9.]+ +[0-9.]+$', out, re.M), (row, out)

@@ -17,8 +17,8 @@ import time
 from tool import SLOW, call, plain_user, tap, tmp
 
 ROOT, CALIBRATE, RUN = map(os.path.abspath, sys.argv[1:4])
-CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
-OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'outdoors.mpg')
+CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
+OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'demo-outdoors.mpg')
 LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
 INFO = '''# mine
 [modelinfo]

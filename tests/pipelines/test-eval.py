@@ -23,8 +23,8 @@ LABELS = open(os.path.join(ROOT, 'models', 'activities.labels.txt'), encoding='u
 CLIPS = os.path.join(ROOT, 'models', 'clips')
 FRAMES = 70
 # The third is a clip of somebody who waves: its frames are wrong, so that nothing is right by having no choice.
-TREE = {'HandWaving/v_HandWaving_g01_c01.ts': 'activities.ts', 'Walking/v_Walking_g01_c01.mpg': 'outdoors.mpg',
-        'boxing/v_boxing_g01_c01.ts': 'activities.ts'}
+TREE = {'HandWaving/v_HandWaving_g01_c01.ts': 'demo.ts', 'Walking/v_Walking_g01_c01.mpg': 'demo-outdoors.mpg',
+        'boxing/v_boxing_g01_c01.ts': 'demo.ts'}
 # of a way: properties of the element in a pipeline
 WAYS = {'dense': 'mode=dense', 'delta/codec': '', 'delta/codec/calibrated': 'tolerance=-1', 'delta/pixel/tolerance=0.3': 'source=pixel tolerance=0.3'}
 
@@ -190,7 +190,7 @@ def test_plots():
         raise tap.Skip('no gnuplot')
     data = os.path.join(tmp, 'plots')
     os.makedirs(data)
-    tree = make_tree('plotted', {'Walking/v.mpg': 'outdoors.mpg'})
+    tree = make_tree('plotted', {'Walking/v.mpg': 'demo-outdoors.mpg'})
     run('--model', MODEL, '--clips', tree, '--modes', 'dense,delta/codec,delta/codec/calibrated', '--frames', '20', '--csv', f'{data}/latency-mpeg2.csv',
         '--layers-csv', f'{data}/layers-mpeg2.csv', '--frames-csv', f'{data}/timeline.csv')
     shutil.copy(f'{data}/latency-mpeg2.csv', f'{data}/accuracy-mpeg2.csv')
@@ -207,7 +207,7 @@ def test_plots():
 
 
 def test_all_ways_by_default():
-    tree = make_tree('default', {'Walking/a.mpg': 'outdoors.mpg'})
+    tree = make_tree('default', {'Walking/a.mpg': 'demo-outdoors.mpg'})
     out, _ = run('--model', MODEL, '--clips', tree, '--frames', '3', '--csv', '-')
     rows = list(csv.DictReader(io.StringIO(out)))
     inspect = subprocess.run([EVAL, '--model', MODEL, '--clips', tree, '--modes', 'moon'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -251,15 +251,22 @@ def test_model_without_labels():
 
 
 def test_unknown_classes():
-    tree = make_tree('unknown', dict(TREE, **{'Juggling/v.mpg': 'outdoors.mpg', 'Diving/v.mpg': 'outdoors.mpg'}))
+    tree = make_tree('unknown', dict(TREE, **{'Juggling/v.mpg': 'demo-outdoors.mpg', 'Diving/v.mpg': 'demo-outdoors.mpg'}))
     _, err = quick('--clips', tree, status=1)
     assert 'Diving, Juggling' in err and '--skip-unknown' in err and 'Walking' in err, err
     some = quick('--clips', tree, '--skip-unknown')
     assert (some['clips'], some['left_out'], some['unknown_classes']) == (3, 2, ['Diving', 'Juggling']), some
-    none = make_tree('foreign', {'Juggling/v.mpg': 'outdoors.mpg'})
+    none = make_tree('foreign', {'Juggling/v.mpg': 'demo-outdoors.mpg'})
     for args in ((), ('--skip-unknown',)):
         _, err = quick('--clips', none, *args, status=1)
         assert 'no class' in err and 'Juggling' in err and 'HandWaving' in err, err
+
+
+def test_mixed_formats():
+    """Clips of one tree need not have the same codec, nor the same caps."""
+    tree = make_tree('mixed', {'Walking/a.mpg': 'demo-outdoors.mpg', 'Walking/b.avi': 'h264/Walking/v_Walking_g01_c01.avi',
+                               'Walking/c.avi': 'mpeg2/Walking/v_Walking_g01_c01.avi'})
+    assert quick('--clips', tree)['clips'] == 3
 
 
 def test_unreadable_clip():

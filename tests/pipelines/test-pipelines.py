@@ -20,8 +20,8 @@ from tool import SLOW, tap, tmp
 
 ROOT, BUILD = sys.argv[1:3]
 SERVER = sys.argv[3] if len(sys.argv) > 3 else None
-CLIP = os.path.join(ROOT, 'models', 'clips', 'activities.ts')
-OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'outdoors.mpg')
+CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
+OUTDOORS = os.path.join(ROOT, 'models', 'clips', 'demo-outdoors.mpg')
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
 LABELS = os.path.join(ROOT, 'models', 'activities.labels.txt')
 DEMO_CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
@@ -127,12 +127,12 @@ def test_headless_messages():
     p = [r for r in lines if r['type'] == 'P']
     assert np.mean([r['changed'] for r in p]) < 0.7, 'a static camera, but most blocks changed'
     assert np.mean([r['multiplies'] for r in p]) < 0.9
-    # what models/activities/demo_clip.py rendered; the model is right on three of four frames of unseen people
+    # what models/activities/demo_clip.py rendered; a person the model was not trained on
     truth = sum(([n] * f for n, f in (('HandWaving', 65), ('JumpingJack', 75), ('BodyWeightSquats', 100), ('Boxing', 75), ('Lunges', 90),
                                       ('Handstand', 75))), [])
     right = np.mean([r['label'] == t for r, t in zip(lines, truth)])
     print(f'# {right:.3f} of the labels are right')
-    assert right > 0.6, right
+    assert right > 0.9, right
     # what each stage took: there, and less than the whole took
     assert all(r['extract_ms'] > 0 and r['tensor_ms'] >= r['changes_ms'] >= 0 and r['network_ms'] > 0 for r in lines), lines[1]
     spent = sum(r['extract_ms'] + r['tensor_ms'] + r['network_ms'] for r in lines)

@@ -190,7 +190,7 @@ def test_minimum_and_bytes():
     data = onnx.classifier(3, 32, 32, 6)
     model, new = base(data)
     name = os.path.join(tmp, 'features')
-    printed, _ = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new, '--features', name)
+    printed, _ = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new, '--features', name, '--layers', 1, '--no-refit')
     after = read(new)
     f = Features(name, ['gate open', 'gate shut'])
     weights, bias = (tensors(after)[n].astype(float) for n in ('w4', 'b4'))
@@ -336,7 +336,7 @@ def test_ends():
                           if dropped == 'Sigmoid' else None)
         if dropped == 'Sigmoid':
             write(os.path.join(os.path.dirname(model), 'six.txt'), 'x\n' * 8)
-        printed, err = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new)
+        printed, err = call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new, '--layers', 1)
         assert (f'the {dropped} behind it is taken out' in printed) == bool(dropped), printed
         assert ('has no .modelinfo' in err) == (dropped != 'Sigmoid'), err
         after = read(new)
@@ -391,13 +391,39 @@ def test_layers():
     assert abs(onnxruntime(after, frames) - wanted).max() < 1e-4
 
 
+def test_chosen_layers():
+    """Without --layers: those with which validation goes best, in the mean of four choices of the clips for it."""
+    rng = numpy.random.default_rng(7)
+    nodes = [onnx.node('GlobalAveragePool', ['r'], ['p']), onnx.node('Flatten', ['p'], ['f']), onnx.node('Gemm', ['f', 'v1', 'a1'], ['g1']),
+             onnx.node('Relu', ['g1'], ['r1']), onnx.node('Gemm', ['r1', 'v2', 'a2'], ['g2'])]
+    for blind in False, True:
+        # a hidden layer that lets nothing through, and one of chance
+        v1 = rng.normal(0, 0 if blind else 1, (8, 8))
+        data = small(nodes, 'g2', 5, [onnx.tensor('v1', [8, 8], v1.ravel()), onnx.tensor('a1', [8], [0.1] * 8),
+                                      onnx.tensor('v2', [8, 5], rng.normal(0, 1, 40)), onnx.tensor('a2', [5], [0] * 5)])
+        model, new = base(data, None)
+        usual = ('--model', model, '--clips', CLIPS, '--out', new)
+        means = []
+        for layers in 1, 2:
+            runs = [call(TRANSFER, *usual, '--layers', layers, '--no-refit', '--seed', seed)[0] for seed in (1, 2, 3, 4)]
+            means.append(numpy.mean([float(re.search(r'of validation ([0-9.]+)$', out, re.M)[1]) for out in runs]))
+        printed, _ = call(TRANSFER, *usual)
+        found = [float(m) for m in re.findall(r'; ([0-9.]+) in the mean of 4 choices', printed)]
+        assert len(found) == 2 and numpy.allclose(found, means, atol=2e-4), (found, means)
+        taken = ('taken: Gemm "gemm_g2"\n', 'taken: Gemm "gemm_g1" and all behind it\n')[numpy.argmin(means)]
+        print(f'# {means}: {taken.strip()}')
+        assert taken in printed and sorted(tensors(read(new))) == sorted(['a1', 'v1', 'b', 'w'] + ['a2', 'v2'] * int(means[0] <= means[1])), printed
+        if blind:
+            assert means[1] < means[0], means
+
+
 def test_refit():
     """The report is of a layer that did not see the validation clips, the file of one that saw all."""
     model, new = base(onnx.classifier(3, 32, 32, 6))
     name = os.path.join(tmp, 'refit')
     usual = ('--model', model, '--clips', CLIPS, '--out', new, '--l2', 0.1, '--features', name)
-    first, _ = call(TRANSFER, *usual)
-    second, _ = call(TRANSFER, *usual, '--refit')
+    first, _ = call(TRANSFER, *usual, '--no-refit')
+    second, _ = call(TRANSFER, *usual)
     table = lambda out: re.search(r'\nframes\n(.*?)\n\n', out, re.S)[1]
     assert table(first) == table(second), (first, second)
     f, found = Features(name, ['gate open', 'gate shut']), tensors(read(new))
@@ -425,7 +451,7 @@ def test_interrupted():
     for label in 'ab':
         os.makedirs(os.path.join(folder, label))
         for i in range(30):
-            os.symlink(os.path.join(ROOT, 'models', 'clips', 'activities.ts'), os.path.join(folder, label, f'{i}.ts'))
+            os.symlink(os.path.join(ROOT, 'models', 'clips', 'demo.ts'), os.path.join(folder, label, f'{i}.ts'))
     model, new = base(read(os.path.join(ROOT, 'models', 'activities.onnx')), None)
     for number in (signal.SIGINT, signal.SIGTERM):
         p = subprocess.Popen([TRANSFER, '--model', model, '--clips', folder, '--out', new, '--step', '1', '--quiet'],
