@@ -50,13 +50,11 @@
 #include "formats.h"
 #include "layout.h"
 #include "messages.h"
-#include "modes.h"
-#include "sources.h"
+#include "settings.h"
 #include "stats.h"
 #include "step.h"
 #include "upstream.h"
 #include "util/error.h"
-#include "util/parallel.h"
 
 GST_DEBUG_CATEGORY (gst_delta_cnn_debug);
 #define GST_CAT_DEFAULT gst_delta_cnn_debug
@@ -66,42 +64,9 @@ enum
   PROP_0,
   PROP_MODEL_FILE,
   PROP_LABELS_FILE,
-  PROP_MODE,
-  PROP_ENGINE,
-  PROP_STUDY_GOP,
-  PROP_TOLERANCE,
-  PROP_SOURCE,
-  PROP_RENEW_INTERVAL,
-  PROP_MATCH_THRESHOLD,
-  PROP_TOP_K,
-  PROP_THREADS,
-  PROP_POST_MESSAGES,
-  PROP_STATS
+  PROP_SETTINGS,                /* and on: GstDeltaCnnSetting */
+  PROP_STATS = PROP_SETTINGS + GST_DELTA_CNN_N_SETTINGS
 };
-
-#define DEFAULT_MODE GST_DELTA_CNN_MODE_DELTA
-#define DEFAULT_ENGINE GST_DELTA_CNN_ENGINE_NATIVE
-#define DEFAULT_TOLERANCE 0.0
-#define DEFAULT_SOURCE GST_DELTA_CNN_SOURCE_AUTO
-#define DEFAULT_RENEW_INTERVAL 0
-#define DEFAULT_MATCH_THRESHOLD -1.0
-#define DEFAULT_TOP_K 5
-#define DEFAULT_THREADS 0
-#define DEFAULT_POST_MESSAGES FALSE
-
-/* What can be set while running. */
-typedef struct
-{
-  GstDeltaCnnMode mode;
-  GstDeltaCnnEngine engine;
-  guint study_gop;
-  gdouble tolerance;
-  GstDeltaCnnSource source;
-  GstDeltaCnnRivalSettings rival;
-  guint top_k;
-  guint threads;
-  gboolean post_messages;
-} Settings;
 
 struct _GstDeltaCnn
 {
@@ -110,7 +75,7 @@ struct _GstDeltaCnn
   /* protected by the object lock */
   gchar *model_file;
   gchar *labels_file;
-  Settings settings;
+  GstDeltaCnnSettings settings;
   GstDeltaCnnStats stats;
   GstDeltaCnnClassifier *classifier;    /* the pointer; what it points to
                                          * belongs to the streaming thread */
@@ -173,7 +138,7 @@ gst_delta_cnn_start (GstBaseTransform * trans)
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
   GstDeltaCnnClassifier *classifier;
   gchar *model, *labels;
-  Settings settings;
+  GstDeltaCnnSettings settings;
   GError *error = NULL;
 
   GST_OBJECT_LOCK (self);
@@ -200,8 +165,8 @@ gst_delta_cnn_start (GstBaseTransform * trans)
             "none: run deltacnn-calibrate on it, or set a tolerance of 0 or more.",
             model), (NULL));
     g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
-  } else if (!gst_delta_cnn_classifier_prepare (classifier, settings.mode,
-          settings.engine, settings.threads, &error)) {
+  } else if (!gst_delta_cnn_classifier_prepare (classifier, settings.step.mode,
+          settings.step.engine, settings.step.threads, &error)) {
     post_load_error (self, error);
     g_clear_error (&error);
     g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
@@ -392,12 +357,12 @@ gst_delta_cnn_set_tolerance (GstDeltaCnn * self, gdouble tolerance)
 
 /* What the mode needs beyond the network; start() did it for the mode then set. */
 static gboolean
-gst_delta_cnn_prepare (GstDeltaCnn * self, const Settings * settings)
+gst_delta_cnn_prepare (GstDeltaCnn * self, const GstDeltaCnnSettings * settings)
 {
   GError *error = NULL;
 
-  if (gst_delta_cnn_classifier_prepare (self->classifier, settings->mode,
-          settings->engine, settings->threads, &error))
+  if (gst_delta_cnn_classifier_prepare (self->classifier, settings->step.mode,
+          settings->step.engine, settings->step.threads, &error))
     return TRUE;
   post_load_error (self, error);
   g_clear_error (&error);
@@ -406,13 +371,9 @@ gst_delta_cnn_prepare (GstDeltaCnn * self, const Settings * settings)
 
 static void
 classify (GstDeltaCnn * self, GstBuffer * buffer,
-    GstDeltaCnnStepFrame * frame, const Settings * settings)
+    GstDeltaCnnStepFrame * frame, const GstDeltaCnnSettings * settings)
 {
   GstDeltaCnnInput *input = &frame->input;
-  GstDeltaCnnStepSettings how = { settings->source, settings->mode,
-    settings->top_k, settings->threads, settings->engine, settings->study_gop,
-    settings->rival
-  };
   GstDeltaCnnStep step;
   GstDeltaCnnReport report = { 0 };
   const GstDeltaCnnDecision *decision = &step.decision;
@@ -421,11 +382,12 @@ classify (GstDeltaCnn * self, GstBuffer * buffer,
 
   gst_delta_cnn_set_tolerance (self, settings->tolerance);
 
-  if (input->picture && settings->source == GST_DELTA_CNN_SOURCE_AUTO)
+  if (input->picture && settings->step.source == GST_DELTA_CNN_SOURCE_AUTO)
     input->untouched =
         gst_delta_cnn_upstream_untouched (GST_BASE_TRANSFORM_SINK_PAD (self),
         &in_the_way);
-  gst_delta_cnn_step (self->changes, self->classifier, &how, input, &step);
+  gst_delta_cnn_step (self->changes, self->classifier, &settings->step,
+      input, &step);
   /* Finding what changed is part of the way from frame to tensor. */
   step.outcome.time_tensor += step.time_changes;
 
@@ -470,7 +432,7 @@ gst_delta_cnn_transform_ip (GstBaseTransform * trans, GstBuffer * buffer)
 {
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
   GstDeltaCnnStepFrame frame;
-  Settings settings;
+  GstDeltaCnnSettings settings;
   gboolean planned;
 
   GST_OBJECT_LOCK (self);
@@ -548,6 +510,7 @@ gst_delta_cnn_set_property (GObject * object, guint id, const GValue * value,
     GParamSpec * pspec)
 {
   GstDeltaCnn *self = GST_DELTA_CNN (object);
+  gboolean known;
 
   if (id == PROP_MODEL_FILE) {
     set_file (self, &self->model_file, value, pspec);
@@ -558,42 +521,11 @@ gst_delta_cnn_set_property (GObject * object, guint id, const GValue * value,
     return;
   }
   GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_MODE:
-      self->settings.mode = g_value_get_enum (value);
-      break;
-    case PROP_ENGINE:
-      self->settings.engine = g_value_get_enum (value);
-      break;
-    case PROP_STUDY_GOP:
-      self->settings.study_gop = g_value_get_uint (value);
-      break;
-    case PROP_TOLERANCE:
-      self->settings.tolerance = g_value_get_double (value);
-      break;
-    case PROP_SOURCE:
-      self->settings.source = g_value_get_enum (value);
-      break;
-    case PROP_RENEW_INTERVAL:
-      self->settings.rival.interval = g_value_get_uint (value);
-      break;
-    case PROP_MATCH_THRESHOLD:
-      self->settings.rival.threshold = g_value_get_double (value);
-      break;
-    case PROP_TOP_K:
-      self->settings.top_k = g_value_get_uint (value);
-      break;
-    case PROP_THREADS:
-      self->settings.threads = g_value_get_uint (value);
-      break;
-    case PROP_POST_MESSAGES:
-      self->settings.post_messages = g_value_get_boolean (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
+  known = gst_delta_cnn_settings_set (&self->settings, id - PROP_SETTINGS,
+      value);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -601,6 +533,7 @@ gst_delta_cnn_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstDeltaCnn *self = GST_DELTA_CNN (object);
+  gboolean known = TRUE;
 
   if (id == PROP_STATS) {
     g_value_take_boxed (value, gst_delta_cnn_get_stats (self));
@@ -614,41 +547,14 @@ gst_delta_cnn_get_property (GObject * object, guint id, GValue * value,
     case PROP_LABELS_FILE:
       g_value_set_string (value, self->labels_file);
       break;
-    case PROP_MODE:
-      g_value_set_enum (value, self->settings.mode);
-      break;
-    case PROP_ENGINE:
-      g_value_set_enum (value, self->settings.engine);
-      break;
-    case PROP_STUDY_GOP:
-      g_value_set_uint (value, self->settings.study_gop);
-      break;
-    case PROP_TOLERANCE:
-      g_value_set_double (value, self->settings.tolerance);
-      break;
-    case PROP_SOURCE:
-      g_value_set_enum (value, self->settings.source);
-      break;
-    case PROP_RENEW_INTERVAL:
-      g_value_set_uint (value, self->settings.rival.interval);
-      break;
-    case PROP_MATCH_THRESHOLD:
-      g_value_set_double (value, self->settings.rival.threshold);
-      break;
-    case PROP_TOP_K:
-      g_value_set_uint (value, self->settings.top_k);
-      break;
-    case PROP_THREADS:
-      g_value_set_uint (value, self->settings.threads);
-      break;
-    case PROP_POST_MESSAGES:
-      g_value_set_boolean (value, self->settings.post_messages);
-      break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      known = gst_delta_cnn_settings_get (&self->settings, id - PROP_SETTINGS,
+          value);
       break;
   }
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -667,8 +573,6 @@ install_properties (GObjectClass * object_class)
 {
   const GParamFlags fixed = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
       | GST_PARAM_MUTABLE_READY;
-  const GParamFlags live = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_PLAYING;
 
   g_object_class_install_property (object_class, PROP_MODEL_FILE,
       g_param_spec_string ("model-file", "Model file",
@@ -678,53 +582,7 @@ install_properties (GObjectClass * object_class)
       g_param_spec_string ("labels-file", "Labels file",
           "Text file with a label per line (default: what the .modelinfo says; "
           "without either, class numbers)", NULL, fixed));
-  g_object_class_install_property (object_class, PROP_MODE,
-      g_param_spec_enum ("mode", "Mode", "How much of the network is computed",
-          GST_TYPE_DELTA_CNN_MODE, DEFAULT_MODE, live));
-  g_object_class_install_property (object_class, PROP_ENGINE,
-      g_param_spec_enum ("engine", "Engine",
-          "What computes mode=dense; the sparse modes compute full frames with "
-          "blas, mode=delta has its own kernels", GST_TYPE_DELTA_CNN_ENGINE,
-          DEFAULT_ENGINE, live));
-  g_object_class_install_property (object_class, PROP_STUDY_GOP,
-      g_param_spec_uint ("study-gop", "Study GOP",
-          "In the modes sparse and sparse-heuristic I pictures are computed in "
-          "full; where no coding meta tells of them, one frame in so many is",
-          1, G_MAXINT, GST_DELTA_CNN_STUDY_GOP, live));
-  g_object_class_install_property (object_class, PROP_TOLERANCE,
-      g_param_spec_double ("tolerance", "Tolerance",
-          "Differences of a layer's values up to this, relative to their rms, "
-          "are not propagated; 0 is numerically exact; -1 takes each value's own "
-          "from the .modelinfo, where deltacnn-calibrate puts them", -1.0,
-          G_MAXFLOAT, DEFAULT_TOLERANCE, live));
-  g_object_class_install_property (object_class, PROP_SOURCE,
-      g_param_spec_enum ("source", "Source",
-          "Where the element learns what changed", GST_TYPE_DELTA_CNN_SOURCE,
-          DEFAULT_SOURCE, live));
-  g_object_class_install_property (object_class, PROP_RENEW_INTERVAL,
-      g_param_spec_uint ("renew-interval", "Renew interval",
-          "Approximate sources: frames after which results are made anew "
-          "(histogram: of a cell; diamond: all; motion: from one key frame to "
-          "the next); 0: 10, 10, 4", 0, G_MAXINT, DEFAULT_RENEW_INTERVAL,
-          live));
-  g_object_class_install_property (object_class, PROP_MATCH_THRESHOLD,
-      g_param_spec_double ("match-threshold", "Match threshold",
-          "Approximate sources: what still counts as the same (histogram: "
-          "chi-square distance; diamond: PSNR of a block in dB; motion: share of "
-          "the image that may be coded anew or not be found before a frame "
-          "becomes a key frame, 1: any); -1: 0.005, 20, 1", -1.0, G_MAXFLOAT,
-          DEFAULT_MATCH_THRESHOLD, live));
-  g_object_class_install_property (object_class, PROP_TOP_K,
-      g_param_spec_uint ("top-k", "Top k", "How many classes to report", 1,
-          G_MAXINT, DEFAULT_TOP_K, live));
-  g_object_class_install_property (object_class, PROP_THREADS,
-      g_param_spec_uint ("threads", "Threads",
-          "Threads to compute with (0: all cores)", 0, DCN_PARALLEL_MAX,
-          DEFAULT_THREADS, live));
-  g_object_class_install_property (object_class, PROP_POST_MESSAGES,
-      g_param_spec_boolean ("post-messages", "Post messages",
-          "Post an element message \"deltacnn\" for every frame",
-          DEFAULT_POST_MESSAGES, live));
+  gst_delta_cnn_settings_install (object_class, PROP_SETTINGS);
   /**
    * GstDeltaCnn:stats:
    *
@@ -785,16 +643,7 @@ gst_delta_cnn_class_init (GstDeltaCnnClass * klass)
 static void
 gst_delta_cnn_init (GstDeltaCnn * self)
 {
-  self->settings.mode = DEFAULT_MODE;
-  self->settings.engine = DEFAULT_ENGINE;
-  self->settings.study_gop = GST_DELTA_CNN_STUDY_GOP;
-  self->settings.tolerance = DEFAULT_TOLERANCE;
-  self->settings.source = DEFAULT_SOURCE;
-  self->settings.rival.interval = DEFAULT_RENEW_INTERVAL;
-  self->settings.rival.threshold = DEFAULT_MATCH_THRESHOLD;
-  self->settings.top_k = DEFAULT_TOP_K;
-  self->settings.threads = DEFAULT_THREADS;
-  self->settings.post_messages = DEFAULT_POST_MESSAGES;
+  gst_delta_cnn_settings_init (&self->settings);
   gst_video_info_init (&self->info);
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
 }
