@@ -10,7 +10,7 @@ check_options (const TransferOptions * o, GError ** error)
   if (!o->model || !o->clips || !o->out)
     return tool_bad_use (error, "--model, --clips and --out are needed "
         "(see --help)");
-  if (o->layers < 0)
+  if (o->layers < -1)
     return tool_bad_use (error, "--layers must be 0 or more");
   if (o->step < 0 || o->threads < 0)
     return tool_bad_use (error, "--step and --threads must be 0 or more");
@@ -37,9 +37,9 @@ transfer_options_parse (TransferOptions * o, int *argc, char ***argv,
         "Only the clips in this file, CLASS/FILE in each line (as UCF101's "
           "trainlist01.txt)", "FILE"},
     {"layers", 0, 0, G_OPTION_ARG_INT, &o->layers,
-          "Put one new layer in the place of the last N fully connected ones "
-          "(0, the default: of the last, two or three, as validation goes best)",
-        "N"},
+        "Put one new layer in the place of the last N fully connected ones "
+          "(default: all that end the network, up to three; 0: one, two or three, "
+          "as validation goes best)", "N"},
     {"step", 0, 0, G_OPTION_ARG_INT, &o->step,
           "Every N-th frame (default: so that there are some 25 of each clip)",
         "N"},
@@ -68,6 +68,7 @@ transfer_options_parse (TransferOptions * o, int *argc, char ***argv,
 
   o->validation = 0.2;
   o->seed = 1;
+  o->layers = -1;
   o->l2 = -1.0;
   return tool_parse (entries, NULL,
       "Makes a classifier of your own: replaces the last layer of a network and\n"

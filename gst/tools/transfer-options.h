@@ -13,7 +13,7 @@ typedef struct
 {
   gchar *model, *clips, *out, *list, *features; /* owned; the last two may be NULL */
   gint step, seed, threads;
-  gint layers;                  /* 0: as validation likes best */
+  gint layers;                  /* 0: as validation likes best; -1: all */
   gdouble validation;           /* share */
   gdouble l2;                   /* -1: as validation likes best */
   gboolean skip, quiet, no_refit;

@@ -27,8 +27,8 @@
 #define FRAMES 32
 /* Heads of more fully connected layers are not looked for. */
 #define MOST_LAYERS 3
-/* A few validation clips are a matter of luck: which layers are replaced is decided with
- * so many choices of them. */
+/* A few validation clips are a matter of luck: what is not asked for is decided with so
+ * many choices of them. */
 #define SPLITS 4
 /* So far confidences of the written model may be from those of the training; models in
  * half precision need it. */
@@ -554,7 +554,7 @@ try_cut (Transfer * t, gint64 * clock, GError ** error)
   ok = read_features (t, error) && transfer_clips_check (t->clips, error);
   t->seconds[0] += lap (clock);
   ok = ok && try_split (t, 0, error);
-  if (ok && t->o.layers == 0) {
+  if (ok && t->o.layers <= 0) {
     for (i = 1; i < SPLITS && try_split (t, i, NULL); i++);
     ok = !is_interrupted ()
         && transfer_clips_split (t->clips, t->o.validation, t->o.seed, error);
@@ -569,15 +569,29 @@ try_cut (Transfer * t, gint64 * clock, GError ** error)
   return ok;
 }
 
-/* The last layers of a network know its own classes: for others, what stands before them
- * may say more, but there is more of it to learn.  So the validation clips decide. */
+/* Fully connected layers that end the network, or as many as are looked for. */
+static gint
+count_layers (const Transfer * t)
+{
+  gint layers = MOST_LAYERS;
+  DcnHead *head;
+
+  while (layers > 1 && !(head = dcn_head_open (t->o.model, layers, NULL)))
+    layers--;
+  if (layers > 1)
+    dcn_head_free (head);
+  return layers;
+}
+
+/* The last layers of a network know its own classes.  What stands before them says more
+ * of others, and mostly serves them better, though there is more of it to learn. */
 static gboolean
 try_cuts (Transfer * t, gint64 * clock, GError ** error)
 {
   gint layers;
   gboolean more = t->o.layers == 0;
 
-  t->cut.layers = MAX (t->o.layers, 1);
+  t->cut.layers = t->o.layers < 0 ? count_layers (t) : MAX (t->o.layers, 1);
   if (!try_cut (t, clock, error))
     return FALSE;
   for (layers = 2; more && layers <= MOST_LAYERS; layers++) {

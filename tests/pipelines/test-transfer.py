@@ -392,7 +392,7 @@ def test_layers():
 
 
 def test_chosen_layers():
-    """Without --layers: those with which validation goes best, in the mean of four choices of the clips for it."""
+    """--layers 0: those with which validation goes best, in the mean of four choices of the clips for it; without: all."""
     rng = numpy.random.default_rng(7)
     nodes = [onnx.node('GlobalAveragePool', ['r'], ['p']), onnx.node('Flatten', ['p'], ['f']), onnx.node('Gemm', ['f', 'v1', 'a1'], ['g1']),
              onnx.node('Relu', ['g1'], ['r1']), onnx.node('Gemm', ['r1', 'v2', 'a2'], ['g2'])]
@@ -408,6 +408,8 @@ def test_chosen_layers():
             runs = [call(TRANSFER, *usual, '--layers', layers, '--no-refit', '--seed', seed)[0] for seed in (1, 2, 3, 4)]
             means.append(numpy.mean([float(re.search(r'of validation ([0-9.]+)$', out, re.M)[1]) for out in runs]))
         printed, _ = call(TRANSFER, *usual)
+        assert 'Gemm "gemm_g1" and all behind it are replaced' in printed and sorted(tensors(read(new))) == ['a1', 'b', 'v1', 'w'], printed
+        printed, _ = call(TRANSFER, *usual, '--layers', 0)
         found = [float(m) for m in re.findall(r'; ([0-9.]+) in the mean of 4 choices', printed)]
         assert len(found) == 2 and numpy.allclose(found, means, atol=2e-4), (found, means)
         taken = ('taken: Gemm "gemm_g2"\n', 'taken: Gemm "gemm_g1" and all behind it\n')[numpy.argmin(means)]
@@ -507,7 +509,7 @@ def test_bad_use():
             ('belongs to the base model', {'--model': other, '--out': os.path.join(os.path.dirname(other), 'mine.onnx')}),
             ('it is a folder', {'--out': os.path.join(folder, 'taken.onnx')}),
             ('/none/x', {'--features': '/none/x'}),
-            ('--step', {'--step': '-1'}), ('--validation', {'--validation': '1'}), ('--validation', {'--validation': 'nan'}),
+            ('--step', {'--step': '-1'}), ('--layers', {'--layers': '-2'}), ('--validation', {'--validation': '1'}), ('--validation', {'--validation': 'nan'}),
             ('--l2', {'--l2': '0'}),
             ('Conv "conv_c" is its last layer, of 3x3 pixels', {'--model': base(small(middle, 'y', 8))[0]}),
             ('no layer with weights', {'--model': base(onnx.model(middle, [], [onnx.value('r', [1, 3, 8, 8])], [onnx.value('y', [1, 3])]))[0]}),
