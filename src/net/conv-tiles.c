@@ -96,7 +96,8 @@ dcn_conv_point_to_deltas(const DcnJob *job, int begin, int np, int group, DcnWor
   const DcnConvPlan *plan = job->op->plan;
   const DcnValueState *in = job->in;
   int dr = job->kernels->dr, taps = plan->taps, words = plan->words, in_words = in->net->words;
-  int pitch = in->net->pitch, kh = plan->window.kh, kw = plan->window.kw, in_w = plan->window.in_w;
+  int pitch = in->net->delta_pitch, kh = plan->window.kh, kw = plan->window.kw,
+      in_w = plan->window.in_w;
   size_t offset = (size_t)group * plan->cg;
   const float *zero = job->state->zero;
   gboolean whole = plan->groups == 1;

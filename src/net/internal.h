@@ -5,7 +5,7 @@
  * which channels c..pitch-1 are zero for ever.  In a partial run, after the value's op has run:
  *   changed[p]   1 where any channel of pixel p was propagated
  *   mask[p]      [words] one bit per channel that was propagated; all zero where changed[p] is 0
- *   delta[p]     [pitch] new minus old, 0 in channels not propagated; meaningless where changed[p]
+ *   delta[p]     [delta_pitch] new minus old, 0 in channels not propagated; meaningless where changed[p]
  *                is 0
  *   bits         changed[] by rows of the image, as bits
  * In a full run none of them is written: everything counts as changed. */
@@ -38,6 +38,8 @@ typedef struct {
   gboolean wants_delta; /* an op reads deltas of it */
   gboolean no_mask;     /* only first layers read it, which look at bits */
   int last_delta_use;   /* last such op */
+  int delta_of;         /* a concatenation whose deltas this value's are a part of, or -1 */
+  int delta_pitch;      /* floats per pixel of delta */
   size_t delta_offset;  /* in the delta arena, floats */
 } DcnNetValue;
 
@@ -240,8 +242,8 @@ dcn_emit_run(const DcnJob *job, int first, int pixels, const float *x, size_t ld
       .hi = hi,
       .ref = dcn_ref(v, first),
       .ldr = (size_t)v->net->ref_pitch,
-      .delta = v->delta ? v->delta + (size_t)first * v->net->pitch : NULL,
-      .ldd = (size_t)v->net->pitch,
+      .delta = v->delta ? v->delta + (size_t)first * v->net->delta_pitch : NULL,
+      .ldd = (size_t)v->net->delta_pitch,
       .mask = v->mask + (size_t)first * v->net->words,
       .changed = v->changed + first,
       .tolerance = v->threshold,

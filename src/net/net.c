@@ -36,7 +36,8 @@ plan_value(const DcnValue *value, DcnNetValue *nv, GError **error)
   nv->pitch = nv->c <= 4 ? nv->c : dcn_channel_pitch(nv->c);
   nv->words = dcn_mask_words(nv->c);
   nv->row_words = dcn_bits_words(nv->w);
-  nv->ref_pitch = nv->pitch;
+  nv->ref_pitch = nv->delta_pitch = nv->pitch;
+  nv->delta_of = -1;
   nv->view_of = -1;
   size_t pixels;
   if (!dcn_size_mul((size_t)nv->n * nv->h, (size_t)nv->w, &pixels) || pixels > INT32_MAX ||
@@ -173,6 +174,7 @@ plan_arena(DcnNet *net)
   const DcnProgram *program = net->program;
   int n = program->n_ops, n_live = 0;
   int *live = g_new(int, (size_t)program->n_values);
+  gboolean *placed = g_new0(gboolean, (size_t)program->n_values);
   for (int i = -1; i < n; i++) {
     int value = i < 0 ? program->input : program->ops[i].output;
     DcnNetValue *nv = &net->values[value];
@@ -181,8 +183,13 @@ plan_arena(DcnNet *net)
       if (net->values[live[j]].last_delta_use >= i)
         live[kept++] = live[j];
     n_live = kept;
-    if (!nv->wants_delta)
+    if (nv->delta_of >= 0) { /* the first of the parts makes the place */
+      value = nv->delta_of;
+      nv = &net->values[value];
+    }
+    if (!nv->wants_delta || placed[value])
       continue;
+    placed[value] = TRUE;
     size_t size = (nv->floats + 15) / 16 * 16, at = 0;
     int slot = 0; /* live[] is sorted by offset */
     for (; slot < n_live; slot++) {
@@ -198,7 +205,13 @@ plan_arena(DcnNet *net)
     net->arena_floats = MAX(net->arena_floats, at + size);
   }
   net->arena_floats += 4; /* first layers read four floats at a time */
+  for (int i = 0; i < program->n_values; i++) {
+    DcnNetValue *nv = &net->values[i];
+    if (nv->delta_of >= 0)
+      nv->delta_offset = net->values[nv->delta_of].delta_offset + (size_t)nv->view_channel;
+  }
   g_free(live);
+  g_free(placed);
 }
 
 /* Lets the inputs of channel concatenations be written where they end up.  Not those of which ref
@@ -236,7 +249,8 @@ plan_views(DcnNet *net)
   }
 }
 
-/* Where a concatenation's deltas are read, those of inputs made in place are copied there. */
+/* Where a concatenation's deltas are read, those of inputs made in place are written there too: not where it is a
+ * part of another itself, then they are copied; nor those of pixels without holes, which first layers rely on. */
 static void
 plan_concat_deltas(DcnNet *net)
 {
@@ -251,6 +265,12 @@ plan_concat_deltas(DcnNet *net)
         continue;
       in->wants_delta = TRUE;
       in->last_delta_use = MAX(in->last_delta_use, i);
+      DcnNetValue *out = &net->values[op->output];
+      if (out->delta_of >= 0 || in->c <= 4)
+        continue;
+      in->delta_of = op->output;
+      in->delta_pitch = out->delta_pitch;
+      out->last_delta_use = MAX(out->last_delta_use, in->last_delta_use);
     }
   }
 }

@@ -142,7 +142,7 @@ list_deltas(const DcnJob *job, const Plan *plan)
     int p = plan->pixel[t];
     if (!in->changed[p])
       continue;
-    const float *d = in->delta + (size_t)p * in->net->pitch;
+    const float *d = in->delta + (size_t)p * in->net->delta_pitch;
     uint32_t row = (uint32_t)t * (uint32_t)plan->channels;
     for (int j = 0; j < in->net->words; j++)
       for (uint64_t m = in->mask[(size_t)p * in->net->words + j]; m; m &= m - 1) {

@@ -32,6 +32,13 @@ is_view(const DcnValueState *in, const DcnValueState *out, int c0)
   return in->ref == out->ref + c0;
 }
 
+/* The same for its delta, which somebody reads in this run. */
+static inline gboolean
+is_delta_view(const DcnValueState *in, const DcnValueState *out, int c0)
+{
+  return in->delta && in->delta == out->delta + c0 && in->net->delta_pitch == out->net->delta_pitch;
+}
+
 /* The input's pixel that lies under output pixel (n, y, x), or -1. */
 static inline int
 pixel_under(const DcnOrigin *o, const DcnNetValue *in, int n, int y, int x)
@@ -52,14 +59,15 @@ emit_slice(const DcnJob *job, const DcnValueState *in, int q, int p, int c0, Dcn
   DcnValueState *out = job->out;
   const uint64_t *slice = worker->masks;
   uint64_t *mask = out->mask + (size_t)p * out->net->words;
-  float *delta = out->delta ? out->delta + (size_t)p * out->net->pitch + (size_t)c0 : NULL;
+  float *delta = out->delta ? out->delta + (size_t)p * out->net->delta_pitch + (size_t)c0 : NULL;
   int n = 0;
   if (is_view(in, out, c0)) { /* ref is in place already */
     slice = in->mask + (size_t)q * in->net->words;
     for (int j = 0; j < in->net->words; j++)
       n += dcn_bits_count(slice[j]);
-    if (out->delta)
-      memcpy(delta, in->delta + (size_t)q * in->net->pitch, sizeof(float) * (size_t)in->net->c);
+    if (delta && !is_delta_view(in, out, c0))
+      memcpy(delta, in->delta + (size_t)q * in->net->delta_pitch,
+             sizeof(float) * (size_t)in->net->c);
   } else {
     uint8_t changed; /* the count says it */
     const DcnDiff d = {.x = dcn_ref(in, q),
@@ -89,14 +97,15 @@ concat_pixel(const DcnJob *job, int p, DcnWorker *worker)
   DcnValueState *out = job->out;
   const DcnNetValue *net = out->net;
   int x = p % net->w, rest = p / net->w, y = rest % net->h, n = rest / net->h, changed = 0;
-  if (!job->full && out->delta)
-    memset(out->delta + (size_t)p * net->pitch, 0, sizeof(float) * (size_t)net->pitch);
+  float *delta = !job->full && out->delta ? out->delta + (size_t)p * net->delta_pitch : NULL;
   for (int i = 0; i < op->n_inputs; i++) {
     const DcnOrigin *o = &op->u.concat.origins[i];
     const DcnValueState *in = dcn_job_input(job, i);
     int q = pixel_under(o, in->net, n, y, x);
     if (q < 0)
       continue;
+    if (delta && !(in->changed[q] && is_delta_view(in, out, o->c)))
+      memset(delta + o->c, 0, sizeof(float) * (size_t)in->net->c);
     if (job->full) {
       if (!is_view(in, out, o->c))
         memcpy(dcn_ref(out, p) + o->c, dcn_ref(in, q), sizeof(float) * (size_t)in->net->c);
@@ -109,15 +118,15 @@ concat_pixel(const DcnJob *job, int p, DcnWorker *worker)
   }
 }
 
-/* All inputs are made in place, each as large as the output: marks are merged, and where somebody
- * reads them deltas copied. */
+/* All inputs are made in place, each as large as the output: marks are merged; of deltas that somebody
+ * reads, those that are not in place are copied. */
 static void
 concat_views(const DcnJob *job, int p)
 {
   const DcnOp *op = job->op->op;
   DcnValueState *out = job->out;
   uint64_t *mask = out->mask + (size_t)p * out->net->words;
-  float *delta = out->delta ? out->delta + (size_t)p * out->net->pitch : NULL;
+  float *delta = out->delta ? out->delta + (size_t)p * out->net->delta_pitch : NULL;
   for (int i = 0; i < op->n_inputs; i++) {
     const DcnValueState *in = dcn_job_input(job, i);
     int c = op->u.concat.origins[i].c, word = c >> 6, shift = c & 63;
@@ -127,8 +136,8 @@ concat_views(const DcnJob *job, int p)
         memset(delta + c, 0, bytes);
       continue;
     }
-    if (delta)
-      memcpy(delta + c, in->delta + (size_t)p * in->net->pitch, bytes);
+    if (delta && !is_delta_view(in, out, c))
+      memcpy(delta + c, in->delta + (size_t)p * in->net->delta_pitch, bytes);
     const uint64_t *slice = in->mask + (size_t)p * in->net->words;
     for (int j = 0; j < in->net->words; j++) {
       mask[word + j] |= slice[j] << shift;
