@@ -36,6 +36,8 @@ struct _DcnH264Extractor {
   gboolean intra_only;     /* the open picture (or the first field before it) so far */
 
   DcnH264Frame *first_field; /* owned; waits for its second field */
+  gboolean field_was_lost;   /* one came without its partner, or damaged, any time before */
+  gboolean long_term_used;   /* since the last IDR picture */
   DcnH264SliceHeader first_field_header;
 
   DcnH264Coded coded;
@@ -75,12 +77,21 @@ abandon_first_field(DcnH264Extractor *extractor)
   doubt(extractor);
 }
 
+/* Data of the picture is missing, or wrong. */
+static void
+damaged(DcnH264Extractor *extractor, const char *reason)
+{
+  dcn_h264_fail(&extractor->coded, reason);
+  if (extractor->coded.header.field_pic_flag)
+    extractor->field_was_lost = TRUE;
+}
+
 static void
 abandon_picture(DcnH264Extractor *extractor)
 {
   if (!extractor->picture_is_open)
     return;
-  dcn_h264_fail(&extractor->coded, "picture not ended");
+  damaged(extractor, "picture not ended");
   dcn_h264_extractor_end_picture(extractor);
 }
 
@@ -353,6 +364,11 @@ open_picture(DcnH264Extractor *extractor, DcnH264Frame *frame, const DcnH264Slic
   coded->map = NULL;
   coded->slice = NULL;
   coded->error = not_understood(&coded->sps, header);
+  /* libavcodec counts fields without a partner, in each of its threads, and from the second one on shows first fields before
+   * their second ones are decoded; what it makes of a field that is not whole lasts beyond IDR pictures, too.  Nothing but a
+   * new decoder ends that. */
+  if (header->field_pic_flag && extractor->field_was_lost)
+    dcn_h264_fail(coded, "field picture after a lost one");
   if (!second_field)
     coded->n_vectors = 0;
   extractor->picture_is_open = TRUE;
@@ -396,6 +412,8 @@ dcn_h264_extractor_begin_picture(DcnH264Extractor *extractor, const DcnH264Sps *
     second = TRUE;
     frame = g_steal_pointer(&extractor->first_field);
   } else {
+    if (extractor->first_field)
+      extractor->field_was_lost = TRUE;
     abandon_first_field(extractor);
     fill_gap(extractor, header);
     /* A new coded video sequence: nothing behind it refers to anything before. */
@@ -533,7 +551,7 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
     dcn_h264_fail(coded, "slice of another picture");
   else if ((int64_t)header->first_mb_in_slice * (coded->mbaff ? 2 : 1) !=
            coded->macroblocks.n_decoded)
-    dcn_h264_fail(coded, "slices missing or in another order");
+    damaged(extractor, "slices missing or in another order");
   else if (coded->map->slices->len >= 0xffff)
     dcn_h264_fail(coded, "too many slices");
   if (coded->error)
@@ -553,17 +571,19 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
   const char *error = dcn_h264_slice_data(&coded->macroblocks, pps, header, nal, size, header_bits,
                                           macroblocks_parsed, coded);
   if (error)
-    dcn_h264_fail(coded, error);
+    damaged(extractor, error);
 }
 
 /* ---- end of pictures ---- */
 
-/* Whether the pictures held for reference are certain again. */
+/* Whether the pictures held for reference are certain again: those of before have all been pushed out, which does not happen
+ * to long-term ones that a decoder may hold. */
 static void
 settle(DcnH264Extractor *extractor)
 {
   const DcnH264Dpb *dpb = &extractor->dpb;
-  if (!extractor->in_doubt || dpb->n_frames < MAX(dpb->max_num_ref_frames, 1))
+  if (!extractor->in_doubt || extractor->long_term_used ||
+      dpb->n_frames < MAX(dpb->max_num_ref_frames, 1))
     return;
   for (int i = 0; i < dpb->n_frames; i++) {
     const DcnH264Frame *frame = dpb->frames[i];
@@ -619,6 +639,11 @@ mark(DcnH264Extractor *extractor)
   DcnH264Frame *frame = coded->frame;
   const DcnH264SliceHeader *header = &coded->header;
   gboolean mmco5 = FALSE;
+  if (dcn_h264_idr(header))
+    extractor->long_term_used = header->long_term_reference_flag;
+  for (int i = 0; i < header->n_markings; i++)
+    extractor->long_term_used |= header->markings[i].memory_management_control_operation == 3 ||
+                                 header->markings[i].memory_management_control_operation == 6;
   if (header->nal_ref_idc) {
     if (!dcn_h264_dpb_mark(&extractor->dpb, frame, header, &mmco5)) {
       dcn_h264_fail(coded, "reference picture marking names what is not there");
@@ -644,7 +669,7 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
   DcnPicture *picture = frame->picture;
   const DcnH264Macroblocks *m = &coded->macroblocks;
   if (!coded->error && m->n_decoded < m->mb_width * m->mb_height)
-    dcn_h264_fail(coded, "macroblocks missing");
+    damaged(extractor, "macroblocks missing");
   gboolean start =
       dcn_h264_idr(&coded->header) || picture->type == DCN_PICTURE_I || extractor->recovery_point;
   if (!coded->second_field)

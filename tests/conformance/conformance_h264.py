@@ -228,6 +228,8 @@ def damage(data, kind, rng):
 
 DAMAGED = ["baseline", "b3-pyramid", "p-only", "high-cavlc", "slices4", "open-gop", "intra-refresh", "weightp1-b",
            "direct-temporal-still", "mbaff-noise", "refs16", "short-gop", "openh264"]
+# Of the random streams, by seed: fields and frames in turn, long-term references
+DAMAGED_GENERATED = ["24", "25", "54", "136"]
 KINDS = ["bits", "headers", "types", "zeros", "cut", "pictures", "headless", "burst", "truncated"]
 
 
@@ -236,11 +238,15 @@ def part_corrupt(options, folder, tap):
     bases = [base for base in DAMAGED if base in have]
     if not bases:
         skip_all("no encoder")
-    jobs = [(base, kind) for base in bases for kind in KINDS]
+    generated = DAMAGED_GENERATED if options.generate else []
+    jobs = [(base, kind) for base in bases + generated for kind in KINDS]
     seeds = 2 if FAST else options.seeds
     if FAST:
         jobs = jobs[::3]
     paths = {base: encodes_h264.make(base, folder) for base in bases}
+    for seed in generated:
+        paths[seed] = os.path.join(folder, "generated-%s.264" % seed)
+        encodes_h264.run([options.generate, seed, paths[seed]])
 
     def work(job):
         base, kind = job
