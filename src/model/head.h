@@ -27,8 +27,9 @@ typedef struct {
   gboolean sure;       /* the model ends in a Softmax: its outputs are confidences */
 } DcnHeadInfo;
 
-/* Reads a model; the last n_layers layers are the head.  Errors: DCN_ERROR_IO, DCN_ERROR_INVALID (not a model), DCN_ERROR_UNSUPPORTED
- * where it does not end in such a layer; the message says what stands there instead. */
+/* Reads a model; the last n_layers (1 or more) layers are the head.  Errors: DCN_ERROR_IO,
+ * DCN_ERROR_INVALID (not a model), DCN_ERROR_UNSUPPORTED where it does not end in such a layer; the
+ * message says what stands there instead. */
 DcnHead *dcn_head_open(const char *path, int n_layers, GError **error);
 void dcn_head_free(DcnHead *head); /* NULL is fine */
 const DcnHeadInfo *dcn_head_info(const DcnHead *head); /* owned by the head */

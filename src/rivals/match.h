@@ -17,9 +17,11 @@ typedef struct {
   int n_found;
 } DcnMatch;
 
+/* For images of width x height, in blocks of size x size pixels. */
 DcnMatch *dcn_match_new(int width, int height, int size);
 void dcn_match_free(DcnMatch *match); /* NULL is fine */
 
+/* Where block 0 .. rows * cols - 1 lies in the image. */
 DcnBlock dcn_match_block(const DcnMatch *match, const DcnImage *image, int block);
 
 /* Searches for each block: offsets, found.  psnr: dB from which on blocks match.

@@ -17,9 +17,9 @@ void dcn_track_free(DcnTrack *track); /* NULL is fine */
 void dcn_track_reset(DcnTrack *track);
 
 /* Takes over a picture, in the order in which pictures are shown.  Vectors to pictures that were not
- * shown yet, or not at all, are not used.  NULL: a frame of which no picture is known.  Returns FALSE where the picture is of no use: not complete,
- * not understood, or with vectors for less than an eighth of its blocks (the others then move with
- * their neighbours); an intra picture is of use. */
+ * shown yet, or not at all, are not used.  NULL: a frame of which no picture is known.  Returns FALSE
+ * where the picture is of no use: not complete, not understood, or with vectors for less than an eighth
+ * of its blocks (the others then move with their neighbours); an intra picture is of use. */
 gboolean dcn_track_add(DcnTrack *track, const DcnPicture *picture);
 
 /* The last picture added becomes the key picture; nothing has been coded since. */
