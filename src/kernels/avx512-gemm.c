@@ -12,6 +12,7 @@
 
 #define MR    12
 #define DR    4
+#define TR    8
 #define NR    32
 #define LANES 16
 typedef __m512 Vector;
@@ -60,13 +61,16 @@ DEFINE_DGEMM(4, 4) DEFINE_DGEMM(3, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4)
 DEFINE_DGEMM(4, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
-DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(3, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
-DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(3, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
+DEFINE_TGEMM(8, 2) DEFINE_TGEMM(6, 2) DEFINE_TGEMM(5, 2) DEFINE_TGEMM(4, 2)
+DEFINE_TGEMM_SPLIT(3, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
+DEFINE_TGEMM(8, 1) DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1)
+DEFINE_TGEMM_SPLIT(3, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
 DEFINE_MGEMM(4) DEFINE_MGEMM(3) DEFINE_MGEMM(2) DEFINE_MGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_12_2) Igemm;
 typedef __typeof__(dgemm_4_4) Dgemm;
+typedef __typeof__(tgemm_6_2) Tgemm;
 
 void
 dcn_f32_igemm_12x32__avx512(const float *const *a, int taps, int channels, const float *w,
@@ -98,19 +102,15 @@ dcn_f32_dgemm_4x64__avx512(const float *const *d, const uint64_t *mask, int taps
 }
 
 void
-dcn_f32_tgemm_6x32__avx512(const float *const *d, const DcnTap *taps, int count, int channels,
-                           const float *w, float *const *out, int pixels, int columns)
+dcn_f32_tgemm_8x32__avx512(const float *const *d, const DcnSpan *spans, int count, const float *w,
+                           float *const *out, int pixels, int columns)
 {
-  if (pixels > 4)
-    RUN_TGEMM(6);
-  else if (pixels > 3)
-    RUN_TGEMM(4);
-  else if (pixels > 2)
-    RUN_TGEMM(3);
-  else if (pixels > 1)
-    RUN_TGEMM(2);
-  else if (pixels == 1)
-    RUN_TGEMM(1);
+  static Tgemm *const tiles[2][TR + 1] = {{NULL, tgemm_1_1, tgemm_2_1, tgemm_3_1, tgemm_4_1,
+                                           tgemm_6_1, tgemm_6_1, tgemm_8_1, tgemm_8_1},
+                                          {NULL, tgemm_1_2, tgemm_2_2, tgemm_3_2, tgemm_4_2,
+                                           tgemm_5_2, tgemm_6_2, tgemm_8_2, tgemm_8_2}};
+  if (pixels > 0)
+    tiles[columns > LANES][pixels](d, spans, count, w, out, pixels, columns);
 }
 
 void

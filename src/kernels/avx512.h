@@ -5,7 +5,7 @@
 
 DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_12x32__avx512);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x64__avx512);
-DCN_KERNEL_DECLARE(tgemm, dcn_f32_tgemm_6x32__avx512);
+DCN_KERNEL_DECLARE(tgemm, dcn_f32_tgemm_8x32__avx512);
 DCN_KERNEL_DECLARE(mgemm, dcn_f32_mgemm_1x64__avx512);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_8r__avx512);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_16c__avx512);

@@ -53,6 +53,13 @@ typedef struct {
   int32_t weight; /* where their rows of weights begin, floats */
 } DcnTap;
 
+/* A piece of a row of such a window. */
+typedef struct {
+  int32_t at;     /* where it begins, floats from the window's pointer */
+  int32_t weight; /* where its rows of weights begin, floats; one row for each float */
+  int32_t floats;
+} DcnSpan;
+
 typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
   int mr, nr;      /* igemm tile: mr pixels x nr output channels; weights are packed for nr */
@@ -87,21 +94,20 @@ typedef struct {
   void (*dgemm)(const float *const *d, const uint64_t *mask, int taps, int words, int channels,
                 const float *w, size_t next, float *const *out, int pixels, int columns);
 
-  /* Delta GEMM over a list of taps, one tile, for layers of few input channels.
-   * out[i][j] += sum over e < count, k < channels of
-   *              d[i][taps[e].pixel + k] * w[taps[e].weight + k*nr + j]
+  /* Delta GEMM over a list of spans, one tile, for layers of few input channels.
+   * out[i][j] += sum over s < count, k < spans[s].floats of
+   *              d[i][spans[s].at + k] * w[spans[s].weight + k*nr + j]
    *
    * d        [tr] pointers to deltas, 0 in pixels that did not change (all tr valid; repeat one for
    *          a tail)
-   * taps     [count], in any order
-   * channels 1..4
-   * w        as for igemm; taps[].weight is a multiple of nr
+   * spans    [count], in any order
+   * w        as for igemm; spans[].weight is a multiple of nr
    * out      [tr] pointers to `columns` floats; read and written for i < pixels, j < columns only
    *          (pixels <= tr, columns <= nr) */
-  void (*tgemm)(const float *const *d, const DcnTap *taps, int count, int channels, const float *w,
+  void (*tgemm)(const float *const *d, const DcnSpan *spans, int count, const float *w,
                 float *const *out, int pixels, int columns);
 
-  /* The same where every pixel has taps of its own.
+  /* The same by single taps of `channels` (1..4) floats, where every pixel has taps of its own.
    * out[i][j] += sum over set bits b of mask[i], k < channels of
    *              d[i][taps[b].pixel + k] * w[taps[b].weight + k*nr + j],  i < pixels
    *

@@ -101,8 +101,8 @@ dcn_f32_dgemm_4x16__neon(const float *const *d, const uint64_t *mask, int taps, 
 }
 
 static void
-dcn_f32_tgemm_8x8__neon(const float *const *d, const DcnTap *taps, int count, int channels,
-                        const float *w, float *const *out, int pixels, int columns)
+dcn_f32_tgemm_8x8__neon(const float *const *d, const DcnSpan *spans, int count, const float *w,
+                        float *const *out, int pixels, int columns)
 {
   if (pixels > 4)
     RUN_TGEMM(8);

@@ -104,8 +104,8 @@ dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int tap
 }
 
 void
-dcn_f32_tgemm_4x8__portable(const float *const *d, const DcnTap *taps, int count, int channels,
-                            const float *w, float *const *out, int pixels, int columns)
+dcn_f32_tgemm_4x8__portable(const float *const *d, const DcnSpan *spans, int count, const float *w,
+                            float *const *out, int pixels, int columns)
 {
   V4 tile[MR][NR / 4] = {{{0}}};
   for (int i = 0; i < pixels; i++)
@@ -113,9 +113,9 @@ dcn_f32_tgemm_4x8__portable(const float *const *d, const DcnTap *taps, int count
   V4 c00 = tile[0][0], c01 = tile[0][1], c10 = tile[1][0], c11 = tile[1][1];
   V4 c20 = tile[2][0], c21 = tile[2][1], c30 = tile[3][0], c31 = tile[3][1];
   for (int e = 0; e < count; e++) {
-    for (int k = 0; k < channels; k++) {
-      const float *wk = w + taps[e].weight + k * NR;
-      ptrdiff_t at = taps[e].pixel + k;
+    for (int k = 0; k < spans[e].floats; k++) {
+      const float *wk = w + spans[e].weight + (ptrdiff_t)k * NR;
+      ptrdiff_t at = spans[e].at + (ptrdiff_t)k;
       V4 w0 = load(wk), w1 = load(wk + 4);
       V4 x0 = splat(d[0][at]), x1 = splat(d[1][at]), x2 = splat(d[2][at]), x3 = splat(d[3][at]);
       c00 += x0 * w0, c01 += x0 * w1;

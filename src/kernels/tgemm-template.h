@@ -1,10 +1,9 @@
-/* deltacnn: the matrix kernel over lists of taps, for any instruction set with vectors and FMA.
+/* deltacnn: the matrix kernels over lists of spans and taps, for any instruction set with vectors and FMA.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Included after gemm-template.h, whose vectors and constants it uses.  A tile of pixels x 2 vectors
- * of output channels stays in registers.  A tap is one input pixel of a window: a handful of
- * channels, so the loop over them is unrolled for the usual 3, and what a tap costs besides is two
- * loads.
+ * of output channels stays in registers, as igemm's does; the pixels' pointers stay where they are, so that even a
+ * span of a single pixel costs little besides its multiplies.
  *
  * DEFINE_TGEMM(pixels, vectors) or, for few pixels, DEFINE_TGEMM_SPLIT(pixels, vectors) defines
  * tgemm_PIXELS_VECTORS; RUN_TGEMM(pixels) calls them. */
@@ -39,41 +38,37 @@
   if (i < pixels)                                                                                  \
     store_first(out[i], m0, c##i##_0);
 
-#define TAP_CHANNEL(height, nv)                                                                    \
+#define TAP_FLOAT(height, nv, step)                                                                 \
   {                                                                                                \
+    DCN_PREFETCH(wk, PREFETCH_ROWS *NR);                                                           \
+    if (nv > 1)                                                                                    \
+      DCN_PREFETCH(wk, PREFETCH_ROWS *NR + LANES);                                                 \
     Vector b0 = load_aligned(wk);                                                                  \
     Vector b1 = nv > 1 ? load_aligned(wk + LANES) : b0;                                            \
     (void)b1;                                                                                      \
-    EACH##height(TAP_STEP_##nv) wk += NR;                                                          \
+    EACH##height(step##_##nv) wk += NR;                                                            \
     k++;                                                                                           \
   }
 
 #define DEFINE_TGEMM(height, nv)                                                                   \
-  static void tgemm_##height##_##nv(const float *const *d, const DcnTap *taps, int count,          \
-                                    int channels, const float *w, float *const *out, int pixels,   \
-                                    int columns)                                                   \
+  static void tgemm_##height##_##nv(const float *const *d, const DcnSpan *spans, int count,        \
+                                    const float *w, float *const *out, int pixels, int columns)    \
   {                                                                                                \
     Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
     (void)m1;                                                                                      \
-    EACH##height(TAP_FETCH_##nv) for (const DcnTap *tap = taps, *end = taps + count; tap < end;    \
-                                      tap++)                                                       \
+    EACH##height(TAP_FETCH_##nv) for (const DcnSpan *span = spans, *last = spans + count;          \
+                                      span < last; span++)                                         \
     {                                                                                              \
-      const float *wk = w + tap->weight;                                                           \
-      ptrdiff_t k = tap->pixel;                                                                    \
-      if (channels == 3) {                                                                         \
-        TAP_CHANNEL(height, nv)                                                                    \
-        TAP_CHANNEL(height, nv)                                                                    \
-        TAP_CHANNEL(height, nv)                                                                    \
-      } else {                                                                                     \
-        for (int n = 0; n < channels; n++)                                                         \
-          TAP_CHANNEL(height, nv)                                                                  \
-      }                                                                                            \
+      const float *wk = w + span->weight;                                                          \
+      ptrdiff_t k = span->at, end = k + span->floats;                                              \
+      while (k < end)                                                                              \
+        TAP_FLOAT(height, nv, TAP_STEP)                                                            \
     }                                                                                              \
     EACH##height(TAP_STORE_##nv)                                                                   \
   }
 
-/* Few pixels have too few sums to keep the multipliers busy, so the channels of a tap get sums of
- * their own: c, e, f for channels 0, 1 and 2; 3 joins 0. */
+/* Few pixels have too few sums to keep the multipliers busy, so every third float of a span goes to
+ * sums of its own: c, e, f. */
 #define TAP_SPLIT_STEP_2(i, sum)                                                                   \
   {                                                                                                \
     Vector x = broadcast(p##i + k);                                                                \
@@ -97,34 +92,27 @@
   c##i##_0 = PLUS(c##i##_0, PLUS(e##i##_0, f##i##_0));                                             \
   c##i##_1 = PLUS(c##i##_1, PLUS(e##i##_1, f##i##_1));
 #define TAP_SPLIT_SUM_1(i) c##i##_0 = PLUS(c##i##_0, PLUS(e##i##_0, f##i##_0));
-#define TAP_SPLIT_CHANNEL(height, nv, step)                                                        \
-  {                                                                                                \
-    Vector b0 = load_aligned(wk);                                                                  \
-    Vector b1 = nv > 1 ? load_aligned(wk + LANES) : b0;                                            \
-    (void)b1;                                                                                      \
-    EACH##height(step##_##nv) wk += NR;                                                            \
-    k++;                                                                                           \
-  }
 
 #define DEFINE_TGEMM_SPLIT(height, nv)                                                             \
-  static void tgemm_##height##_##nv(const float *const *d, const DcnTap *taps, int count,          \
-                                    int channels, const float *w, float *const *out, int pixels,   \
-                                    int columns)                                                   \
+  static void tgemm_##height##_##nv(const float *const *d, const DcnSpan *spans, int count,        \
+                                    const float *w, float *const *out, int pixels, int columns)    \
   {                                                                                                \
     Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
     (void)m1;                                                                                      \
     EACH##height(TAP_FETCH_##nv) EACH##height(TAP_SPLIT_ZERO_##nv)                                 \
-        for (const DcnTap *tap = taps, *end = taps + count; tap < end; tap++)                      \
+        for (const DcnSpan *span = spans, *last = spans + count; span < last; span++)              \
     {                                                                                              \
-      const float *wk = w + tap->weight;                                                           \
-      ptrdiff_t k = tap->pixel;                                                                    \
-      TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_C)                                                   \
-      if (channels > 1)                                                                            \
-        TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_E)                                                 \
-      if (channels > 2)                                                                            \
-        TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_F)                                                 \
-      if (channels > 3)                                                                            \
-        TAP_SPLIT_CHANNEL(height, nv, TAP_SPLIT_C)                                                 \
+      const float *wk = w + span->weight;                                                          \
+      ptrdiff_t k = span->at, end = k + span->floats;                                              \
+      while (k < end - 2) {                                                                        \
+        TAP_FLOAT(height, nv, TAP_SPLIT_C)                                                         \
+        TAP_FLOAT(height, nv, TAP_SPLIT_E)                                                         \
+        TAP_FLOAT(height, nv, TAP_SPLIT_F)                                                         \
+      }                                                                                            \
+      if (k < end)                                                                                 \
+        TAP_FLOAT(height, nv, TAP_SPLIT_C)                                                         \
+      if (k < end)                                                                                 \
+        TAP_FLOAT(height, nv, TAP_SPLIT_E)                                                         \
     }                                                                                              \
     EACH##height(TAP_SPLIT_SUM_##nv) EACH##height(TAP_STORE_##nv)                                  \
   }
@@ -186,5 +174,5 @@ mgemm_pixels(const int nv, const int channels, const float *const *d, const uint
 #define RUN_MGEMM(nv) mgemm_##nv(d, mask, words, taps, channels, w, next, out, pixels, columns)
 
 #define RUN_TGEMM(height)                                                                          \
-  (columns > LANES ? tgemm_##height##_2(d, taps, count, channels, w, out, pixels, columns)         \
-                   : tgemm_##height##_1(d, taps, count, channels, w, out, pixels, columns))
+  (columns > LANES ? tgemm_##height##_2(d, spans, count, w, out, pixels, columns)                  \
+                   : tgemm_##height##_1(d, spans, count, w, out, pixels, columns))

@@ -55,6 +55,17 @@ dcn_bits_of_any_bytes(const uint8_t *bytes, int n)
   return word;
 }
 
+/* Whether 256 bytes are all 0. */
+static inline gboolean
+dcn_bits_none_of_256(const uint8_t *bytes)
+{
+  typedef uint64_t V2 __attribute__((vector_size(16), aligned(1), may_alias));
+  V2 any = {0, 0};
+  for (int i = 0; i < 256; i += 16)
+    any |= *(const V2 *)(bytes + i);
+  return (any[0] | any[1]) == 0;
+}
+
 /* How many bits are set one after another from bit `first` on. */
 static inline int
 dcn_bits_run(uint64_t v, int first)

@@ -12,85 +12,154 @@
 
 /* What a tap costs in a tile of so many pixels, in multiplies of igemm, and what a tile costs
  * besides (bench-kernels --kernel=tgemm). */
-static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.3, 3.8, 4.6, 4.8, 6.6, 6.6, 8.8, 8.8};
-#define TILE_COST 50.0
+static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.6, 3.6, 4.4, 5.0, 5.9, 6.7, 8.6, 8.6};
+#define TILE_COST 150.0
 /* The same for pixels by themselves. */
 #define SINGLE_TAP_COST 2.4
 #define SINGLE_COST     12.0
 /* To copy a pixel's delta where a tile's pixels differ in what changed. */
 #define GATHER_COST 0.15
+/* The sums of a tile are asked for so many tiles before: those of a large image come from memory, in
+ * pieces too short for the processor to foresee. */
+#define TILES_AHEAD 3
 
-/* The rows of one output row's windows in which something changed, and their places in a mask. */
+/* The rows of one output row's windows in which something changed.  Blocks of changes make rows alike: those are one
+ * band. */
 typedef struct {
   int n;
   const uint64_t *bits[64];
-  uint8_t word[64], shift[64];
-} Rows;
+  uint8_t first[64], height[64]; /* rows of the window */
+  uint8_t word[64], shift[64];   /* of the first of them in a mask */
+  uint64_t key;                  /* of how the window is cut into bands */
+} Bands;
+
+static inline uint64_t
+mix(uint64_t key, uint64_t word)
+{
+  key = (key ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+  return key ^ key >> 29;
+}
 
 static void
-find_rows(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, Rows *rows)
+find_bands(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, Bands *bands)
 {
   const DcnWindow *win = &plan->window;
   const DcnValueState *in = job->in;
   const int *iy = win->iy + (size_t)cursor->y * win->kh;
-  rows->n = 0;
+  size_t words = (size_t)in->net->row_words;
+  int row_before = 0;
+  bands->n = 0;
+  bands->key = 1;
   for (int ky = 0; ky < win->kh; ky++) {
-    int row = cursor->image * win->in_h + iy[ky];
+    int row = cursor->image * win->in_h + iy[ky], last = bands->n - 1;
     if (iy[ky] < 0 || in->row_changed[row] == 0)
       continue;
-    rows->bits[rows->n] = in->bits + (size_t)row * in->net->row_words;
-    rows->word[rows->n] = (uint8_t)(ky / plan->rows_per_word);
-    rows->shift[rows->n++] = (uint8_t)(ky % plan->rows_per_word * win->kw);
+    const uint64_t *bits = in->bits + (size_t)row * words;
+    if (last >= 0 && bands->first[last] + bands->height[last] == ky &&
+        in->row_changed[row] == in->row_changed[row_before] &&
+        memcmp(bits, bands->bits[last], words * sizeof *bits) == 0) {
+      bands->height[last]++;
+      row_before = row;
+      continue;
+    }
+    row_before = row;
+    bands->bits[++last] = bits;
+    bands->first[last] = (uint8_t)ky;
+    bands->word[last] = (uint8_t)(ky / plan->rows_per_word);
+    bands->shift[last] = (uint8_t)(ky % plan->rows_per_word * win->kw);
+    bands->height[last] = 1;
+    bands->n++;
+  }
+  for (int b = 0; b < bands->n; b++)
+    bands->key = mix(bands->key, (uint64_t)(bands->first[b] << 8 | bands->height[b]));
+}
+
+/* Columns x to x + kw - 1 of a row of bits. */
+static inline uint64_t
+window_bits(const uint64_t *bits, int words, int64_t x, uint64_t all)
+{
+  int64_t at = x >> 6;
+  int shift = (int)(x & 63);
+  if (at < 0 || at + 1 >= words)
+    return dcn_bits_at(bits, words, x) & all;
+  return (bits[at] >> shift | bits[at + 1] << 1 << (63 - shift)) & all;
+}
+
+/* Where the windows of an output row are. */
+typedef struct {
+  DcnCursor cursor;
+  Bands bands;
+  ptrdiff_t corner; /* of the window at column 0 of the input, in pixels */
+  gboolean inside;  /* all rows of the window */
+  int row;
+} Row;
+
+/* Moves to an output pixel; returns the input column at which its window begins. */
+static inline int64_t
+move_to(const DcnJob *job, const DcnFirstPlan *plan, Row *row, int pixel)
+{
+  const DcnWindow *win = &plan->window;
+  dcn_cursor_move(&row->cursor, win, pixel);
+  const DcnCursor *cursor = &row->cursor;
+  if (row->row != cursor->image * win->out_h + cursor->y) {
+    row->row = cursor->image * win->out_h + cursor->y;
+    find_bands(job, plan, cursor, &row->bands);
+    const int *iy = win->iy + (size_t)cursor->y * win->kh;
+    row->inside = iy[0] >= 0 && iy[win->kh - 1] >= 0;
+    row->corner = ((ptrdiff_t)cursor->image * win->in_h + (ptrdiff_t)cursor->y * plan->stride_h -
+                   plan->pad_top) *
+                  win->in_w;
+  }
+  return win->first_column + (int64_t)cursor->x * win->step;
+}
+
+/* What changed in a window, as plan->taps counts. */
+static void
+make_mask(const DcnFirstPlan *plan, const Bands *bands, int words, int64_t x, uint64_t *mask)
+{
+  int kw = plan->window.kw;
+  uint64_t all = (UINT64_C(1) << kw) - 1;
+  memset(mask, 0, sizeof *mask * (size_t)plan->words);
+  for (int b = 0; b < bands->n; b++) {
+    uint64_t bits = window_bits(bands->bits[b], words, x, all);
+    int word = bands->word[b], shift = bands->shift[b];
+    mask[word] |= bits << shift;
+    for (int i = 1; i < bands->height[b]; i++) {
+      shift += kw;
+      if (shift == plan->rows_per_word * kw) {
+        shift = 0;
+        word++;
+      }
+      mask[word] |= bits << shift;
+    }
   }
 }
 
-/* Fills in masks and corners; returns a hash of each mask in keys, and how many pixels each holds
- * in counts. */
+/* Fills in corners; returns a key of what changed in each window in keys, and how many pixels that
+ * is in counts.  Keys of windows across a border are even: they cannot join others' taps, which lie outside of the
+ * image. */
 static void
 look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_t *keys,
         uint16_t *counts)
 {
   const DcnWindow *win = &plan->window;
-  int words = job->in->net->row_words, row = -1, n_words = plan->words;
+  int words = job->in->net->row_words;
   uint64_t all = (UINT64_C(1) << win->kw) - 1;
-  ptrdiff_t corner = 0;
-  gboolean inside = FALSE; /* the rows of the window */
-  Rows rows = {.n = 0};
-  DcnCursor cursor = DCN_CURSOR_INIT;
-  memset(unit->masks, 0, sizeof *unit->masks * (size_t)unit->n_pixels * (size_t)n_words);
+  Row row = {.cursor = DCN_CURSOR_INIT, .row = -1};
   for (int i = 0; i < unit->n_pixels; i++) {
-    dcn_cursor_move(&cursor, win, unit->pixels[i]);
-    if (row != cursor.image * win->out_h + cursor.y) {
-      row = cursor.image * win->out_h + cursor.y;
-      find_rows(job, plan, &cursor, &rows);
-      const int *iy = win->iy + (size_t)cursor.y * win->kh;
-      inside = iy[0] >= 0 && iy[win->kh - 1] >= 0;
-      corner = ((ptrdiff_t)cursor.image * win->in_h + (ptrdiff_t)cursor.y * plan->stride_h -
-                plan->pad_top) *
-               win->in_w;
-    }
-    int64_t x = win->first_column + (int64_t)cursor.x * win->step, at = x >> 6;
-    int shift = (int)(x & 63);
-    uint64_t *mask = unit->masks + (size_t)i * (size_t)n_words;
-    if (at >= 0 && at + 1 < words)
-      for (int r = 0; r < rows.n; r++) {
-        const uint64_t *bits = rows.bits[r] + at;
-        mask[rows.word[r]] |= ((bits[0] >> shift | bits[1] << 1 << (63 - shift)) & all)
-                              << rows.shift[r];
-      }
-    else
-      for (int r = 0; r < rows.n; r++)
-        mask[rows.word[r]] |= (dcn_bits_at(rows.bits[r], words, x) & all) << rows.shift[r];
+    int64_t x = move_to(job, plan, &row, unit->pixels[i]);
+    const Bands *bands = &row.bands;
+    uint64_t key = bands->key;
     int count = 0;
-    uint64_t key = 0, factor = UINT64_C(0x9e3779b97f4a7c15);
-    for (int j = 0; j < n_words; j++, factor += UINT64_C(0x7f4a7c159e3779b8)) {
-      count += dcn_bits_count(mask[j]);
-      key += (mask[j] ^ mask[j] >> 31) * factor;
+    for (int b = 0; b < bands->n; b++) {
+      uint64_t bits = window_bits(bands->bits[b], words, x, all);
+      count += dcn_bits_count(bits) * bands->height[b];
+      key = mix(key, bits);
     }
-    /* Windows across a border are alone: taps that others have lie outside of the image. */
-    keys[i] = inside && x >= 0 && x + win->kw <= win->in_w ? key | 1 : 0;
+    gboolean inside = row.inside && x >= 0 && x + win->kw <= win->in_w;
+    keys[i] = inside ? key | 1 : key & ~UINT64_C(1);
     counts[i] = (uint16_t)count;
-    unit->corners[i] = (corner + x) * plan->c;
+    unit->corners[i] = (row.corner + x) * plan->c;
   }
 }
 
@@ -98,16 +167,19 @@ look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_
 static void
 group(DcnFirstUnit *unit, const uint64_t *keys)
 {
-  enum { SLOTS = 2 * DCN_FIRST_UNIT_MAX, NONE = 0xffff };
-  uint16_t slot_head[SLOTS], next[DCN_FIRST_UNIT_MAX], tail[DCN_FIRST_UNIT_MAX],
-      heads[DCN_FIRST_UNIT_MAX];
+  enum { SLOTS = 2 * DCN_FIRST_ADDED_MAX, NONE = 0xffff };
+  uint16_t slot_head[SLOTS], next[DCN_FIRST_ADDED_MAX], tail[DCN_FIRST_ADDED_MAX],
+      heads[DCN_FIRST_ADDED_MAX];
   int n_heads = 0, n = 0;
-  memset(slot_head, 0xff, sizeof slot_head);
+  unsigned slots = 256;
+  while (slots < 2 * (unsigned)unit->n_pixels)
+    slots *= 2;
+  memset(slot_head, 0xff, sizeof *slot_head * slots);
   for (int i = 0; i < unit->n_pixels; i++) {
     next[i] = NONE;
-    unsigned slot = (unsigned)(keys[i] >> 40) % SLOTS;
+    unsigned slot = (unsigned)(keys[i] >> 40) % slots;
     while (slot_head[slot] != NONE && keys[slot_head[slot]] != keys[i])
-      slot = (slot + 1) % SLOTS;
+      slot = (slot + 1) % slots;
     int head = slot_head[slot];
     if (head == NONE) {
       slot_head[slot] = tail[i] = heads[n_heads++] = (uint16_t)i;
@@ -133,32 +205,70 @@ merge(uint64_t *merged, const uint64_t *mask, int words)
   return count;
 }
 
+static inline uint64_t *
+mask_at(const DcnFirstPlan *plan, const DcnFirstUnit *unit, int i)
+{
+  return unit->masks + (size_t)i * (size_t)plan->words;
+}
+
+/* What changed in the window of the unit's pixel number i, also to unit->masks. */
+static const uint64_t *
+mask_of(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, int i)
+{
+  if (unit->masked[i])
+    return mask_at(plan, unit, i);
+  unit->masked[i] = TRUE;
+  const DcnWindow *win = &plan->window;
+  const DcnValueState *in = job->in;
+  DcnCursor cursor = DCN_CURSOR_INIT;
+  dcn_cursor_move(&cursor, win, unit->pixels[i]);
+  const int *iy = win->iy + (size_t)cursor.y * win->kh;
+  int64_t x = win->first_column + (int64_t)cursor.x * win->step;
+  uint64_t all = (UINT64_C(1) << win->kw) - 1;
+  int words = in->net->row_words;
+  uint64_t *mask = mask_at(plan, unit, i);
+  memset(mask, 0, sizeof *mask * (size_t)plan->words);
+  for (int ky = 0, word = 0, shift = 0; ky < win->kh; ky++) {
+    int row = cursor.image * win->in_h + iy[ky];
+    if (iy[ky] >= 0 && in->row_changed[row] > 0)
+      mask[word] |= window_bits(in->bits + (size_t)row * words, words, x, all) << shift;
+    shift += win->kw;
+    if (shift == plan->rows_per_word * win->kw) {
+      shift = 0;
+      word++;
+    }
+  }
+  return mask;
+}
+
 /* A tile from order[begin] on: as many pixels as give the least cost per pixel's own changes.
  * Returns the tile's cost. */
 static double
-cut_tile(const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin, int tr, const uint64_t *keys,
-         const uint16_t *counts, DcnFirstTile *tile)
+cut_tile(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin,
+         const uint64_t *keys, const uint16_t *counts, DcnFirstTile *tile)
 {
   int words = plan->words, first = unit->order[begin], own = counts[first], all = own, n = 1;
-  int most = MIN(tr, unit->n_pixels - begin);
+  int most = MIN(job->kernels->tr, unit->n_pixels - begin);
   uint64_t merged[64];
   *tile = (DcnFirstTile){.begin = begin, .pixels = 1, .count = own};
-  double best = tap_cost[1] * own * plan->c + TILE_COST;
-  if (keys[first] == 0)
-    return best;
   while (n < most && keys[unit->order[begin + n]] == keys[first])
     n++;
   tile->pixels = n;
-  best = tap_cost[n] * own * plan->c + TILE_COST;
+  double best = tap_cost[n] * own * plan->c + TILE_COST;
   own *= n;
-  if (n == most)
+  if (n == most || n > most / 2 || (keys[first] & 1) == 0)
     return best;
-  memcpy(merged, unit->masks + (size_t)first * (size_t)words, sizeof *merged * (size_t)words);
-  for (double per_tap = best / own; n < most; n++) {
+  size_t bytes = sizeof *merged * (size_t)words;
+  memcpy(merged, mask_of(job, plan, unit, first), bytes);
+  for (int i = 1; i < n; i++) {
+    memcpy(mask_at(plan, unit, unit->order[begin + i]), merged, bytes);
+    unit->masked[unit->order[begin + i]] = TRUE;
+  }
+  for (double per_tap = best / MAX(own, 1); n < most; n++) {
     int i = unit->order[begin + n];
-    if (keys[i] == 0)
+    if ((keys[i] & 1) == 0)
       break;
-    all = merge(merged, unit->masks + (size_t)i * (size_t)words, words);
+    all = merge(merged, mask_of(job, plan, unit, i), words);
     own += counts[i];
     double cost = (tap_cost[n + 1] + GATHER_COST * (n + 1)) * all * plan->c + TILE_COST;
     if (cost < per_tap * own) {
@@ -174,115 +284,83 @@ cut_tile(const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin, int tr, const 
   return best;
 }
 
-/* Whether changed pixels mostly stand alone in their rows; a sample of the masks will do. */
+/* Whether changed pixels mostly stand alone in their rows; a sample will do. */
 static gboolean
-scattered(const DcnFirstPlan *plan, const DcnFirstUnit *unit)
+scattered(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
 {
   int starts = 0, all = 0;
-  for (int i = 0; i < unit->n_pixels; i += 8)
+  for (int i = 0; i < unit->n_pixels; i += 16) {
+    const uint64_t *mask = mask_of(job, plan, unit, i);
     for (int j = 0; j < plan->words; j++) {
-      uint64_t mask = unit->masks[(size_t)i * (size_t)plan->words + (size_t)j];
-      starts += dcn_bits_count(mask & ~(mask << 1));
-      all += dcn_bits_count(mask);
+      starts += dcn_bits_count(mask[j] & ~(mask[j] << 1));
+      all += dcn_bits_count(mask[j]);
     }
+  }
   return 2 * starts > all;
+}
+
+/* Pixels by themselves need their masks and corners, nothing else. */
+static void
+plan_singles(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
+{
+  Row row = {.cursor = DCN_CURSOR_INIT, .row = -1};
+  uint64_t all = 0;
+  for (int i = 0; i < unit->n_pixels; i++) {
+    int64_t x = move_to(job, plan, &row, unit->pixels[i]);
+    uint64_t *mask = mask_at(plan, unit, i);
+    make_mask(plan, &row.bands, job->in->net->row_words, x, mask);
+    for (int j = 0; j < plan->words; j++)
+      all += (uint64_t)dcn_bits_count(mask[j]);
+    unit->corners[i] = (row.corner + x) * plan->c;
+  }
+  unit->multiplies = all * (uint64_t)plan->c;
+  unit->cost = SINGLE_TAP_COST * (double)unit->multiplies + SINGLE_COST * unit->n_pixels;
 }
 
 void
 dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
 {
-  uint64_t keys[DCN_FIRST_UNIT_MAX];
-  uint16_t counts[DCN_FIRST_UNIT_MAX];
-  int taps = 0, floats = 0;
-  look_up(job, plan, unit, keys, counts);
+  uint64_t keys[DCN_FIRST_ADDED_MAX];
+  uint16_t counts[DCN_FIRST_ADDED_MAX];
   unit->cost = 0;
   unit->multiplies = 0;
   unit->n_tiles = 0;
-  unit->single = scattered(plan, unit);
+  memset(unit->masked, 0, (size_t)unit->n_pixels);
+  unit->single = scattered(job, plan, unit);
   if (unit->single) {
-    uint64_t all = 0;
-    for (int i = 0; i < unit->n_pixels; i++)
-      all += counts[i];
-    unit->multiplies = all * (uint64_t)plan->c;
-    unit->cost = SINGLE_TAP_COST * (double)unit->multiplies + SINGLE_COST * unit->n_pixels;
+    plan_singles(job, plan, unit);
     return;
   }
+  look_up(job, plan, unit, keys, counts);
   group(unit, keys);
   for (int i = 0; i < unit->n_pixels;) {
     DcnFirstTile *tile = &unit->tiles[unit->n_tiles++];
-    unit->cost += cut_tile(plan, unit, i, job->kernels->tr, keys, counts, tile);
+    unit->cost += cut_tile(job, plan, unit, i, keys, counts, tile);
     unit->multiplies += (uint64_t)tile->pixels * (uint64_t)tile->count * (uint64_t)plan->c;
-    /* A full group's tiles share their list. */
-    gboolean again = i > 0 && !tile->mixed && !tile[-1].mixed && keys[unit->order[i]] != 0 &&
-                     keys[unit->order[i]] == keys[unit->order[i - 1]];
-    tile->listed = again;
-    tile->first = again ? tile[-1].first : taps;
-    taps += again ? 0 : tile->count;
-    tile->floats = floats;
-    if (tile->mixed)
-      floats += tile->pixels * tile->count * plan->c;
+    tile->again = i > 0 && !tile->mixed && !tile[-1].mixed &&
+                  keys[unit->order[i]] == keys[unit->order[i - 1]];
     i += tile->pixels;
   }
 }
 
-/* The deltas of a mixed tile, 0 where a pixel did not change: copied, since deltas mean nothing
- * there. */
-static void
-gather(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit,
-       const DcnFirstTile *tile, const uint16_t *bits, DcnTap *taps)
+/* The spans of a mask, and the place of each in it. */
+static int
+list_spans(const DcnFirstPlan *plan, const uint64_t *mask, DcnSpan *spans, uint16_t *places)
 {
-  typedef int32_t I4 __attribute__((vector_size(16), aligned(4), may_alias));
-  int c = plan->c;
-  for (int i = 0; i < tile->pixels; i++) {
-    int p = unit->order[tile->begin + i];
-    const uint64_t *mask = unit->masks + (size_t)p * (size_t)plan->words;
-    const float *from = job->in->delta + unit->corners[p];
-    float *to = unit->floats + tile->floats + (size_t)i * tile->count * c;
-    for (int e = 0; e < tile->count; e++, to += c) {
-      int32_t keep = -(int32_t)(mask[bits[e] >> 6] >> (bits[e] & 63) & 1);
-      /* Four floats at once: what is too much the next tap overwrites. */
-      *(I4 *)to = *(const I4 *)(from + taps[e].pixel) & (I4){keep, keep, keep, keep};
+  int kw = plan->window.kw, n = 0;
+  uint64_t all = (UINT64_C(1) << kw) - 1;
+  for (int ky = 0; ky < plan->window.kh; ky++) {
+    int word = ky / plan->rows_per_word, shift = ky % plan->rows_per_word * kw;
+    for (uint64_t row = mask[word] >> shift & all; row; n++) {
+      int first = __builtin_ctzll(row), run = dcn_bits_run(row, first);
+      int place = word * 64 + shift + first;
+      const DcnTap *tap = &plan->taps[place];
+      spans[n] = (DcnSpan){tap->pixel, tap->weight, run * plan->c};
+      places[n] = (uint16_t)place;
+      row &= ~(dcn_bits_last(run) << first);
     }
   }
-  for (int e = 0; e < tile->count; e++)
-    taps[e].pixel = e * c;
-}
-
-void
-dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
-{
-  int words = plan->words;
-  uint16_t places[64 * 64];
-  for (int t = 0; t < unit->n_tiles; t++) {
-    const DcnFirstTile *tile = &unit->tiles[t];
-    if (tile->listed)
-      continue;
-    DcnTap *taps = unit->taps + tile->first;
-    int n = 0;
-    for (int j = 0; j < words; j++) {
-      uint64_t bits = 0;
-      for (int i = 0; i < (tile->mixed ? tile->pixels : 1); i++)
-        bits |= unit->masks[(size_t)unit->order[tile->begin + i] * (size_t)words + (size_t)j];
-      for (; bits; bits &= bits - 1, n++) {
-        int place = j * 64 + __builtin_ctzll(bits);
-        taps[n] = plan->taps[place];
-        places[n] = (uint16_t)place;
-      }
-    }
-    if (tile->mixed)
-      gather(job, plan, unit, tile, places, taps);
-  }
-}
-
-/* Sums of a large image come from memory, in pieces too short for the processor to foresee: those of
- * the next unit are asked for while this one is at work. */
-static inline void
-ask_for_next(const DcnFirstUnit *unit, int begin, int end, const float *sums, size_t stride,
-             int column, int columns)
-{
-  for (int i = begin; i < MIN(end, unit->n_next); i++)
-    for (int j = 0; j < columns; j += 16)
-      __builtin_prefetch(sums + (size_t)unit->next[i] * stride + column + j, 1);
+  return n;
 }
 
 /* At the border a window begins outside of the image; its taps are inside. */
@@ -293,17 +371,102 @@ window_at(const DcnJob *job, ptrdiff_t corner)
                          (uintptr_t)(corner * (ptrdiff_t)sizeof(float)));
 }
 
+/* One pixel's deltas of a mixed tile, 0 where it did not change: copied, since deltas mean nothing there. */
+static void
+gather(const DcnFirstPlan *plan, const uint64_t *mask, const float *from, const DcnSpan *spans,
+       const uint16_t *places, int n_spans, float *to)
+{
+  typedef int32_t I4 __attribute__((vector_size(16), aligned(4), may_alias));
+  int c = plan->c;
+  for (int s = 0; s < n_spans; s++) {
+    uint64_t bits = mask[places[s] >> 6] >> (places[s] & 63);
+    const float *x = from + spans[s].at;
+    for (int k = 0; k < spans[s].floats; k += c, x += c, to += c, bits >>= 1) {
+      int32_t keep = -(int32_t)(bits & 1);
+      /* Four floats at once: what is too much the next overwrites. */
+      *(I4 *)to = *(const I4 *)x & (I4){keep, keep, keep, keep};
+    }
+  }
+}
+
+static inline void
+ask_for(const DcnFirstUnit *unit, const DcnFirstTile *tile, const float *sums, size_t stride,
+        int columns)
+{
+  for (int i = 0; i < tile->pixels; i++) {
+    const float *out = sums + (size_t)unit->pixels[unit->order[tile->begin + i]] * stride;
+    for (int j = 0; j < columns; j += 16)
+      __builtin_prefetch(out + j, 1);
+  }
+}
+
+static void
+add_tiles(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, float *sums,
+          size_t stride)
+{
+  const DcnKernels *k = job->kernels;
+  int nr = k->nr, tr = k->tr, n_spans = 0;
+  DcnSpan spans[64 * 17];
+  uint16_t places[64 * 17];
+  for (int t = 0; t < MIN(TILES_AHEAD, unit->n_tiles); t++)
+    ask_for(unit, &unit->tiles[t], sums, stride, plan->m);
+  for (int t = 0; t < unit->n_tiles; t++) {
+    const DcnFirstTile *tile = &unit->tiles[t];
+    const uint16_t *order = unit->order + tile->begin;
+    const float *d[DCN_TR_MAX];
+    float *out[DCN_TR_MAX];
+    uint64_t merged[64];
+    if (!tile->again) {
+      /* Those of a mixed tile are there since it was cut. */
+      const uint64_t *mask =
+          tile->mixed ? mask_at(plan, unit, order[0]) : mask_of(job, plan, unit, order[0]);
+      memcpy(merged, mask, sizeof *merged * (size_t)plan->words);
+      for (int i = 1; tile->mixed && i < tile->pixels; i++)
+        for (int j = 0; j < plan->words; j++)
+          merged[j] |= mask_at(plan, unit, order[i])[j];
+      n_spans = list_spans(plan, merged, spans, places);
+    }
+    for (int i = 0; i < tr; i++) {
+      int p = order[MIN(i, tile->pixels - 1)];
+      out[i] = sums + (size_t)unit->pixels[p] * stride;
+      d[i] = window_at(job, unit->corners[p]);
+    }
+    if (tile->mixed) {
+      int floats = tile->count * plan->c, at = 0;
+      for (int i = 0; i < tile->pixels; i++) {
+        gather(plan, mask_at(plan, unit, order[i]), d[i], spans, places, n_spans,
+               unit->floats + (size_t)i * floats);
+        d[i] = unit->floats + (size_t)i * floats;
+      }
+      for (int i = tile->pixels; i < tr; i++)
+        d[i] = d[0];
+      for (int s = 0; s < n_spans; at += spans[s++].floats)
+        spans[s].at = at;
+    }
+    for (int b = 0; b < plan->blocks; b++) {
+      if (t + TILES_AHEAD < unit->n_tiles)
+        ask_for(unit, tile + TILES_AHEAD, sums + (size_t)b * nr, stride, MIN(nr, plan->m - b * nr));
+      k->tgemm(d, spans, n_spans, plan->weights + (size_t)b * plan->block_floats, out, tile->pixels,
+               MIN(nr, plan->m - b * nr));
+      for (int i = 0; i < tr; i++)
+        out[i] += nr;
+    }
+  }
+}
+
 static void
 add_singles(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit, float *sums,
             size_t stride)
 {
-  enum { AT_ONCE = 32 };
+  enum { AT_ONCE = 32, AHEAD = 32 };
   const DcnKernels *k = job->kernels;
   for (int begin = 0; begin < unit->n_pixels; begin += AT_ONCE) {
     int n = MIN(AT_ONCE, unit->n_pixels - begin);
     const float *windows[AT_ONCE];
     float *out[AT_ONCE];
-    ask_for_next(unit, begin, begin + n, sums, stride, 0, plan->m);
+    for (int i = begin + AHEAD; i < MIN(begin + AHEAD + n, unit->n_pixels); i++)
+      for (int j = 0; j < plan->m; j += 16)
+        __builtin_prefetch(sums + (size_t)unit->pixels[i] * stride + j, 1);
     for (int i = 0; i < n; i++)
       windows[i] = window_at(job, unit->corners[begin + i]);
     for (int b = 0; b < plan->blocks; b += k->dn) {
@@ -317,40 +480,11 @@ add_singles(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *uni
 }
 
 void
-dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit, float *sums,
+dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, float *sums,
               size_t stride)
 {
-  const DcnKernels *k = job->kernels;
-  int nr = k->nr, tr = k->tr, c = plan->c;
-  if (unit->single) {
+  if (unit->single)
     add_singles(job, plan, unit, sums, stride);
-    return;
-  }
-  const float *windows[DCN_FIRST_UNIT_MAX];
-  int32_t pixels[DCN_FIRST_UNIT_MAX];
-  for (int t = 0; t < unit->n_tiles; t++) {
-    const DcnFirstTile *tile = &unit->tiles[t];
-    for (int i = 0; i < tile->pixels; i++) {
-      int at = tile->begin + i, p = unit->order[at];
-      pixels[at] = unit->pixels[p];
-      windows[at] = tile->mixed ? unit->floats + tile->floats + (size_t)i * tile->count * c
-                                : window_at(job, unit->corners[p]);
-    }
-  }
-  for (int b = 0; b < plan->blocks; b++) {
-    const float *w = plan->weights + (size_t)b * plan->block_floats;
-    int columns = MIN(nr, plan->m - b * nr);
-    for (int t = 0; t < unit->n_tiles; t++) {
-      const DcnFirstTile *tile = &unit->tiles[t];
-      ask_for_next(unit, tile->begin, tile->begin + tile->pixels, sums, stride, b * nr, columns);
-      const float *d[DCN_TR_MAX];
-      float *out[DCN_TR_MAX];
-      for (int i = 0; i < tr; i++) {
-        int from = tile->begin + MIN(i, tile->pixels - 1);
-        d[i] = windows[from];
-        out[i] = sums + (size_t)pixels[from] * stride + (size_t)b * nr;
-      }
-      k->tgemm(d, unit->taps + tile->first, tile->count, c, w, out, tile->pixels, columns);
-    }
-  }
+  else
+    add_tiles(job, plan, unit, sums, stride);
 }

@@ -8,14 +8,14 @@
 #include <string.h>
 
 /* Above this share of changed pixels nothing is won, so no lists are made. */
-#define MAX_DENSITY 0.75
+#define MAX_DENSITY 0.6
 /* An op that goes without takes deltas up again below this share, ... */
 #define TAKE_UP_DENSITY 0.1
 /* ... and gives them up when a run with them took more than this share of one without. */
 #define GIVE_UP_COST 0.9
 /* What finding the changes in a window takes, in multiplies of 512 bits; listing them, once it is
  * decided to add them. */
-#define FIND_COST 6000.0
+#define FIND_COST 1500.0
 #define LIST_COST 1500.0
 
 typedef struct {
@@ -29,6 +29,7 @@ typedef struct {
   gboolean store_clamped; /* ... and done while storing */
   gboolean deltas;        /* changes are worth a look */
   uint8_t stands;         /* the sums stand afterwards */
+  int unit;               /* pixels; never depends on the number of threads */
 } Loop;
 
 /* A window's row of kw pixels as one run; copied where it reaches across a border. */
@@ -124,10 +125,9 @@ from_values(const Loop *loop, const int32_t *pixels, int np, int at, DcnWorker *
   worker->blocks_igemm++;
 }
 
-/* By adding what changed; FALSE where that takes longer than from values.  end: where the next unit
- * begins in the job's list. */
+/* By adding what changed; FALSE where that takes longer than from values. */
 static gboolean
-by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *worker)
+by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnFirstPlan *plan = loop->plan;
@@ -135,12 +135,8 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *w
   DcnFirstUnit unit;
   unit.pixels = pixels;
   unit.n_pixels = np;
-  unit.next = job->list ? job->list + end : NULL;
-  unit.n_next = job->list ? MIN(plan->unit, job->count - end) : 0;
   unit.masks = worker->masks;
-  unit.taps = (DcnTap *)(worker->masks + (size_t)plan->unit * plan->words);
-  unit.floats = worker->floats + (size_t)job->kernels->mr * job->kernels->nr +
-                (size_t)plan->unit * job->out->net->pitch;
+  unit.floats = worker->floats;
   dcn_first_plan_unit(job, plan, &unit);
   int vector = MAX(job->kernels->nr / 2, 1);
   double columns = (plan->m + vector - 1) / vector * vector;
@@ -155,7 +151,6 @@ by_deltas(const Loop *loop, const int32_t *pixels, int np, int end, DcnWorker *w
     return FALSE;
   }
   worker->cost += cost;
-  dcn_first_list_taps(job, plan, &unit);
   dcn_first_add(job, plan, &unit, loop->sums, loop->stride);
   worker->macs += unit.multiplies * (uint64_t)plan->m;
   worker->blocks_dgemm++;
@@ -196,6 +191,53 @@ finish(const Loop *loop, int begin, int np, DcnWorker *worker)
   }
 }
 
+/* From values to sums that are kept, any number of pixels. */
+static void
+all_from_values(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
+{
+  for (int i = 0; i < np; i += loop->plan->unit)
+    from_values(loop, pixels + i, MIN(loop->plan->unit, np - i), 0, worker);
+}
+
+/* Units of pixels to which changes may be added. */
+static void
+units_of_deltas(void *context, int first, int end, int number)
+{
+  const Loop *loop = context;
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  DcnWorker *worker = dcn_worker(job, number);
+  for (int u = first; u < end; u++) {
+    int begin = u * loop->unit, np = MIN(loop->unit, job->count - begin), n_stale = 0, n = 0;
+    /* Those of which the sums do not stand come last and are computed from values. */
+    int32_t pixels[DCN_FIRST_ADDED_MAX];
+    for (int i = 0; i < np; i++) {
+      int p = dcn_job_pixel(job, begin + i);
+      if (job->acc_valid[p])
+        pixels[n++] = p;
+      else
+        pixels[np - ++n_stale] = p;
+    }
+    if (n_stale > 0) {
+      for (int i = 0; i < n_stale / 2; i++) { /* as they were listed */
+        int32_t p = pixels[n + i];
+        pixels[n + i] = pixels[np - 1 - i];
+        pixels[np - 1 - i] = p;
+      }
+      for (int i = 0; i < n_stale; i++)
+        job->acc_valid[pixels[n + i]] = 1;
+      all_from_values(loop, pixels + n, n_stale, worker);
+      uint64_t cost = dcn_cost_igemm(
+          job->kernels, n_stale, (uint64_t)plan->window.kh * (uint64_t)plan->row_floats, plan->m);
+      worker->cost += cost;
+      worker->cost_values += cost;
+    }
+    if (n > 0 && !by_deltas(loop, pixels, n, worker))
+      all_from_values(loop, pixels, n, worker);
+    finish(loop, begin, np, worker);
+  }
+}
+
 static void
 units(void *context, int first, int end, int number)
 {
@@ -203,30 +245,16 @@ units(void *context, int first, int end, int number)
   const DcnJob *job = loop->job;
   const DcnFirstPlan *plan = loop->plan;
   DcnWorker *worker = dcn_worker(job, number);
+  uint64_t terms = (uint64_t)plan->window.kh * (uint64_t)plan->row_floats;
   for (int u = first; u < end; u++) {
-    int begin = u * plan->unit, np = MIN(plan->unit, job->count - begin), n_stale = 0, n = 0;
-    /* Those of which the sums do not stand come first and are computed from values. */
+    int begin = u * loop->unit, np = MIN(loop->unit, job->count - begin);
     int32_t pixels[DCN_FIRST_UNIT_MAX];
-    for (int i = 0; i < np; i++) {
-      int p = dcn_job_pixel(job, begin + i);
-      if (!loop->deltas || !job->acc_valid[p])
-        pixels[n_stale++] = p;
-    }
-    n = n_stale;
-    for (int i = 0; i < np && n < np; i++) {
-      int p = dcn_job_pixel(job, begin + i);
-      if (job->acc_valid[p])
-        pixels[n++] = p;
-    }
-    if (n_stale > 0) {
-      from_values(loop, pixels, n_stale, 0, worker);
-      uint64_t cost = dcn_cost_igemm(
-          job->kernels, n_stale, (uint64_t)plan->window.kh * (uint64_t)plan->row_floats, plan->m);
-      worker->cost += cost;
-      worker->cost_values += cost;
-    }
-    if (n_stale < np && !by_deltas(loop, pixels + n_stale, np - n_stale, begin + np, worker))
-      from_values(loop, pixels + n_stale, np - n_stale, n_stale, worker);
+    for (int i = 0; i < np; i++)
+      pixels[i] = dcn_job_pixel(job, begin + i);
+    from_values(loop, pixels, np, 0, worker);
+    uint64_t cost = dcn_cost_igemm(job->kernels, np, terms, plan->m);
+    worker->cost += cost;
+    worker->cost_values += cost;
     finish(loop, begin, np, worker);
     if (job->acc_valid && !job->full)
       for (int i = 0; i < np; i++)
@@ -273,11 +301,13 @@ dcn_first_run(DcnJob *job)
     dcn_refresh(job);
   else if (job->full && job->acc_valid)
     memset(job->acc_valid, loop.stands, (size_t)out->pixels);
-  double cost = (double)plan->block_floats * plan->blocks * MIN(plan->unit, job->count);
+  /* The more pixels, the more have in common; but there should be some units for each thread. */
+  loop.unit = loop.deltas ? CLAMP(job->count / 16, 120, DCN_FIRST_ADDED_MAX) : plan->unit;
+  double cost = (double)plan->block_floats * plan->blocks * MIN(loop.unit, job->count);
   if (loop.deltas)
     cost *= 0.1;
-  dcn_parallel_for(state->threads, (job->count + plan->unit - 1) / plan->unit,
-                   dcn_grain((size_t)cost), units, &loop);
+  dcn_parallel_for(state->threads, (job->count + loop.unit - 1) / loop.unit,
+                   dcn_grain((size_t)cost), loop.deltas ? units_of_deltas : units, &loop);
   if (!job->full && plan->deltas && !plan->in_place)
     *with_deltas = (uint8_t)with_deltas_next(&loop, density);
 }

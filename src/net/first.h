@@ -3,7 +3,7 @@
 #pragma once
 #include "net/internal.h"
 
-/* Output pixels in a unit of work. */
+/* Output pixels in a unit of work from values. */
 #define DCN_FIRST_UNIT_MAX 512
 
 /* Input rows have no holes (ref_pitch == c) and columns are not dilated, so that a window's row is
@@ -30,40 +30,36 @@ typedef struct {
   gboolean in_place;
 } DcnFirstPlan;
 
-/* first-deltas.c: what a worker has of one unit. */
+/* first-deltas.c: what a worker has of one unit of pixels to which changes are added. */
+#define DCN_FIRST_ADDED_MAX 1024
+
 typedef struct {
-  int begin, pixels; /* in order[] */
-  int first, count;  /* in taps[] */
-  int floats;        /* where the deltas' copy begins, of a mixed tile */
-  gboolean mixed;    /* the pixels differ in what changed */
-  gboolean listed;   /* its taps are those of the tile before it */
+  uint16_t begin, pixels; /* in order[] */
+  uint16_t count;         /* of taps */
+  uint8_t mixed;          /* the pixels differ in what changed */
+  uint8_t again;          /* its taps are those of the tile before it */
 } DcnFirstTile;
 
 typedef struct {
   const int32_t *pixels; /* of the unit; their sums stand */
   int n_pixels;
-  const int32_t *next; /* those of the unit after it */
-  int n_next;
-  uint64_t *masks; /* [n_pixels][words] */
-  DcnTap *taps;
-  float *floats; /* n_pixels * kh * kw * c + 4 */
-  DcnFirstTile tiles[DCN_FIRST_UNIT_MAX];
-  uint16_t order[DCN_FIRST_UNIT_MAX];
-  ptrdiff_t corners[DCN_FIRST_UNIT_MAX]; /* [n_pixels] where the window begins in deltas, floats */
+  uint64_t *masks; /* [n_pixels][words], not all of them used */
+  uint8_t masked[DCN_FIRST_ADDED_MAX]; /* [n_pixels] whether its mask is there */
+  float *floats;   /* a tile's deltas: tr * kh * kw * c + 4 */
+  DcnFirstTile tiles[DCN_FIRST_ADDED_MAX];
+  uint16_t order[DCN_FIRST_ADDED_MAX];
+  ptrdiff_t corners[DCN_FIRST_ADDED_MAX]; /* [n_pixels] where the window begins in deltas, floats */
   int n_tiles;
-  gboolean single; /* no tiles: every pixel by itself */
+  gboolean single;     /* no tiles: every pixel by itself */
   double cost;         /* in multiplies of igemm, per output channel */
   uint64_t multiplies; /* per output channel */
 } DcnFirstUnit;
 
 /* Finds what changed in the windows of unit->pixels, cuts them into tiles and says what adding
- * would take.  masks and taps are set by the caller: n_pixels * words and n_pixels * kh * kw.
- * So are floats. */
+ * would take.  masks and floats are set by the caller. */
 void dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
-/* Lists the taps of every tile, and copies deltas for those that need it. */
-void dcn_first_list_taps(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
 /* Adds the products: sums[pixel * stride + channel]. */
-void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit,
+void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit,
                    float *sums, size_t stride);
 
 void dcn_first_run(DcnJob *job);

@@ -29,8 +29,9 @@ typedef struct {
   const uint8_t *touched;
 } Loop;
 
+/* changed: of pixel `first`. */
 static void
-test_pixels(const DcnJob *job, int first, int pixels, DcnWorker *worker)
+test_pixels(const DcnJob *job, int first, int pixels, uint8_t *changed, DcnWorker *worker)
 {
   DcnValueState *v = job->out;
   const DcnNetValue *nv = v->net;
@@ -45,7 +46,7 @@ test_pixels(const DcnJob *job, int first, int pixels, DcnWorker *worker)
       .ref = dcn_ref(v, first),
       .delta = v->delta ? v->delta + (size_t)first * nv->pitch : NULL,
       .mask = v->mask ? v->mask + first : NULL,
-      .changed = v->changed + first,
+      .changed = changed,
       .tolerance = v->threshold,
   };
   worker->values_changed += (uint64_t)job->kernels->diff_image(&d, pixels, nv->c);
@@ -84,7 +85,8 @@ ask_for(const DcnJob *job, const Word *word)
       __builtin_prefetch(delta + last, 1);
     near &= ~(dcn_bits_last(run) << from);
   }
-  __builtin_prefetch(v->changed + row, 1);
+  if (v->changed)
+    __builtin_prefetch(v->changed + row, 1);
 }
 
 static void
@@ -92,18 +94,19 @@ test_word(const DcnJob *job, const Word *word, DcnWorker *worker)
 {
   DcnValueState *v = job->out;
   int w = v->net->w, first = word->row * w + word->x;
+  uint8_t marks[64 + 8] = {0}, *changed = v->changed ? v->changed + first : marks;
   for (uint64_t near = word->near; near;) {
     int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
-    test_pixels(job, first + from, run, worker);
+    test_pixels(job, first + from, run, changed + from, worker);
     near &= ~(dcn_bits_last(run) << from);
   }
   v->row_changed[word->row] +=
-      dcn_bits_pack(v->changed + first, MIN(64, w - word->x),
+      dcn_bits_pack(changed, MIN(64, w - word->x),
                     v->bits + (size_t)word->row * v->net->row_words + (word->x >> 6));
 }
 
-/* Items are rows: tests them and makes bits of their marks, which are clear.  Of a row with touched
- * pixels also the three after each are tested, which does no harm and makes fewer, longer runs. */
+/* Items are rows: tests them and makes bits of their marks, which are clear.  Up to three pixels between touched ones
+ * are tested, too, which does no harm and makes fewer, longer runs. */
 static void
 test_rows(void *context, int begin, int end, int number)
 {
@@ -114,7 +117,13 @@ test_rows(void *context, int begin, int end, int number)
   int w = v->net->w;
   if (!loop->touched) {
     worker->pixels_touched += (end - begin) * w;
-    test_pixels(job, begin * w, (end - begin) * w, worker);
+    if (!v->changed) {
+      for (int row = begin; row < end; row++)
+        for (int x = 0; x < w; x += 64)
+          test_word(job, &(Word){row, x, dcn_bits_last(MIN(64, w - x))}, worker);
+      return;
+    }
+    test_pixels(job, begin * w, (end - begin) * w, v->changed + (size_t)begin * w, worker);
     for (int row = begin; row < end; row++)
       v->row_changed[row] =
           dcn_bits_pack(v->changed + (size_t)row * w, w, v->bits + (size_t)row * v->net->row_words);
@@ -124,13 +133,19 @@ test_rows(void *context, int begin, int end, int number)
   unsigned asked = 0, done = 0;
   for (int row = begin; row < end; row++)
     for (int x = 0; x < w; x += 64) {
+      const uint8_t *marks = loop->touched + (size_t)row * w;
+      while (x + 256 <= w && dcn_bits_none_of_256(marks + x))
+        x += 256;
+      if (x >= w)
+        break;
       int n = MIN(64, w - x);
-      uint64_t near = dcn_bits_of_any_bytes(loop->touched + (size_t)row * w + x, n);
+      uint64_t near = dcn_bits_of_any_bytes(marks + x, n);
       if (near == 0)
         continue;
       worker->pixels_touched += dcn_bits_count(near);
-      near |= near << 1;
-      near |= near << 2;
+      uint64_t longer = near | near << 1;
+      longer |= longer << 2;
+      near |= longer & longer >> 1 & longer >> 2 & longer >> 3;
       if (dcn_bits_count(near) > 40)
         near = ~UINT64_C(0);
       near &= dcn_bits_last(n);

@@ -112,7 +112,7 @@ typedef struct {
   float *ref;              /* owned */
   float *delta;            /* in the arena, or NULL */
   uint64_t *mask;          /* owned */
-  uint8_t *changed;        /* owned; 7 bytes more than pixels, for dcn_bits_pack() */
+  uint8_t *changed; /* owned; 7 bytes more than pixels, for dcn_bits_pack(); NULL for an input without masks */
   uint64_t *bits;          /* [n * h][row_words], owned */
   int *row_changed;        /* [n * h] changed pixels of each row, owned */
   int n_changed;           /* pixels; 0 before the op has run */

@@ -124,9 +124,9 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   /* A tile, a unit of outputs, and copies of windows across the border. */
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
                                          rows * plan->row_floats + 4);
-  if (plan->deltas) { /* masks and taps of a unit; a tap is as large as a word of a mask */
-    size_t windows = (size_t)plan->unit;
-    needs->masks = MAX(needs->masks, windows * plan->words + windows * conv->kh * conv->kw);
+  if (plan->deltas) {
+    needs->masks = MAX(needs->masks, (size_t)MIN(out->pixels, DCN_FIRST_ADDED_MAX) * plan->words);
+    needs->floats = MAX(needs->floats, (size_t)DCN_TR_MAX * conv->kh * plan->row_floats + 4);
     op->reads_deltas = TRUE;
     if (!plan->in_place)
       op->acc_floats = out->floats;

@@ -104,7 +104,8 @@ dcn_state_new(DcnNet *net, GError **error)
       v->ref = take(&budget, nv->floats, sizeof(float));
     if (!nv->no_mask)
       v->mask = take(&budget, (size_t)nv->pixels * nv->words, sizeof *v->mask);
-    v->changed = take(&budget, (size_t)nv->pixels + 7, 1);
+    if (i != program->input || !nv->no_mask)
+      v->changed = take(&budget, (size_t)nv->pixels + 7, 1);
     v->bits = take(&budget, (size_t)nv->n * nv->h * nv->row_words, sizeof *v->bits);
     v->row_changed = take(&budget, (size_t)nv->n * nv->h, sizeof *v->row_changed);
   }

@@ -18,7 +18,8 @@ dcn_value_clear_marks(DcnValueState *v)
       if (bits[i] == 0)
         continue;
       size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
-      memset(v->changed + first, 0, n);
+      if (v->changed)
+        memset(v->changed + first, 0, n);
       if (v->mask)
         memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
       bits[i] = 0;

@@ -1,4 +1,4 @@
-/* deltacnn tests: the matrix kernel over lists of taps, against sums in double.
+/* deltacnn tests: the matrix kernels over lists of spans and taps, against sums in double.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "checks.h"
 #include "guarded.h"
@@ -9,32 +9,36 @@ typedef struct {
   int count, channels, pixels, columns;
   Values values;
   GuardSide side;
+  int longest; /* span, floats */
 } Case;
 
 static void
 tgemm_case(const DcnKernels *k, const Case *c)
 {
-  char *what =
-      g_strdup_printf("tgemm %s: %d taps %d channels %d pixels %d columns values %d side %d",
-                      k->isa, c->count, c->channels, c->pixels, c->columns, c->values, c->side);
-  /* Places that no tap names are never looked at: there stands NaN.  Windows may point at any of
-   * their pixels, and taps lie on both sides of it. */
-  int shift = g_test_rand_int_range(0, PLACES) * c->channels;
-  DcnTap *taps = (DcnTap *)guarded_new((size_t)c->count * 2, 4, c->side);
-  float *w = guarded_new((size_t)PLACES * c->channels * k->nr, 64, c->side);
-  fill(w, (size_t)PLACES * c->channels * k->nr, c->values);
-  for (int e = 0; e < c->count; e++)
-    taps[e] = (DcnTap){g_test_rand_int_range(0, PLACES) * c->channels - shift,
-                       g_test_rand_int_range(0, PLACES * c->channels - c->channels + 1) * k->nr};
+  char *what = g_strdup_printf(
+      "tgemm %s: %d spans of up to %d floats, %d pixels %d columns values %d side %d", k->isa,
+      c->count, c->longest, c->pixels, c->columns, c->values, c->side);
+  /* Places that no span names are never looked at: there stands NaN.  Windows may point at any of
+   * their floats, and spans lie on both sides of it. */
+  int shift = g_test_rand_int_range(0, PLACES), terms = 3;
+  DcnSpan *spans = (DcnSpan *)guarded_new((size_t)c->count * 3, 4, c->side);
+  float *w = guarded_new((size_t)PLACES * k->nr, 64, c->side);
+  fill(w, (size_t)PLACES * k->nr, c->values);
+  for (int e = 0; e < c->count; e++) {
+    int floats = g_test_rand_int_range(0, c->longest + 1);
+    spans[e] = (DcnSpan){g_test_rand_int_range(0, PLACES - floats + 1) - shift,
+                         g_test_rand_int_range(0, PLACES - floats + 1) * k->nr, floats};
+    terms += floats;
+  }
   float *window[DCN_TR_MAX];
   const float *d[DCN_TR_MAX];
   float *out[DCN_TR_MAX] = {NULL}, before[DCN_TR_MAX][32];
   for (int i = 0; i < k->tr; i++) {
-    window[i] = guarded_new((size_t)PLACES * c->channels, 4, c->side);
+    window[i] = guarded_new((size_t)PLACES, 4, c->side);
     d[i] = window[i] + shift;
     for (int e = 0; e < c->count; e++)
-      for (int n = 0; n < c->channels; n++)
-        window[i][shift + taps[e].pixel + n] = g_test_rand_bit() ? random_value(c->values) : 0;
+      for (int n = 0; n < spans[e].floats; n++)
+        window[i][shift + spans[e].at + n] = g_test_rand_bit() ? random_value(c->values) : 0;
   }
   for (int i = 0; i < c->pixels; i++) {
     out[i] = guarded_new(c->columns, 4, c->side);
@@ -42,19 +46,18 @@ tgemm_case(const DcnKernels *k, const Case *c)
     memcpy(before[i], out[i], c->columns * sizeof(float));
   }
 
-  k->tgemm(d, taps, c->count, c->channels, w, out, c->pixels, c->columns);
+  k->tgemm(d, spans, c->count, w, out, c->pixels, c->columns);
   for (int i = 0; i < c->pixels; i++) {
     for (int j = 0; j < c->columns; j++) {
       double sum = before[i][j], magnitude = fabs(sum);
       for (int e = 0; e < c->count; e++)
-        for (int n = 0; n < c->channels; n++) {
-          double product = (double)d[i][taps[e].pixel + n] * w[taps[e].weight + n * k->nr + j];
+        for (int n = 0; n < spans[e].floats; n++) {
+          double product = (double)d[i][spans[e].at + n] * w[spans[e].weight + n * k->nr + j];
           sum += product;
           magnitude += fabs(product);
         }
-      /* Channels may be summed apart, which takes three additions more. */
-      double bound =
-          c->values == VALUES_INTEGER ? 0 : sum_bound(c->count * c->channels + 3, magnitude);
+      /* Floats may be summed apart, which takes three additions more. */
+      double bound = c->values == VALUES_INTEGER ? 0 : sum_bound(terms, magnitude);
       if (!(fabs(out[i][j] - sum) <= bound))
         g_error("%s: [%d][%d] is %.9g, not %.9g +- %.3g", what, i, j, out[i][j], sum, bound);
     }
@@ -63,7 +66,7 @@ tgemm_case(const DcnKernels *k, const Case *c)
   for (int i = 0; i < k->tr; i++)
     guarded_free(window[i], what);
   guarded_free(w, what);
-  guarded_free((float *)taps, what);
+  guarded_free((float *)spans, what);
   g_free(what);
 }
 
@@ -147,10 +150,20 @@ check_tgemm(const DcnKernels *k)
   g_assert_cmpint(k->tr, <=, DCN_TR_MAX);
   int n = 0;
   for (guint t = 0; t < G_N_ELEMENTS(counts); t++)
-    for (int channels = 1; channels <= 4; channels++)
+    for (int longest = 1; longest <= 31; longest += 6)
       for (int pixels = 1; pixels <= k->tr; pixels++, n++)
-        tgemm_case(k, &(Case){counts[t], channels, pixels, 1 + (n * 5) % k->nr, n % 3, n % 2});
+        tgemm_case(k, &(Case){.count = counts[t],
+                              .longest = longest,
+                              .pixels = pixels,
+                              .columns = 1 + (n * 5) % k->nr,
+                              .values = n % 3,
+                              .side = n % 2});
   for (int columns = 1; columns <= k->nr; columns++)
     for (int pixels = 1; pixels <= k->tr; pixels++, n++)
-      tgemm_case(k, &(Case){9, 3, pixels, columns, n % 3, n % 2});
+      tgemm_case(k, &(Case){.count = 9,
+                            .longest = 9,
+                            .pixels = pixels,
+                            .columns = columns,
+                            .values = n % 3,
+                            .side = n % 2});
 }
