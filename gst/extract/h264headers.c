@@ -525,6 +525,7 @@ delta_h264_buffer (DeltaH264 * self, const guint8 * data, gsize size,
     /* Which of them the decoder puts out with this buffer's metas, and whether it decodes them all, is its
      * own affair. */
     result->reason = "several pictures in one buffer";
+    dcn_h264_extractor_fail (self->extractor, result->reason);
   } else if (self->pictures == 0 && !result->reason) {
     result->reason = "no picture";
     return;

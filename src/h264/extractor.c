@@ -38,6 +38,8 @@ struct _DcnH264Extractor {
   DcnH264Frame *first_field; /* owned; waits for its second field */
   gboolean field_was_lost;   /* one came without its partner, or damaged, any time before */
   gboolean long_term_used;   /* since the last IDR picture */
+  gboolean cavlc;            /* a slice of the open picture, parsed or not, is coded so */
+  int leftovers; /* pictures in which coefficients left over in a decoder may yet turn up */
   DcnH264SliceHeader first_field_header;
 
   DcnH264Coded coded;
@@ -62,6 +64,27 @@ doubt(DcnH264Extractor *extractor)
   extractor->in_doubt = TRUE;
   for (int i = 0; i < extractor->dpb.n_frames; i++)
     extractor->dpb.frames[i]->clean = FALSE;
+}
+
+/* Where CAVLC residual data breaks off in the middle of a macroblock, libavcodec keeps what it has read of it, and adds it to
+ * the next macroblock it reconstructs with the same context, be that skipped and in a picture behind the next IDR picture:
+ * each of its threads has a context of its own, and takes each n-th picture.  Samples of I_PCM leave the coefficients
+ * waiting.  So many pictures in turn without any, and they are gone from as many threads. */
+#define LEFTOVER_PICTURES 64
+
+static void
+expect_leftovers(DcnH264Extractor *extractor)
+{
+  extractor->leftovers = LEFTOVER_PICTURES;
+}
+
+static gboolean
+has_pcm(const DcnH264Macroblocks *m)
+{
+  for (int i = 0; i < m->mb_width * m->mb_height; i++)
+    if (m->mbs[i].type == DCN_H264_MB_I_PCM)
+      return TRUE;
+  return FALSE;
 }
 
 /* Gives up the picture whose second field did not come. */
@@ -135,6 +158,7 @@ dcn_h264_extractor_recovery_point(DcnH264Extractor *extractor)
 void
 dcn_h264_extractor_fail(DcnH264Extractor *extractor, const char *reason)
 {
+  expect_leftovers(extractor);
   if (extractor->picture_is_open)
     dcn_h264_fail(&extractor->coded, reason);
   else
@@ -372,6 +396,7 @@ open_picture(DcnH264Extractor *extractor, DcnH264Frame *frame, const DcnH264Slic
   if (!second_field)
     coded->n_vectors = 0;
   extractor->picture_is_open = TRUE;
+  extractor->cavlc = FALSE;
 
   if (!second_field) {
     extractor->intra_only = TRUE;
@@ -541,6 +566,7 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
   /* A frame goes by its first field, as in libavcodec. */
   if (!coded->second_field)
     picture->type = MAX(picture->type, type);
+  extractor->cavlc |= !pps->entropy_coding_mode_flag;
   if (coded->error)
     return;
   if (pps->num_slice_groups_minus1 > 0)
@@ -700,6 +726,14 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
   }
   if (extractor->in_doubt && picture->known)
     dcn_picture_set_unknown(picture, "references are in doubt");
+  if (coded->error && extractor->cavlc)
+    expect_leftovers(extractor);
+  if (extractor->leftovers > 0) {
+    if (picture->known)
+      dcn_picture_set_unknown(picture, "coefficients of a damaged picture may be left");
+    if (!coded->error)
+      extractor->leftovers = has_pcm(m) ? LEFTOVER_PICTURES : extractor->leftovers - 1;
+  }
   coded->frame = NULL;
   coded->map = NULL;
 
