@@ -82,7 +82,9 @@ on_first_data (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
 {
   ClipPipeline *self = user_data;
 
+  g_mutex_lock (&self->lock);
   self->start = g_get_monotonic_time ();
+  g_mutex_unlock (&self->lock);
   return GST_PAD_PROBE_REMOVE;
 }
 
@@ -269,8 +271,12 @@ static void
 on_no_more_pads (GstElement * parsebin, gpointer user_data)
 {
   ClipPipeline *self = user_data;
+  gboolean linked;
 
-  if (!self->linked)
+  g_mutex_lock (&self->lock);
+  linked = self->linked;
+  g_mutex_unlock (&self->lock);
+  if (!linked)
     clip_pipeline_fail (self, no_video (self));
 }
 
