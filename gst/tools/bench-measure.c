@@ -3,6 +3,7 @@
  */
 #include "bench-measure.h"
 #include "step.h"
+#include "tool.h"
 #include "util/parallel.h"
 
 #include <gio/gio.h>
@@ -190,6 +191,8 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
     };
     BenchFrame frame;
 
+    if (tool_is_interrupted ())
+      return FALSE;
     if (!bench_frames_get (frames, i, &frame)) {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
           "frame %u of the clip cannot be read", i);

@@ -65,7 +65,8 @@ typedef struct
   gboolean before_softmax;
 } BenchResult;
 
-/* Two frames at least.  NULL and a sentence for the user in error. */
+/* Two frames at least.  NULL and a sentence for the user in error;
+ * without one where tool_is_interrupted(). */
 BenchResult *bench_measure (const BenchSettings * settings,
     BenchFrames * frames, GError ** error);
 void bench_result_free (BenchResult * result);

@@ -192,6 +192,7 @@ on_measured (guint done, guint all, gpointer user_data)
     tool_progress ("measuring: frame %u of %u", done, all);
 }
 
+/* NULL without an error: interrupted. */
 static BenchFrames *
 load_frames (const Options * o, GError ** error)
 {
@@ -205,7 +206,6 @@ load_frames (const Options * o, GError ** error)
   if (!clip)
     return NULL;
   if (clip->interrupted) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "interrupted");
     clip_frames_free (clip);
     return NULL;
   }
@@ -273,7 +273,11 @@ main (int argc, char **argv)
 
   setlocale (LC_ALL, "");
   ok = parse_options (&o, &argc, &argv, &error)
-      && clip_pipeline_setup (&error) && run (&o, &error);
+      && clip_pipeline_setup (&error);
+  if (ok) {
+    tool_catch_interrupt ();
+    ok = run (&o, &error);
+  }
   g_free (o.model);
   g_free (o.clip);
   g_free (o.mode);

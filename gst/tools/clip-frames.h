@@ -15,7 +15,7 @@ typedef struct
   GPtrArray *samples;           /* of GstSample: buffer and caps */
   gboolean coded;               /* deltaextract read the codec */
   gboolean untouched;           /* nothing between decoder and here changes samples */
-  gboolean interrupted;         /* by SIGINT: not all frames */
+  gboolean interrupted;         /* by a signal: not all frames */
   gboolean memory_full;         /* a quarter of the machine's memory is: not all frames */
 } ClipFrames;
 

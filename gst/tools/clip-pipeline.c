@@ -376,6 +376,7 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   GstElement *parse = clip_pipeline_make (self, "parsebin");
   GstBus *bus = gst_pipeline_get_bus (GST_PIPELINE (self->pipeline));
   guint interrupt = g_unix_signal_add (SIGINT, on_interrupt, self);
+  guint terminate = g_unix_signal_add (SIGTERM, on_interrupt, self);
   GstStructure *stats = NULL;
 
   gst_bus_add_watch (bus, on_message, self);
@@ -398,12 +399,14 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   }
   gst_element_set_state (self->pipeline, GST_STATE_NULL);
   g_source_remove (interrupt);
+  g_source_remove (terminate);
   gst_bus_remove_watch (bus);
   gst_object_unref (bus);
   /* not every file says that there are no more pads */
   if (!self->error && !self->linked && !self->interrupted)
     self->error = no_video (self);
-  if (!self->error)
+  /* an end of stream before there were streams is an error to some elements */
+  if (!self->error || self->interrupted)
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&self->error));
   return FALSE;

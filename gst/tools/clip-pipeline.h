@@ -30,13 +30,13 @@ ClipPipeline *clip_pipeline_new (const gchar * clip, ClipPipelineAdd add,
     gpointer user_data, GError ** error);
 void clip_pipeline_free (ClipPipeline * self);
 
-/* Runs to the end of the clip, to clip_pipeline_end(), or to SIGINT.  FALSE and a
+/* Runs to the end of the clip, to clip_pipeline_end(), to SIGINT or SIGTERM.  FALSE and a
  * sentence a user can act on in error.  Once. */
 gboolean clip_pipeline_run (ClipPipeline * self, GError ** error);
 
 /* After run. */
 gboolean clip_pipeline_is_coded (ClipPipeline * self);  /* deltaextract reads the codec */
-gboolean clip_pipeline_interrupted (ClipPipeline * self);       /* by SIGINT */
+gboolean clip_pipeline_interrupted (ClipPipeline * self);       /* by a signal */
 gdouble clip_pipeline_seconds (ClipPipeline * self);    /* from the first data to the end */
 gdouble clip_pipeline_extract_seconds (ClipPipeline * self);    /* of it, in deltaextract */
 

@@ -14,7 +14,7 @@ typedef struct
 {
   guint n;                      /* frames handed out */
   gboolean coded;               /* deltaextract reads the codec */
-  gboolean interrupted;         /* by SIGINT: not all frames */
+  gboolean interrupted;         /* by a signal: not all frames */
 } ClipSamples;
 
 /* Called for each frame in display order, in a streaming thread.  sample is the

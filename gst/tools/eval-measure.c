@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "eval-measure.h"
+#include "tool.h"
 
 #include <gst/video/video.h>
 #include <math.h>
@@ -121,7 +122,7 @@ measure_clip (Measure * m, guint nth, GError ** error)
   frames = clip_frames_load (clip->path, m->max_frames, NULL, NULL, error);
   if (!frames)
     return FALSE;
-  result->interrupted = frames->interrupted;
+  result->interrupted = frames->interrupted || tool_is_interrupted ();
   for (i = 0; i < m->n_ways && ok && !result->interrupted; i++) {
     guint w = (nth + i) % m->n_ways;
     EvalTally *tally = &g_array_index (result->tallies, EvalTally, w);
@@ -130,6 +131,7 @@ measure_clip (Measure * m, guint nth, GError ** error)
     g_array_set_size (m->parts[w].frames, 0);
     ok = eval_runner_clip (tally->runner, frames, m->parts[w].frames,
         m->parts[w].scores, error);
+    result->interrupted = tool_is_interrupted ();
   }
   if (ok && !result->interrupted)
     count_clip (m, clip, frames);

@@ -54,14 +54,14 @@ typedef struct
   GPtrArray *bad;               /* of gchar *, a sentence for each of the others */
   guint *class_frames;          /* [classes] */
   GArray *tallies;              /* of EvalTally; the first is dense */
-  gboolean interrupted;
+  gboolean interrupted;         /* by a signal: to be thrown away */
 } EvalResult;
 
 /* what: the clip, or the clip and the way; share of all that is done. */
 typedef void (*EvalProgress) (const gchar * what, gdouble share);
 
-/* max_frames of each clip, 0: all.  layers: keep each frame's times of each.  A clip that cannot be read or classified is left out
- * and named.  NULL and a sentence in error where no clip is left, or an element does not
+/* max_frames of each clip, 0: all.  layers: keep each frame's times of each.  A clip
+ * that cannot be read or classified is left out and named.  NULL and a sentence in error where no clip is left, or an element does not
  * start. */
 EvalResult *eval_measure (const EvalSetup * setup, const EvalClips * clips,
     const GPtrArray * ways, guint max_frames, gboolean layers,

@@ -5,6 +5,7 @@
  * by the pipeline that clip-pipeline builds, and each way gets the same.
  */
 #include "eval-run.h"
+#include "tool.h"
 #include "gstdeltacnn.h"
 #include "gstdeltacnnmeta.h"
 
@@ -268,7 +269,7 @@ push_frames (EvalRunner * runner, const ClipFrames * clip, guint n,
   guint i;
 
   start_stream (runner);
-  for (i = 0; i < n; i++) {
+  for (i = 0; i < n && !tool_is_interrupted (); i++) {
     GstSample *sample = g_ptr_array_index (clip->samples, i);
     GstCaps *caps = gst_sample_get_caps (sample);
     GstFlowReturn flow;

@@ -41,7 +41,8 @@ EvalRunner *eval_runner_new (const EvalSetup * setup, const EvalWay * way,
     GError ** error);
 void eval_runner_free (EvalRunner * runner);
 
-/* All frames of a clip from a fresh start, in the calling thread.
+/* All frames of a clip from a fresh start, in the calling thread; fewer where
+ * tool_is_interrupted().
  * frames  EvalFrames are appended, one for each
  * scores  [n_classes] set to the mean of the frames' confidences
  * FALSE and a sentence in error. */

@@ -250,11 +250,8 @@ run (const Options * o, GError ** error)
   tool_progress_wipe ();
   if (!result)
     goto done;
-  if (result->interrupted) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-        "interrupted; nothing was written");
+  if (result->interrupted)
     goto done;
-  }
   about.labels = model.labels;
   about.n_labels = model.n_classes;
   about.threads = dcn_parallel_threads (o->threads);
@@ -279,7 +276,11 @@ main (int argc, char **argv)
 
   setlocale (LC_ALL, "");
   ok = parse_options (&o, &argc, &argv, &error)
-      && clip_pipeline_setup (&error) && run (&o, &error);
+      && clip_pipeline_setup (&error);
+  if (ok) {
+    tool_catch_interrupt ();
+    ok = run (&o, &error);
+  }
   g_free (o.model);
   g_free (o.labels);
   g_free (o.clips);

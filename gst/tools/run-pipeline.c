@@ -272,6 +272,8 @@ run_pipeline (const RunSettings * settings, GError ** error)
   result->coded = clip_pipeline_is_coded (run.pipeline);
   result->interrupted = clip_pipeline_interrupted (run.pipeline);
   if (result->frames->len == 0) {
+    if (result->interrupted)
+      goto failed;
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
         "%s: no frame could be decoded", settings->clip);
     goto failed;

@@ -48,7 +48,7 @@ typedef struct
   gdouble seconds;              /* from the first frame's data to the end */
   gdouble extract_seconds;      /* of it, in deltaextract */
   gboolean coded;               /* deltaextract was in the pipeline */
-  gboolean interrupted;         /* by SIGINT */
+  gboolean interrupted;         /* by a signal */
 } RunResult;
 
 /* After clip_pipeline_setup().  NULL and a sentence a user can act on in error when the clip or the model

@@ -4,6 +4,7 @@
 #include "tool.h"
 
 #include <gio/gio.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <gst/gst.h>
 #include <stdlib.h>
@@ -37,6 +38,47 @@ tool_parse (const GOptionEntry * entries, const gchar * parameters,
     return tool_bad_use (error, "what is '%s'? "
         "Only options are taken (see --help)", (*argv)[1]);
   return ok;
+}
+
+static gint interrupted;        /* atomic */
+
+static gboolean
+on_signal (gpointer user_data)
+{
+  g_atomic_int_set (&interrupted, TRUE);
+  return G_SOURCE_CONTINUE;
+}
+
+/* A context of its own: no one need run the main one while work is done. */
+static gpointer
+watch_signals (gpointer user_data)
+{
+  for (;;)
+    g_main_context_iteration (user_data, TRUE);
+  return NULL;
+}
+
+void
+tool_catch_interrupt (void)
+{
+  static const int signals[] = { SIGINT, SIGTERM };
+  GMainContext *context = g_main_context_new ();
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (signals); i++) {
+    GSource *source = g_unix_signal_source_new (signals[i]);
+
+    g_source_set_callback (source, on_signal, NULL, NULL);
+    g_source_attach (source, context);
+    g_source_unref (source);
+  }
+  g_thread_unref (g_thread_new ("signals", watch_signals, context));
+}
+
+gboolean
+tool_is_interrupted (void)
+{
+  return g_atomic_int_get (&interrupted);
 }
 
 gboolean

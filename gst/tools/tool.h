@@ -19,6 +19,11 @@ gboolean tool_bad_use (GError ** error, const gchar * format, ...)
 gboolean tool_parse (const GOptionEntry * entries, const gchar * parameters,
     const gchar * summary, int *argc, char ***argv, GError ** error);
 
+/* From here on SIGINT and SIGTERM are only noted, so that work can end in good order.
+ * Once, from main(); asked from any thread. */
+void tool_catch_interrupt (void);
+gboolean tool_is_interrupted (void);
+
 /* Better known before hours of work: FALSE and a sentence where file cannot be made, or
  * made anew. */
 gboolean tool_check_output (const gchar * file, GError ** error);
@@ -33,7 +38,7 @@ const gchar *tool_progress_bar (gchar bar[TOOL_BAR + 1], gdouble share);
 void tool_progress_wipe (void);
 
 /* What main() returns.  Where not ok, says why: error, which is freed, or without one
- * that it was interrupted. */
+ * that it was interrupted, and wrote nothing. */
 int tool_end (const gchar * name, gboolean ok, GError * error);
 
 G_END_DECLS

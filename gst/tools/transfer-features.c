@@ -4,6 +4,7 @@
 #include "transfer-features.h"
 #include "clip-samples.h"
 #include "clip-step.h"
+#include "tool.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -66,7 +67,7 @@ take_sample (GstPad * pad, GstSample * sample, gpointer user_data,
   ClipStepOutcome outcome = CLIP_STEP_PASSED;
   GstDeltaCnnStep step;
 
-  if (g_atomic_int_get (read->how->interrupted))
+  if (tool_is_interrupted ())
     return FALSE;
   if (read->seen % read->stride == 0)
     outcome = clip_step (&read->step, pad, sample, FALSE, &step, error);
@@ -99,10 +100,8 @@ transfer_read (GstDeltaCnnClassifier * classifier, const TransferReading * how,
   read.stride = how->step ? how->step : 1;
   read.rows = rows;
   ok = clip_samples_read (clip, take_sample, &read, &samples, error);
-  if (samples.interrupted)
-    g_atomic_int_set (how->interrupted, TRUE);
   clip_step_clear (&read.step);
-  if (g_atomic_int_get (how->interrupted)) {
+  if (samples.interrupted || tool_is_interrupted ()) {
     g_clear_error (error);
     ok = FALSE;
   } else if (ok && rows->n == 0) {

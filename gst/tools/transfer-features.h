@@ -16,7 +16,6 @@ typedef struct
                                  * most, or all that it has */
   guint most;
   gint threads;                 /* 0: all cores */
-  gboolean *interrupted;        /* set from the main context */
 } TransferReading;
 
 /* Called after each frame, in a streaming thread. */

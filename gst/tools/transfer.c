@@ -15,7 +15,6 @@
 #include "transfer-write.h"
 
 #include <gio/gio.h>
-#include <glib-unix.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
@@ -65,22 +64,7 @@ typedef struct
   gdouble seconds[3];           /* features, training, check */
 } Transfer;
 
-static gboolean interrupted;    /* atomic: streaming threads read it */
 static Progress progress;
-
-static gboolean
-on_signal (gpointer user_data)
-{
-  g_atomic_int_set (&interrupted, TRUE);
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-is_interrupted (void)
-{
-  while (g_main_context_iteration (NULL, FALSE));
-  return g_atomic_int_get (&interrupted);
-}
 
 /* --- Progress: one line, where somebody watches --- */
 
@@ -120,7 +104,7 @@ on_step (gdouble l2, guint iteration, gdouble loss, gpointer user_data)
     tool_progress ("training: penalty %.3g, iteration %u, %.0f/s, loss %.4f",
         l2, iteration, iteration / ((g_get_monotonic_time ()
                 - progress.start) / 1e6), loss);
-  return !is_interrupted ();
+  return !tool_is_interrupted ();
 }
 
 /* --- Features --- */
@@ -556,7 +540,7 @@ try_cut (Transfer * t, gint64 * clock, GError ** error)
   ok = ok && try_split (t, 0, error);
   if (ok && t->o.layers <= 0) {
     for (i = 1; i < SPLITS && try_split (t, i, NULL); i++);
-    ok = !is_interrupted ()
+    ok = !tool_is_interrupted ()
         && transfer_clips_split (t->clips, t->o.validation, t->o.seed, error);
   }
   if (ok) {
@@ -610,7 +594,7 @@ try_cuts (Transfer * t, gint64 * clock, GError ** error)
     }
     clear_spare (t);
   }
-  return !is_interrupted ();
+  return !tool_is_interrupted ();
 }
 
 static gboolean
@@ -637,7 +621,8 @@ transfer (Transfer * t, GError ** error)
     return FALSE;
   ok = transfer_files_write (&t->files, t->cut.head, t->clips->labels,
       &t->cut.layer, error) && check (t, error);
-  ok = ok && !is_interrupted () && transfer_files_publish (&t->files, error);
+  ok = ok && !tool_is_interrupted ()
+      && transfer_files_publish (&t->files, error);
   t->seconds[2] = lap (&clock);
   if (ok && !t->o.quiet)
     print_result (t);
@@ -655,12 +640,10 @@ main (int argc, char **argv)
   ok = transfer_options_parse (&t.o, &argc, &argv, &error)
       && clip_pipeline_setup (&error);
   if (ok) {
-    g_unix_signal_add (SIGINT, on_signal, NULL);
-    g_unix_signal_add (SIGTERM, on_signal, NULL);
+    tool_catch_interrupt ();
     t.reading.step = t.o.step;
     t.reading.most = FRAMES;
     t.reading.threads = t.o.threads;
-    t.reading.interrupted = &interrupted;
     ok = transfer (&t, &error);
   }
   transfer_files_clear (&t.files);

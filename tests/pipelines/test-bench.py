@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from tool import call, tap, tmp
+from tool import call, interrupt, tap, tmp
 
 ROOT, BENCH = map(os.path.abspath, sys.argv[1:3])
 CLIP = os.path.join(ROOT, 'models', 'clips', 'demo.ts')
@@ -52,6 +52,13 @@ def test_fields_on_a_clip():
     # exact means exact
     assert r['top1_agreement'] == 1 and 0 <= r['mean_rel_error'] <= r['max_rel_error'] < 1e-4, r['max_rel_error']
     assert r['bytes']['weights'] > 1e6 and r['bytes']['caches'] <= 2.5 * r['bytes']['activations'], r['bytes']
+
+
+def test_interrupted():
+    written = os.path.join(tmp, 'long.json')
+    for after in (0, 0.5):  # while it decodes, and while it measures
+        interrupt(BENCH, '--model', MODEL, '--clip', CLIP, '--runs', '500', '--json', written, after=after)
+        assert not os.path.exists(written)
 
 
 def test_layers():

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 
-from tool import call, tap, tmp
+from tool import call, interrupt, tap, tmp
 
 ROOT, BUILD, EVAL = map(os.path.abspath, sys.argv[1:4])
 MODEL = os.path.join(ROOT, 'models', 'activities.onnx')
@@ -217,6 +217,15 @@ def test_all_ways_by_default():
     assert {float(r['tolerance']) for r in rows} == {0, -1} and rows[0]['way'] == 'dense'
     for r in rows:
         assert float(r['mean_ms']) > 0 and 0 <= float(r['multiplies']) <= 1.1 and r['frames'] == '3', r
+
+
+def test_interrupted():
+    # most of the time goes into computing, between one clip's decoding and the next one's
+    tree = make_tree('long', {f'Walking/{i}.mpg': 'demo-outdoors.mpg' for i in range(60)})
+    written = os.path.join(tmp, 'long.csv')
+    for after in (0.1, 0.6, 1.1):
+        out, _ = interrupt(EVAL, '--threads', '1', '--model', MODEL, '--clips', tree, '--frames', '30', '--csv', written, after=after)
+        assert not out and not os.path.exists(written), out
 
 
 def test_lists():

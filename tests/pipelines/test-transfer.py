@@ -16,11 +16,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 
-from tool import SLOW, call, plain_user, tap, tmp
+from tool import call, interrupt, plain_user, tap, tmp
 
 ROOT, BUILD, TRANSFER, RUN = map(os.path.abspath, sys.argv[1:5])
 spec = importlib.util.spec_from_file_location('make_models', os.path.join(ROOT, 'tests', 'gst', 'make-models.py'))
@@ -456,12 +455,7 @@ def test_interrupted():
             os.symlink(os.path.join(ROOT, 'models', 'clips', 'demo.ts'), os.path.join(folder, label, f'{i}.ts'))
     model, new = base(read(os.path.join(ROOT, 'models', 'activities.onnx')), None)
     for number in (signal.SIGINT, signal.SIGTERM):
-        p = subprocess.Popen([TRANSFER, '--model', model, '--clips', folder, '--out', new, '--step', '1', '--quiet'],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(1.5 * SLOW)
-        p.send_signal(number)
-        _, err = p.communicate(timeout=30 * SLOW)
-        assert p.returncode == 1 and 'interrupted; nothing was written' in err.decode(), (p.returncode, err)
+        interrupt(TRANSFER, '--model', model, '--clips', folder, '--out', new, '--step', '1', '--quiet', number=number)
         assert os.listdir(os.path.dirname(model)) == ['base.onnx']
 
 

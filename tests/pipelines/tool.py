@@ -4,9 +4,11 @@ import atexit
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 import tap  # noqa: E402
@@ -27,6 +29,24 @@ def call(program, *args, status=0, timeout=120, **more):
     out, err = p.stdout.decode(), p.stderr.decode()
     assert p.returncode == status, f'{args} ended with {p.returncode}\n{out[-2000:]}\n{err[-2000:]}'
     assert 'CRITICAL' not in err and 'WARNING' not in err, err
+    return out, err
+
+
+def interrupt(program, *args, number=signal.SIGINT, after=0.5):
+    """Ends a program at its work: a signal, so many seconds after it began to catch it.  As call()."""
+    p = subprocess.Popen([program, *map(str, args)], env=dict(os.environ, LC_ALL='C.UTF-8'), cwd=tmp, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    late = time.monotonic() + 60 * SLOW
+    while p.poll() is None and time.monotonic() < late:
+        with open(f'/proc/{p.pid}/status', encoding='ascii') as f:
+            caught = next(int(line.split()[1], 16) for line in f if line.startswith('SigCgt:'))
+        if caught >> number - 1 & 1:
+            break
+        time.sleep(0.01)
+    time.sleep(after * SLOW)
+    p.send_signal(number)
+    out, err = (x.decode() for x in p.communicate(timeout=60 * SLOW))
+    assert p.returncode == 1 and err.endswith('interrupted; nothing was written\n'), (p.returncode, out[-500:], err[-500:])
     return out, err
 
 
