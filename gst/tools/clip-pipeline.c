@@ -9,13 +9,13 @@
 
 struct _ClipPipeline
 {
-  gchar *clip;
+  gchar *clip, *decoder;        /* decoder: NULL for the usual one */
   ClipPipelineAdd add;
   gpointer user_data;
   GMainLoop *loop;
   GstElement *pipeline, *extract, *speaker;
   gboolean coded, interrupted;
-  guint64 extract_ns;
+  GstStructure *stats;          /* deltaextract's, at the end */
   GMutex lock;
   /* protected by lock */
   gboolean linked;              /* a video stream was taken */
@@ -144,15 +144,19 @@ caps_are (GstCaps * caps, const gchar * what)
 
 /* The decoder for a stream that deltaextract reads; NULL: decodebin is to find one. */
 static const gchar *
-decoder_of (GstCaps * caps, gboolean * h264)
+decoder_of (ClipPipeline * self, GstCaps * caps, gboolean * h264)
 {
   *h264 = caps_are (caps, "video/x-h264");
+  if (*h264 && self->decoder)
+    return self->decoder;
   if (*h264)
     return clip_pipeline_have_factory ("avdec_h264") ? "avdec_h264" : NULL;
   /* the parser may not have fixed its caps yet: 1 or 2 */
   if (!caps_are (caps, "video/mpeg, mpegversion=(int)[1,2], "
           "systemstream=(boolean)false"))
     return NULL;
+  if (self->decoder)
+    return self->decoder;
   return clip_pipeline_have_factory ("avdec_mpeg2video") ? "avdec_mpeg2video"
       : "mpeg2dec";
 }
@@ -215,7 +219,7 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
     return;
   }
 
-  decoder_name = decoder_of (caps, &h264);
+  decoder_name = decoder_of (self, caps, &h264);
   if (!(next = self->add (self, self->user_data)))
     goto failed;
   if (decoder_name) {
@@ -223,10 +227,14 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
     decoder = clip_pipeline_make (self, decoder_name);
     /* parsebin's own parser gives whatever form the container has */
     first = h264 ? clip_pipeline_make (self, "h264parse") : extract;
-    if (!first || !extract || !decoder
-        || (h264 && !gst_element_link (first, extract))
-        || !gst_element_link_many (extract, decoder, next, NULL))
+    if (!first || !extract || !decoder)
       goto failed;
+    if ((h264 && !gst_element_link (first, extract))
+        || !gst_element_link_many (extract, decoder, next, NULL)) {
+      clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+              "%s: %s does not decode %s", self->clip, decoder_name, name));
+      goto failed;
+    }
     self->extract = extract;
     self->coded = TRUE;
     gst_element_sync_state_with_parent (decoder);
@@ -243,7 +251,8 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
       NULL);
   if (gst_pad_link (pad, sink) != GST_PAD_LINK_OK)
     clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-            "no decoder takes the video stream (%s)", name));
+            "%s: %s does not take the video stream (%s)", self->clip,
+            decoder_name ? decoder_name : "decodebin", name));
   gst_object_unref (sink);
   gst_caps_unref (caps);
   return;
@@ -297,8 +306,12 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
       g_free (debug);
       /* its own messages name what is wrong */
       if (GST_MESSAGE_SRC (message) != GST_OBJECT (self->speaker)) {
-        gchar *text = g_strdup_printf ("%s: %s", self->clip,
-            error->message);
+        gchar *text;
+
+        g_mutex_lock (&self->lock);
+        text = g_strdup_printf (self->linked ? "%s: %s" :
+            "%s: no video that can be read (%s)", self->clip, error->message);
+        g_mutex_unlock (&self->lock);
 
         g_free (error->message);
         error->message = text;
@@ -340,6 +353,11 @@ clip_pipeline_new (const gchar * clip, ClipPipelineAdd add,
 {
   ClipPipeline *self;
 
+  if (g_file_test (clip, G_FILE_TEST_IS_DIR)) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_IS_DIRECTORY,
+        "%s is a folder, not a clip", clip);
+    return NULL;
+  }
   if (!g_file_test (clip, G_FILE_TEST_IS_REGULAR)) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
         "there is no file %s", clip);
@@ -365,6 +383,8 @@ clip_pipeline_free (ClipPipeline * self)
   g_mutex_clear (&self->lock);
   g_clear_error (&self->error);
   g_free (self->other_streams);
+  g_clear_pointer (&self->stats, gst_structure_free);
+  g_free (self->decoder);
   g_free (self->clip);
   g_free (self);
 }
@@ -377,7 +397,6 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   GstBus *bus = gst_pipeline_get_bus (GST_PIPELINE (self->pipeline));
   guint interrupt = g_unix_signal_add (SIGINT, on_interrupt, self);
   guint terminate = g_unix_signal_add (SIGTERM, on_interrupt, self);
-  GstStructure *stats = NULL;
 
   gst_bus_add_watch (bus, on_message, self);
   if (source && parse) {
@@ -390,13 +409,8 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
     g_main_loop_run (self->loop);
     self->end = g_get_monotonic_time ();
   }
-  if (self->extract) {
-    g_object_get (self->extract, "stats", &stats, NULL);
-    if (stats) {
-      gst_structure_get_uint64 (stats, "time-spent", &self->extract_ns);
-      gst_structure_free (stats);
-    }
-  }
+  if (self->extract)
+    g_object_get (self->extract, "stats", &self->stats, NULL);
   gst_element_set_state (self->pipeline, GST_STATE_NULL);
   g_source_remove (interrupt);
   g_source_remove (terminate);
@@ -433,7 +447,24 @@ clip_pipeline_seconds (ClipPipeline * self)
 gdouble
 clip_pipeline_extract_seconds (ClipPipeline * self)
 {
-  return self->extract_ns / 1e9;
+  guint64 ns = 0;
+
+  if (self->stats)
+    gst_structure_get_uint64 (self->stats, "time-spent", &ns);
+  return ns / 1e9;
+}
+
+const GstStructure *
+clip_pipeline_extract_stats (ClipPipeline * self)
+{
+  return self->stats;
+}
+
+void
+clip_pipeline_set_decoder (ClipPipeline * self, const gchar * factory)
+{
+  g_free (self->decoder);
+  self->decoder = g_strdup (factory);
 }
 
 void

@@ -29,16 +29,20 @@ gboolean clip_pipeline_setup (GError ** error);
 ClipPipeline *clip_pipeline_new (const gchar * clip, ClipPipelineAdd add,
     gpointer user_data, GError ** error);
 void clip_pipeline_free (ClipPipeline * self);
+/* Before run: the decoder of streams that deltaextract reads. */
+void clip_pipeline_set_decoder (ClipPipeline * self, const gchar * factory);
 
 /* Runs to the end of the clip, to clip_pipeline_end(), to SIGINT or SIGTERM.  FALSE and a
  * sentence a user can act on in error.  Once. */
 gboolean clip_pipeline_run (ClipPipeline * self, GError ** error);
 
-/* After run. */
+/* After run; is_coded also from the caller's part. */
 gboolean clip_pipeline_is_coded (ClipPipeline * self);  /* deltaextract reads the codec */
 gboolean clip_pipeline_interrupted (ClipPipeline * self);       /* by a signal */
 gdouble clip_pipeline_seconds (ClipPipeline * self);    /* from the first data to the end */
 gdouble clip_pipeline_extract_seconds (ClipPipeline * self);    /* of it, in deltaextract */
+/* Its stats, owned by the pipeline; NULL where there was none. */
+const GstStructure *clip_pipeline_extract_stats (ClipPipeline * self);
 
 /* For the caller's part; from any thread.
  * make: an element in the pipeline; NULL after fail() where it is missing.

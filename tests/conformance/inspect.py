@@ -100,12 +100,15 @@ def main():
             file.write("no video here\n" * 100)
         open(empty, "w").close()
         for args, what, words in [
-                ([os.path.join(folder, "none.mpg")], "a file that is not there", "No such file"),
+                ([os.path.join(folder, "none.mpg")], "a file that is not there", "there is no file"),
                 ([folder], "a folder", "folder"),
                 ([text], "a text", "no video"),
                 ([empty], "an empty file", "no video"),
                 ([clip, "--frame", "999", "--picture", os.path.join(folder, "x.png")], "a frame beyond the end", "999"),
                 ([clip, "--decoder", "nosuchdecoder"], "a decoder that is not there", "nosuchdecoder"),
+                ([clip, "--decoder", "avdec_h264"], "another codec's decoder", "avdec_h264 does not take"),
+                ([clip, "--frame", "-1", "--picture", os.path.join(folder, "x.png")], "a frame before the first", "--frame"),
+                ([clip, "--picture", os.path.join(folder, "no", "x.png")], "a picture that cannot be written", "cannot write"),
                 ([clip, "--born", os.path.join(folder, "no", "born")], "a file that cannot be written", "cannot write"),
                 ([clip, clip], "two clips", "one clip"),
                 ([], "no clip", "--help"),

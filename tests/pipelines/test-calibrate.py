@@ -185,7 +185,7 @@ def test_bad_use():
         ((), 'clip'), ((model,), 'clip'),
         ((model, '/none.mpg'), 'there is no file /none.mpg'),
         ((model, CLIP, '/none.mpg', '--frames', '3'), 'there is no file /none.mpg'),
-        ((model, tmp), 'there is no file'),
+        ((model, tmp), 'is a folder'),
         ((model, LABELS), 'activities.labels.txt'),
         ((model, CLIP, '--frames', '23'), '23 frames are too few'),
         (('/none.onnx', CLIP), '/none.onnx'),
