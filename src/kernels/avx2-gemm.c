@@ -16,6 +16,7 @@ typedef __m256i Mask;
 
 #define load_aligned _mm256_load_ps
 #define load         _mm256_loadu_ps
+#define store        _mm256_storeu_ps
 #define zero         _mm256_setzero_ps
 #define broadcast(p) _mm256_broadcast_ss(p)
 #define splat        _mm256_set1_ps
@@ -42,6 +43,7 @@ store_first(float *p, Mask m, Vector v)
 #define PLUS _mm256_add_ps
 
 #include "kernels/gemm-template.h"
+#include "kernels/rgemm-template.h"
 #include "kernels/tgemm-template.h"
 
 // clang-format off
@@ -49,6 +51,9 @@ DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFI
 DEFINE_IGEMM(6, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(3, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
 DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
+DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
+DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
 DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
 DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
 DEFINE_MGEMM(2) DEFINE_MGEMM(1)
@@ -68,6 +73,23 @@ dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const fl
   if (pixels > 0)
     tiles[columns > LANES][pixels](a, taps, channels, w, ahead, init, lo, hi, out, ldo, pixels,
                                    columns);
+}
+
+void
+dcn_f32_rgemm_6x16__avx2(const float *const *a, int taps, size_t step, int channels, const float *w,
+                         const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                         int columns)
+{
+  static Rgemm *const narrow[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
+                                  rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
+                                  rgemm_10_1, rgemm_11_1, rgemm_12_1};
+  static Rgemm *const wide[] = {NULL,      rgemm_1_2, rgemm_2_2, rgemm_3_2,
+                                rgemm_4_2, rgemm_5_2, rgemm_6_2};
+  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
+  if (columns > LANES)
+    rgemm_run(&run, wide, 6, pixels);
+  else
+    rgemm_run(&run, narrow, 12, pixels);
 }
 
 void

@@ -11,6 +11,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .dn = 1,
     .tr = 6,
     .igemm = dcn_f32_igemm_6x16__avx2,
+    .rgemm = dcn_f32_rgemm_6x16__avx2,
     .dgemm = dcn_f32_dgemm_4x16__avx2,
     .tgemm = dcn_f32_tgemm_6x16__avx2,
     .mgemm = dcn_f32_mgemm_1x16__avx2,

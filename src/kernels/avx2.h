@@ -4,6 +4,7 @@
 #include "kernels/kernel-list.h"
 
 DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_6x16__avx2);
+DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_6x16__avx2);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x16__avx2);
 DCN_KERNEL_DECLARE(tgemm, dcn_f32_tgemm_6x16__avx2);
 DCN_KERNEL_DECLARE(mgemm, dcn_f32_mgemm_1x16__avx2);

@@ -11,6 +11,7 @@ const DcnKernels dcn_kernels__avx512 = {
     .dn = 2,
     .tr = 8,
     .igemm = dcn_f32_igemm_12x32__avx512,
+    .rgemm = dcn_f32_rgemm_12x32__avx512,
     .dgemm = dcn_f32_dgemm_4x64__avx512,
     .tgemm = dcn_f32_tgemm_8x32__avx512,
     .mgemm = dcn_f32_mgemm_1x64__avx512,

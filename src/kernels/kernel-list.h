@@ -14,6 +14,7 @@
 
 #define DCN_KERNEL_LIST(K)                                                                         \
   K(igemm)                                                                                         \
+  K(rgemm)                                                                                         \
   K(dgemm)                                                                                         \
   K(tgemm)                                                                                         \
   K(mgemm)                                                                                         \

@@ -8,10 +8,11 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, dgemm, gemv and depthwise sum in ascending order of taps, then channels (rows for gemv),
+ * igemm, rgemm, dgemm, gemv and depthwise sum in ascending order of taps, then channels (rows for gemv),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv and depthwise give an output the same bits whatever
- * its place in a tile, whatever pixels and columns are, and whatever other pixels hold. */
+ * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
+ * it the same bits as igemm. */
 #pragma once
 #include <glib.h>
 #include <stddef.h>
@@ -79,6 +80,16 @@ typedef struct {
    * out      pixel i's channels at out + i*ldo; written for i < pixels, j < columns only
    *          (pixels <= mr, columns <= nr) */
   void (*igemm)(const float *const *a, int taps, int channels, const float *w, const float *ahead,
+                const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                int columns);
+
+  /* The same for a run of output pixels whose inputs lie evenly, of any length.
+   * out[p*ldo + j] = clamp(init[j] + sum over t < taps, k < channels of a[t][p*step + k] * w[t][k][j]),
+   * p < pixels, j < columns <= nr
+   *
+   * a        [taps] pointers to the first output pixel's inputs; from one output pixel to the next all move by
+   *          `step` floats, by which they may overlap */
+  void (*rgemm)(const float *const *a, int taps, size_t step, int channels, const float *w,
                 const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
                 int columns);
 

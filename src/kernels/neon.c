@@ -5,7 +5,8 @@
  * rest is the portable form, whose vectors are NEON's here.  Passes the kernels' tests under
  * qemu-user; its speed was never measured.
  *
- * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums.  dgemm: 4 pixels x 16 channels, 16 sums too. */
+ * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums; rgemm, without lists, 12 pixels.
+ * dgemm: 4 pixels x 16 channels, 16 sums too. */
 #include "kernels/portable.h"
 #include "kernels/unroll.h"
 #include <arm_neon.h>
@@ -21,6 +22,7 @@ typedef int Mask; /* how many lanes */
 #define load_aligned vld1q_f32
 #define load         vld1q_f32
 #define zero()       vdupq_n_f32(0)
+#define store        vst1q_f32
 #define broadcast    vld1q_dup_f32
 #define splat        vdupq_n_f32
 /* These keep a NaN. */
@@ -56,6 +58,7 @@ store_first(float *p, Mask n, Vector v)
 #define PLUS vaddq_f32
 
 #include "kernels/gemm-template.h"
+#include "kernels/rgemm-template.h"
 #include "kernels/tgemm-template.h"
 
 // clang-format off
@@ -64,6 +67,10 @@ DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(8, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
 DEFINE_DGEMM(4, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4) DEFINE_DGEMM(4, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_RGEMM(12, 2) DEFINE_RGEMM(11, 2) DEFINE_RGEMM(10, 2) DEFINE_RGEMM(9, 2) DEFINE_RGEMM(8, 2) DEFINE_RGEMM(7, 2)
+DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
+DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
+DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
 DEFINE_TGEMM(8, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
 DEFINE_TGEMM(8, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
 DEFINE_MGEMM(4) DEFINE_MGEMM(3) DEFINE_MGEMM(2) DEFINE_MGEMM(1)
@@ -84,6 +91,24 @@ dcn_f32_igemm_8x8__neon(const float *const *a, int taps, int channels, const flo
   if (pixels > 0)
     tiles[columns > LANES][pixels](a, taps, channels, w, ahead, init, lo, hi, out, ldo, pixels,
                                    columns);
+}
+
+static void
+dcn_f32_rgemm_12x8__neon(const float *const *a, int taps, size_t step, int channels, const float *w,
+                         const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                         int columns)
+{
+  static Rgemm *const narrow[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
+                                  rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
+                                  rgemm_10_1, rgemm_11_1, rgemm_12_1};
+  static Rgemm *const wide[] = {NULL,       rgemm_1_2,  rgemm_2_2, rgemm_3_2, rgemm_4_2,
+                                rgemm_5_2,  rgemm_6_2,  rgemm_7_2, rgemm_8_2, rgemm_9_2,
+                                rgemm_10_2, rgemm_11_2, rgemm_12_2};
+  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
+  if (columns > LANES)
+    rgemm_run(&run, wide, 12, pixels);
+  else
+    rgemm_run(&run, narrow, 12, pixels);
 }
 
 static void
@@ -129,7 +154,6 @@ dcn_f32_mgemm_1x16__neon(const float *const *d, const uint64_t *mask, int words,
     RUN_MGEMM(1);
 }
 
-#define store        vst1q_f32
 #define fma(c, x, b) vfmaq_f32(c, x, b)
 
 #include "kernels/depthwise-template.h"
@@ -152,6 +176,7 @@ const DcnKernels dcn_kernels__neon = {
     .dn = 2,
     .tr = 8,
     .igemm = dcn_f32_igemm_8x8__neon,
+    .rgemm = dcn_f32_rgemm_12x8__neon,
     .dgemm = dcn_f32_dgemm_4x16__neon,
     .tgemm = dcn_f32_tgemm_8x8__neon,
     .mgemm = dcn_f32_mgemm_1x16__neon,

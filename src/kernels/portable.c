@@ -71,6 +71,38 @@ dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const
   }
 }
 
+/* By igemm's tiles, with the tail's pixels repeated. */
+void
+dcn_f32_rgemm_4x8__portable(const float *const *a, int taps, size_t step, int channels,
+                            const float *w, const float *init, float lo, float hi, float *out,
+                            size_t ldo, int pixels, int columns)
+{
+  V4 s0 = init ? load(init) : splat(0), s1 = init ? load(init + 4) : splat(0);
+  for (int i = 0; i < pixels; i += MR) {
+    size_t at = (size_t)i * step, n = (size_t)MIN(MR, pixels - i);
+    const float *wk = w;
+    V4 c00 = s0, c01 = s1, c10 = s0, c11 = s1, c20 = s0, c21 = s1, c30 = s0, c31 = s1;
+    for (int t = 0; t < taps; t++) {
+      const float *p0 = a[t] + at, *p1 = p0 + (n > 1 ? step : 0);
+      const float *p2 = p0 + (n > 2 ? 2 * step : 0), *p3 = p0 + (n > 3 ? 3 * step : 0);
+      for (int k = 0; k < channels; k++, wk += NR) {
+        V4 w0 = load(wk), w1 = load(wk + 4);
+        V4 x0 = splat(p0[k]), x1 = splat(p1[k]), x2 = splat(p2[k]), x3 = splat(p3[k]);
+        c00 += x0 * w0, c01 += x0 * w1;
+        c10 += x1 * w0, c11 += x1 * w1;
+        c20 += x2 * w0, c21 += x2 * w1;
+        c30 += x3 * w0, c31 += x3 * w1;
+      }
+    }
+    V4 tile[MR][NR / 4] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}};
+    for (size_t p = 0; p < n; p++) {
+      const float *sums = (const float *)tile[p];
+      for (int j = 0; j < columns; j++)
+        out[((size_t)i + p) * ldo + j] = clamp(sums[j], lo, hi);
+    }
+  }
+}
+
 void
 dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int taps, int words,
                             int channels, const float *w, size_t next, float *const *out,
@@ -360,6 +392,7 @@ const DcnKernels dcn_kernels__portable = {
     .dn = 1,
     .tr = MR,
     .igemm = dcn_f32_igemm_4x8__portable,
+    .rgemm = dcn_f32_rgemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
     .tgemm = dcn_f32_tgemm_4x8__portable,
     .mgemm = dcn_f32_mgemm_1x8__portable,

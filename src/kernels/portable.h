@@ -4,6 +4,7 @@
 #include "kernels/kernel-list.h"
 
 DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_4x8__portable);
+DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_4x8__portable);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x8__portable);
 DCN_KERNEL_DECLARE(tgemm, dcn_f32_tgemm_4x8__portable);
 DCN_KERNEL_DECLARE(mgemm, dcn_f32_mgemm_1x8__portable);

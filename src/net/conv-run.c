@@ -53,6 +53,44 @@ block_pixels(const Loop *loop, int block, int *begin)
   return (int)(first + pixels * (block + 1) / blocks) - *begin;
 }
 
+/* From the job's pixel i on: how many follow one another.  Stale pixels come before others, so the list need not
+ * ascend. */
+static int
+run_length(const DcnJob *job, int i, int end)
+{
+  int first = dcn_job_pixel(job, i), n = 1;
+  while (i + n < end && dcn_job_pixel(job, i + n) == first + n)
+    n++;
+  return n;
+}
+
+/* Where the window is one pixel, neighbours read neighbours, and no lists are needed; FALSE: the block's pixels are
+ * not all neighbours. */
+static gboolean
+block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  const DcnConvPlan *plan = loop->plan;
+  const DcnKernels *k = job->kernels;
+  int first = dcn_job_pixel(job, begin);
+  if (!plan->point || run_length(job, begin, begin + np) < np)
+    return FALSE;
+  size_t pitch = (size_t)job->out->net->pitch, in_pitch = (size_t)job->in->net->ref_pitch;
+  const float *in = dcn_ref(job->in, first) + (size_t)group * plan->cg;
+  float *out = worker->floats + (size_t)k->mr * k->nr;
+  if (loop->sums) {
+    out = loop->sums + (size_t)first * loop->stride;
+    pitch = loop->stride;
+  }
+  for (int b = b0; b < b1; b++) {
+    int column = group * plan->mg + b * k->nr, columns = MIN(k->nr, plan->mg - b * k->nr);
+    size_t packed = (size_t)group * plan->blocks + b;
+    k->rgemm(&in, 1, in_pitch, plan->cg, plan->weights + packed * plan->block_floats,
+             plan->bias + packed * k->nr, loop->lo, loop->hi, out + column, pitch, np, columns);
+  }
+  return TRUE;
+}
+
 /* The block's outputs of one group, channel blocks [b0, b1), from values. */
 static void
 block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnWorker *worker)
@@ -63,6 +101,8 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   int mr = k->mr, nr = k->nr, tiles = dcn_conv_tiles(np, mr);
   size_t pitch = (size_t)job->out->net->pitch;
   float *tile_out = worker->floats, *block_out = tile_out + (size_t)mr * nr;
+  if (block_rgemm(loop, begin, np, group, b0, b1, worker))
+    return;
   dcn_conv_point_to_values(job, begin, np, group, worker->pointers);
   for (int b = b0; b < b1; b++) {
     int column = group * plan->mg + b * nr, columns = MIN(nr, plan->mg - b * nr);
@@ -114,17 +154,6 @@ block_dgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
                plan->cg, w, plan->block_floats, out, n, columns);
     }
   }
-}
-
-/* From the job's pixel i on: how many follow one another.  Stale pixels come before others, so the list need not
- * ascend. */
-static int
-run_length(const DcnJob *job, int i, int end)
-{
-  int first = dcn_job_pixel(job, i), n = 1;
-  while (i + n < end && dcn_job_pixel(job, i + n) == first + n)
-    n++;
-  return n;
 }
 
 /* Sums to values, in place or from the accumulator. */

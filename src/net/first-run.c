@@ -86,17 +86,64 @@ point_to_values(const Loop *loop, const int32_t *pixels, int np, float *copies,
   }
 }
 
-/* From values.  Without sums the outputs go to the worker's floats, from pixel number `at` on. */
+/* Neighbours of one row whose windows lie between the left and right border, for all channels.
+ * out: the first one's, pixels `ldo` floats apart */
 static void
-from_values(const Loop *loop, const int32_t *pixels, int np, int at, DcnWorker *worker)
+run_from_values(const Loop *loop, int first, int n, float *out, size_t ldo, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  const DcnWindow *win = &plan->window;
+  const DcnKernels *k = job->kernels;
+  size_t line = (size_t)win->in_w * plan->c;
+  DcnCursor cursor = DCN_CURSOR_INIT;
+  dcn_cursor_move(&cursor, win, first);
+  const int *iy = win->iy + (size_t)cursor.y * win->kh;
+  size_t x = (size_t)win->ix[(size_t)cursor.x * win->kw] * plan->c;
+  const float *image = job->in->ref + (size_t)cursor.image * win->in_h * line + x;
+  const float **a = worker->lines;
+  for (int ky = 0; ky < win->kh; ky++)
+    a[ky] = iy[ky] < 0 ? job->state->zero + x : image + (size_t)iy[ky] * line;
+  for (int b = 0; b < plan->blocks; b++) {
+    int column = b * k->nr;
+    k->rgemm(a, win->kh, (size_t)win->step * plan->c, plan->row_floats,
+             plan->weights + (size_t)b * plan->block_floats, plan->bias + (size_t)b * k->nr,
+             loop->store_clamped ? loop->lo : -HUGE_VALF,
+             loop->store_clamped ? loop->hi : HUGE_VALF, out + column, ldo, n,
+             MIN(k->nr, plan->m - column));
+  }
+}
+
+/* How many of the pixels follow one another, in one row and between the borders; 0: not even the first. */
+static int
+inner_run(const DcnWindow *win, const int32_t *pixels, int np)
+{
+  int x = pixels[0] % win->out_w, most = MIN(np, win->inner_end - x), n = 1;
+  if (x < win->inner_begin || most <= 0)
+    return 0;
+  if (pixels[most - 1] == pixels[0] + most - 1)
+    return most;
+  while (pixels[n] == pixels[0] + n)
+    n++;
+  return n;
+}
+
+/* Runs of so many pixels are computed as runs. */
+#define RUN_LEAST 6
+
+/* The same for any pixels. */
+static void
+listed_from_values(const Loop *loop, const int32_t *pixels, const uint16_t *places, int np,
+                   DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnFirstPlan *plan = loop->plan;
   const DcnKernels *k = job->kernels;
-  int mr = k->mr, nr = k->nr, kh = plan->window.kh, pitch = job->out->net->pitch;
+  int mr = k->mr, nr = k->nr, kh = plan->window.kh;
   float lo = loop->store_clamped ? loop->lo : -HUGE_VALF,
         hi = loop->store_clamped ? loop->hi : HUGE_VALF;
   float *tile_out = worker->floats, *unit_out = tile_out + (size_t)mr * nr;
+  size_t pitch = (size_t)job->out->net->pitch;
   point_to_values(loop, pixels, np, unit_out + (size_t)plan->unit * pitch, worker->pointers);
   for (int b = 0; b < plan->blocks; b++) {
     int column = b * nr, columns = MIN(nr, plan->m - column);
@@ -107,21 +154,52 @@ from_values(const Loop *loop, const int32_t *pixels, int np, int at, DcnWorker *
       int n = MIN(mr, np - i);
       float *out = tile_out;
       size_t ldo = (size_t)nr;
-      if (!loop->sums) {
-        out = unit_out + (size_t)(at + i) * pitch + column;
-        ldo = (size_t)pitch;
-      } else if (pixels[i + n - 1] - pixels[i] == n - 1) {
+      if (!loop->sums && places[i + n - 1] - places[i] == n - 1) {
+        out = unit_out + (size_t)places[i] * pitch + column;
+        ldo = pitch;
+      } else if (loop->sums && pixels[i + n - 1] - pixels[i] == n - 1) {
         out = loop->sums + (size_t)pixels[i] * loop->stride + column;
         ldo = loop->stride;
       }
       k->igemm(a, kh, plan->row_floats, w, NULL, bias, lo, hi, out, ldo, n, columns);
       if (out == tile_out)
         for (int j = 0; j < n; j++)
-          memcpy(loop->sums + (size_t)pixels[i + j] * loop->stride + column,
+          memcpy(loop->sums ? loop->sums + (size_t)pixels[i + j] * loop->stride + column
+                            : unit_out + (size_t)places[i + j] * pitch + column,
                  tile_out + (size_t)j * nr, sizeof(float) * (size_t)columns);
     }
   }
-  worker->macs += (uint64_t)np * (uint64_t)kh * (uint64_t)plan->row_floats * (uint64_t)plan->m;
+}
+
+/* From values, up to plan->unit pixels.  Without sums the outputs go to the worker's floats. */
+static void
+from_values(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  const DcnFirstPlan *plan = loop->plan;
+  size_t stride = loop->sums ? loop->stride : (size_t)job->out->net->pitch;
+  float *unit_out = worker->floats + (size_t)job->kernels->mr * job->kernels->nr;
+  int32_t rest[DCN_FIRST_UNIT_MAX];
+  uint16_t places[DCN_FIRST_UNIT_MAX]; /* of the rest in the unit */
+  int n_rest = 0;
+  for (int i = 0, n; i < np; i += n) {
+    n = inner_run(&plan->window, pixels + i, np - i);
+    if (n >= RUN_LEAST) {
+      float *out =
+          loop->sums ? loop->sums + (size_t)pixels[i] * stride : unit_out + (size_t)i * stride;
+      run_from_values(loop, pixels[i], n, out, stride, worker);
+      continue;
+    }
+    n = MAX(n, 1);
+    for (int j = 0; j < n; j++, n_rest++) {
+      rest[n_rest] = pixels[i + j];
+      places[n_rest] = (uint16_t)(i + j);
+    }
+  }
+  if (n_rest > 0)
+    listed_from_values(loop, rest, places, n_rest, worker);
+  worker->macs +=
+      (uint64_t)np * (uint64_t)plan->window.kh * (uint64_t)plan->row_floats * (uint64_t)plan->m;
   worker->blocks_igemm++;
 }
 
@@ -196,7 +274,7 @@ static void
 all_from_values(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
 {
   for (int i = 0; i < np; i += loop->plan->unit)
-    from_values(loop, pixels + i, MIN(loop->plan->unit, np - i), 0, worker);
+    from_values(loop, pixels + i, MIN(loop->plan->unit, np - i), worker);
 }
 
 /* Units of pixels to which changes may be added. */
@@ -251,7 +329,7 @@ units(void *context, int first, int end, int number)
     int32_t pixels[DCN_FIRST_UNIT_MAX];
     for (int i = 0; i < np; i++)
       pixels[i] = dcn_job_pixel(job, begin + i);
-    from_values(loop, pixels, np, 0, worker);
+    from_values(loop, pixels, np, worker);
     uint64_t cost = dcn_cost_igemm(job->kernels, np, terms, plan->m);
     worker->cost += cost;
     worker->cost_values += cost;

@@ -120,7 +120,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   DcnNeeds *needs = &net->needs;
   size_t rows = (size_t)(plan->unit + k->mr) * conv->kh;
   needs->pointers = MAX(needs->pointers, rows);
-  needs->taps = MAX(needs->taps, (size_t)plan->row_floats);
+  needs->lines = MAX(needs->lines, (size_t)conv->kh);
+  needs->taps = MAX(needs->taps, (size_t)in->w * in->ref_pitch); /* a row outside of the image */
   /* A tile, a unit of outputs, and copies of windows across the border. */
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
                                          rows * plan->row_floats + 4);

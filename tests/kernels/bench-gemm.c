@@ -3,7 +3,7 @@
  *
  * igemm      all tiles of a layer, against the peak and against OpenBLAS sgemm on the same sizes,
  * one thread.  sgemm gets its matrix unfolded beforehand and that is not counted; nor are the
- * pointer lists of igemm. dgemm      3x3 layers at several shares of changed values, against igemm
+ * pointer lists of igemm. rgemm      the same layers by rows, against igemm. dgemm      3x3 layers at several shares of changed values, against igemm
  * on the whole layer in the same run. gemv       the first fully connected layer of AlexNet,
  * against reading as much memory. */
 #include "bench.h"
@@ -28,9 +28,12 @@ static const Layer layers[] = {
     {"resnet 56 64-64", 56, 64, 3, 64},        {"resnet 28 128-128", 28, 128, 3, 128},
     {"resnet 14 256-256", 14, 256, 3, 256},    {"resnet 7 512-512", 7, 512, 3, 512},
     {"first 11x11 of 3", 55, 3, 11, 64},       {"squeeze 1x1", 27, 256, 1, 32},
+    {"first 3x3 of 3 to 8", 48, 3, 3, 8},      {"mobilenet 1x1 8-16", 48, 8, 1, 16},
     {"mobilenet 1x1 16-32", 48, 16, 1, 32},    {"mobilenet 1x1 64-64", 12, 64, 1, 64},
     {"mobilenet 1x1 128-128", 6, 128, 1, 128},
 };
+
+#define DCN_BENCH_KERNEL_MAX 11 /* of the layers above */
 
 typedef struct {
   const DcnKernels *k;
@@ -126,6 +129,27 @@ run_igemm(void *context)
   }
 }
 
+/* Rows of the padded image; 1x1: the whole image. */
+static void
+run_rgemm(void *context)
+{
+  const Conv *c = context;
+  const DcnKernels *k = c->k;
+  size_t rows = (size_t)c->taps * c->layer->channels, outputs = (size_t)c->layer->outputs;
+  gboolean point = c->layer->kernel == 1;
+  int height = point ? 1 : c->layer->size, width = point ? c->pixels : c->layer->size;
+  for (int m = 0; m < c->layer->outputs; m += k->nr)
+    for (int y = 0; y < height; y++) {
+      const float *a[DCN_BENCH_KERNEL_MAX];
+      for (int ky = 0; ky < c->layer->kernel; ky++)
+        a[ky] = c->in + input_offset(c, y * width, ky * c->layer->kernel);
+      k->rgemm(a, c->layer->kernel, (size_t)c->layer->channels,
+               c->layer->kernel * c->layer->channels, c->w + m * rows, NULL, -INFINITY, INFINITY,
+               c->out + (size_t)y * (size_t)width * outputs + m, outputs, width,
+               MIN(k->nr, c->layer->outputs - m));
+    }
+}
+
 static void
 run_sgemm(void *context)
 {
@@ -162,6 +186,20 @@ bench_igemm(Bench *bench)
                  {"gflops", flops / seconds[0] / 1e9}, {"of_peak", flops / seconds[0] / peak},
                  {"openblas_gflops", flops / seconds[1] / 1e9},
                  {"times_openblas", seconds[1] / seconds[0]});
+    conv_clear(&c);
+  }
+}
+
+void
+bench_rgemm(Bench *bench)
+{
+  for (guint l = 0; l < G_N_ELEMENTS(layers); l++) {
+    Conv c;
+    conv_init(&c, bench->k, &layers[l]);
+    double seconds[2], flops = conv_flops(&c);
+    bench_median(bench, 2, (BenchFunc[]){run_rgemm, run_igemm}, &c, seconds);
+    BENCH_REPORT(bench, "rgemm", c.layer->name, {"ms", seconds[0] * 1e3},
+                 {"gflops", flops / seconds[0] / 1e9}, {"times_igemm", seconds[1] / seconds[0]});
     conv_clear(&c);
   }
 }

@@ -140,6 +140,82 @@ check_igemm(const DcnKernels *k)
   igemm_independent(k);
 }
 
+static void
+rgemm_case(const DcnKernels *k, const Case *c, size_t step)
+{
+  char *what = describe("rgemm", k, c);
+  size_t rows = (size_t)c->taps * c->channels, count = (c->pixels - 1) * step + c->channels;
+  const float **a = g_new(const float *, c->taps);
+  for (int t = 0; t < c->taps; t++) {
+    float *in = guarded_new(count, 4, c->side);
+    fill(in, count, c->values);
+    a[t] = in;
+  }
+  float *w = guarded_new(rows * k->nr, DCN_ALIGN, c->side);
+  fill(w, rows * k->nr, c->values);
+  gboolean with_init = g_test_rand_bit();
+  float *init = guarded_new(k->nr, 4, c->side);
+  fill(init, k->nr, c->values);
+  size_t ldo = c->columns + g_test_rand_int_range(0, 20);
+  size_t out_count = (c->pixels - 1) * ldo + c->columns;
+  float *out = guarded_new(out_count, 4, c->side);
+  gboolean limited = g_test_rand_bit();
+  float lo = limited ? -1 : -INFINITY, hi = limited ? 2 : INFINITY;
+  k->rgemm(a, c->taps, step, c->channels, w, with_init ? init : NULL, lo, hi, out, ldo, c->pixels,
+           c->columns);
+
+  const float **tile = g_new(const float *, (gsize)c->taps * k->mr);
+  float alone[32];
+  for (int i = 0; i < c->pixels; i++) {
+    for (int j = 0; j < c->columns; j++) {
+      double sum = with_init ? init[j] : 0, magnitude = fabs(sum);
+      for (int t = 0; t < c->taps; t++)
+        for (int n = 0; n < c->channels; n++) {
+          double product =
+              (double)a[t][i * step + n] * w[((size_t)t * c->channels + n) * k->nr + j];
+          sum += product;
+          magnitude += fabs(product);
+        }
+      expect(out[i * ldo + j], CLAMP(sum, lo, hi), (int)rows, magnitude, c->values, what, i, j);
+    }
+    for (size_t j = i * ldo + c->columns; j < MIN((i + 1) * ldo, out_count); j++)
+      if (to_bits(out[j]) != 0xffffffff)
+        g_error("%s: wrote beyond the columns of pixel %d", what, i);
+    /* To the bit what igemm makes of it: the engine takes either. */
+    for (int j = 0; j < c->taps * k->mr; j++)
+      tile[j] = a[j / k->mr] + i * step;
+    k->igemm(tile, c->taps, c->channels, w, NULL, with_init ? init : NULL, lo, hi, alone, 32, 1,
+             c->columns);
+    if (memcmp(alone, out + i * ldo, c->columns * sizeof(float)) != 0)
+      g_error("%s: pixel %d: other bits than igemm's", what, i);
+  }
+
+  guarded_free(out, what);
+  guarded_free(init, what);
+  guarded_free(w, what);
+  for (int t = 0; t < c->taps; t++)
+    guarded_free((float *)a[t], what);
+  g_free(a);
+  g_free(tile);
+  g_free(what);
+}
+
+void
+check_rgemm(const DcnKernels *k)
+{
+  static const int taps[] = {1, 3}, channels[] = {1, 3, 8, 9, 17};
+  int n = 0;
+  for (guint t = 0; t < G_N_ELEMENTS(taps); t++)
+    for (guint c = 0; c < G_N_ELEMENTS(channels); c++)
+      for (int pixels = 1; pixels <= 27; pixels++, n++)
+        rgemm_case(k, &(Case){taps[t], channels[c], pixels, 1 + (n * 7) % k->nr, n % 3, n % 2},
+                   1 + n % 20);
+  for (int columns = 1; columns <= k->nr; columns++)
+    for (int pixels = 1; pixels <= 13; pixels++, n++)
+      rgemm_case(k, &(Case){3, 9, pixels, columns, n % 3, n % 2}, 6);
+  rgemm_case(k, &(Case){1, 128, 96, k->nr, VALUES_UNIFORM, GUARD_END}, 128);
+}
+
 /* Bits of a word; empty and full ones and those are among them that differ in one bit from these.
  */
 static uint64_t

@@ -1,0 +1,118 @@
+/* deltacnn: the matrix kernel for runs of output pixels, for any instruction set with vectors and FMA.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * As igemm in gemm-template.h, which is included before.  But a tile's pixels lie `step` floats apart, so that one
+ * pointer serves three of them; there are no lists to make and to read, and a call does all tiles of the run.  For
+ * layers of few channels, in which a tile takes little more than what igemm's lists do.
+ *
+ * The including file has DEFINE_RGEMM(pixels, 1 or 2) for 1 to RMR_1 and 1 to RMR_2 pixels, which are at most 12, and
+ * then a function rgemm_run() that takes tables of them. */
+#pragma once
+#include "kernels/gemm-template.h"
+
+typedef struct {
+  const float *const *a;
+  size_t step, ldo;
+  int taps, channels;
+  const float *w, *init;
+  float lo, hi;
+  float *out;
+  int columns;
+} Run;
+
+/* Pixel i's input channel n: r0 to r3 point to pixels 0, 3, 6, 9. */
+#define RUN_AT_0(n)  (r0 + (n))
+#define RUN_AT_1(n)  (r0 + step + (n))
+#define RUN_AT_2(n)  (r0 + 2 * step + (n))
+#define RUN_AT_3(n)  (r1 + (n))
+#define RUN_AT_4(n)  (r1 + step + (n))
+#define RUN_AT_5(n)  (r1 + 2 * step + (n))
+#define RUN_AT_6(n)  (r2 + (n))
+#define RUN_AT_7(n)  (r2 + step + (n))
+#define RUN_AT_8(n)  (r2 + 2 * step + (n))
+#define RUN_AT_9(n)  (r3 + (n))
+#define RUN_AT_10(n) (r3 + step + (n))
+#define RUN_AT_11(n) (r3 + 2 * step + (n))
+
+#define RUN_STEP(i, vectors, n)                                                                    \
+  {                                                                                                \
+    Vector x = broadcast(RUN_AT_##i(n));                                                           \
+    ADD_##vectors(i)                                                                               \
+  }
+#define RUN_STEP_10(i) RUN_STEP(i, 1, 0)
+#define RUN_STEP_11(i) RUN_STEP(i, 1, 1)
+#define RUN_STEP_12(i) RUN_STEP(i, 1, 2)
+#define RUN_STEP_13(i) RUN_STEP(i, 1, 3)
+#define RUN_STEP_20(i) RUN_STEP(i, 2, 0)
+#define RUN_STEP_21(i) RUN_STEP(i, 2, 1)
+#define RUN_STEP_22(i) RUN_STEP(i, 2, 2)
+#define RUN_STEP_23(i) RUN_STEP(i, 2, 3)
+
+#define RUN_CHANNEL(pixels, vectors, n)                                                            \
+  {                                                                                                \
+    WEIGHTS_##vectors(w + n * NR) EACH##pixels(RUN_STEP_##vectors##n)                              \
+  }
+
+#define RUN_STORE_2(i)                                                                             \
+  store_first(out + i * ldo, m0, clamp(c##i##_0, low, high));                                      \
+  store_first(out + i * ldo + LANES, m1, clamp(c##i##_1, low, high));
+#define RUN_STORE_1(i) store_first(out + i * ldo, m0, clamp(c##i##_0, low, high));
+/* Masks cost more than their work on some CPUs. */
+#define RUN_STORE_WHOLE_2(i)                                                                       \
+  store(out + i * ldo, clamp(c##i##_0, low, high));                                                \
+  store(out + i * ldo + LANES, clamp(c##i##_1, low, high));
+#define RUN_STORE_WHOLE_1(i) store(out + i * ldo, clamp(c##i##_0, low, high));
+
+/* `tiles` of mr pixels each, from pixel `first` on. */
+#define DEFINE_RGEMM(mr, nv)                                                                       \
+  static void rgemm_##mr##_##nv(const Run *run, size_t first_pixel, int tiles)                     \
+  {                                                                                                \
+    size_t step = run->step, ldo = run->ldo;                                                       \
+    Vector start0 = run->init ? load(run->init) : zero();                                          \
+    Vector start1 = run->init && nv > 1 ? load(run->init + LANES) : zero();                        \
+    (void)start1;                                                                                  \
+    for (int tile = 0; tile < tiles; tile++, first_pixel += mr) {                                  \
+      const float *w = run->w;                                                                     \
+      EACH##mr(START_##nv) for (int t = 0; t < run->taps; t++)                                     \
+      {                                                                                            \
+        const float *r0 = run->a[t] + first_pixel * step, *r1 = r0 + 3 * step;                     \
+        const float *r2 = r1 + 3 * step, *r3 = r2 + 3 * step;                                      \
+        (void)r1, (void)r2, (void)r3;                                                              \
+        int k = run->channels;                                                                     \
+        for (; k >= 4; k -= 4) {                                                                   \
+          RUN_CHANNEL(mr, nv, 0)                                                                   \
+          RUN_CHANNEL(mr, nv, 1)                                                                   \
+          RUN_CHANNEL(mr, nv, 2)                                                                   \
+          RUN_CHANNEL(mr, nv, 3)                                                                   \
+          r0 += 4, r1 += 4, r2 += 4, r3 += 4, w += 4 * NR;                                         \
+        }                                                                                          \
+        for (; k > 0; k--) {                                                                       \
+          RUN_CHANNEL(mr, nv, 0)                                                                   \
+          r0++, r1++, r2++, r3++, w += NR;                                                         \
+        }                                                                                          \
+      }                                                                                            \
+      Vector low = splat(run->lo), high = splat(run->hi);                                          \
+      float *out = run->out + first_pixel * ldo;                                                   \
+      if (run->columns == nv * LANES) {                                                            \
+        EACH##mr(RUN_STORE_WHOLE_##nv)                                                             \
+      } else {                                                                                     \
+        Mask m0 = first(run->columns), m1 = first(run->columns - LANES);                           \
+        (void)m1;                                                                                  \
+        EACH##mr(RUN_STORE_##nv)                                                                   \
+      }                                                                                            \
+    }                                                                                              \
+  }
+
+typedef void Rgemm(const Run *run, size_t first_pixel, int tiles);
+
+/* As few tiles as can be, of as equal a size as can be; tiles: [mr + 1] by their pixels. */
+static inline void
+rgemm_run(const Run *run, Rgemm *const *tiles, int mr, int pixels)
+{
+  if (pixels <= 0)
+    return;
+  int n = (pixels + mr - 1) / mr, size = pixels / n, larger = pixels - n * size;
+  if (larger > 0)
+    tiles[size + 1](run, 0, larger);
+  tiles[size](run, (size_t)larger * (size_t)(size + 1), n - larger);
+}
