@@ -6,6 +6,7 @@
 
 #include "classify.h"
 #include <string.h>
+#include "guard.h"
 #include "model.h"
 #include "ranking.h"
 #include "rivals.h"
@@ -20,6 +21,7 @@ struct _GstDeltaCnnClassifier
   DcnStudy *study;              /* made on first use */
   gboolean by_study;            /* the last run was the study's */
   gdouble tolerance;            /* as set; -1: the .modelinfo's */
+  GstDeltaCnnGuard guard;
 
   DcnFrameToTensor *convert;    /* NULL before set_frame */
   GstDeltaCnnRivals *rivals;    /* NULL before set_frame */
@@ -187,6 +189,7 @@ void
 gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c)
 {
   dcn_state_reset (c->state);
+  c->guard.narrow = FALSE;
   leave_study (c);
   if (c->rivals)
     gst_delta_cnn_rivals_reset (c->rivals);
@@ -247,6 +250,21 @@ gst_delta_cnn_classifier_set_tolerance (GstDeltaCnnClassifier * c,
 }
 
 void
+gst_delta_cnn_classifier_set_margin (GstDeltaCnnClassifier * c, gdouble margin)
+{
+  if (c->tolerance == 0.0)
+    margin = 0.0;
+  c->guard.margin = margin >= 0.0 ? margin :
+      c->tolerance < 0.0 ? c->model.info->margin : 0.0;
+}
+
+const GstDeltaCnnModel *
+gst_delta_cnn_classifier_peek_model (const GstDeltaCnnClassifier * c)
+{
+  return &c->model;
+}
+
+void
 gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
     const DcnFrame * frame, const guint8 * blocks, gint threads)
 {
@@ -304,7 +322,6 @@ static void
 take_outputs (GstDeltaCnnClassifier * c, const DcnRunInfo * info,
     GstDeltaCnnOutcome * outcome)
 {
-  dcn_state_output (c->state, 0, c->outputs);
   c->n_results = 0;
   outcome->macs = info->macs;
   outcome->macs_dense = info->macs_dense;
@@ -341,11 +358,18 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
   if (mode == DCN_MODE_DELTA && !c->needs_full && c->pixels == 0) {
     outcome->reuse = GST_DELTA_CNN_REUSE_REUSED;
   } else {
-    DcnRunInfo info = { 0 };
+    const guint8 *touched = c->needs_full ? NULL : c->touched;
+    GstDeltaCnnGuarded info = { {0} };
 
-    dcn_state_run (c->state, c->needs_full ? NULL : c->touched, mode, threads,
-        &info);
-    take_outputs (c, &info, outcome);
+    if (mode == DCN_MODE_DELTA) {
+      gst_delta_cnn_guard_run (&c->guard, &c->model, c->state, touched, threads,
+          c->outputs, &info);
+    } else {
+      dcn_state_run (c->state, touched, mode, threads, &info.run);
+      dcn_state_output (c->state, 0, c->outputs);
+    }
+    outcome->redone = info.redone;
+    take_outputs (c, &info.run, outcome);
   }
   finish (c, top_k, start, outcome);
 }
@@ -388,6 +412,7 @@ gst_delta_cnn_classifier_run_study (GstDeltaCnnClassifier * c,
   dcn_study_run (c->study, c->state, study_mode (mode),
       intra || c->needs_full, threads, &info);
   c->by_study = TRUE;
+  dcn_state_output (c->state, 0, c->outputs);
   take_outputs (c, &info, outcome);
   finish (c, top_k, start, outcome);
 }
@@ -414,6 +439,7 @@ gst_delta_cnn_classifier_run_known (GstDeltaCnnClassifier * c,
 
   memset (outcome, 0, sizeof *outcome);
   dcn_state_run_known (c->state, func, context, threads, &info);
+  dcn_state_output (c->state, 0, c->outputs);
   take_outputs (c, &info, outcome);
   finish (c, top_k, start, outcome);
 }

@@ -12,6 +12,7 @@
 #include "gstdeltacnnmeta.h"
 #include "frame/frame.h"
 #include "frame/tensor.h"
+#include "model.h"
 #include "modes.h"
 #include "net/net.h"
 #include "study/study.h"
@@ -27,7 +28,8 @@ typedef struct
   const GstDeltaCnnResult *results;
   guint n_results;
   GstDeltaCnnReuse reuse;
-  gdouble multiplies;           /* share of a dense frame's */
+  gboolean redone;              /* once more without tolerances: its class led by too little */
+  gdouble multiplies;           /* share of a dense frame's; above 1 where redone */
   guint64 macs, macs_dense;
   guint64 values_changed, values;       /* of all layers, propagated and in all */
   GstClockTime time_tensor, time_network;
@@ -68,6 +70,16 @@ gboolean gst_delta_cnn_classifier_is_calibrated (GstDeltaCnnClassifier * c);
  * caches. */
 void gst_delta_cnn_classifier_set_tolerance (GstDeltaCnnClassifier * c,
     gdouble tolerance);
+
+/* A class that leads by no more (gst_delta_cnn_model_lead()) is made sure of without
+ * tolerances: guard.h.  0: never; 1: always; less than 0: as the .modelinfo says with its
+ * tolerances, else never.  To be set after the tolerance. */
+void gst_delta_cnn_classifier_set_margin (GstDeltaCnnClassifier * c,
+    gdouble margin);
+
+/* The model that it makes use of; owned by the classifier. */
+const GstDeltaCnnModel *gst_delta_cnn_classifier_peek_model
+    (const GstDeltaCnnClassifier * c);
 
 /* TRUE when the next run must be given everything (after new, set_frame, reset). */
 gboolean gst_delta_cnn_classifier_needs_full (GstDeltaCnnClassifier * c);

@@ -326,7 +326,8 @@ log_frame (GstDeltaCnn * self, const GstDeltaCnnReport * report,
   static const gchar *const reuse[] = { "full", "partial", "reused" };
 
   GST_LOG_OBJECT (self, "deltacnn-frame, pts=(guint64)%" G_GUINT64_FORMAT
-      ", source=(string)%s, reuse=(string)%s, changed=(uint)%u, blocks=(uint)%u"
+      ", source=(string)%s, reuse=(string)%s, redone=(boolean)%s"
+      ", changed=(uint)%u, blocks=(uint)%u"
       ", multiplies=(guint64)%" G_GUINT64_FORMAT
       ", multiplies-dense=(guint64)%" G_GUINT64_FORMAT
       ", time-extract=(guint64)%" G_GUINT64_FORMAT
@@ -334,6 +335,7 @@ log_frame (GstDeltaCnn * self, const GstDeltaCnnReport * report,
       ", time-tensor=(guint64)%" G_GUINT64_FORMAT
       ", time-network=(guint64)%" G_GUINT64_FORMAT ";", GST_BUFFER_PTS (buffer),
       gst_delta_cnn_used_name (report->decision->used), reuse[outcome->reuse],
+      outcome->redone ? "true" : "false",
       report->decision->n_changed, report->decision->n_blocks, outcome->macs,
       outcome->macs_dense, report->time_extract, report->time_changes,
       outcome->time_tensor, outcome->time_network);
@@ -381,6 +383,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer,
   const gchar *in_the_way = NULL;
 
   gst_delta_cnn_set_tolerance (self, settings->tolerance);
+  gst_delta_cnn_classifier_set_margin (self->classifier, settings->margin);
 
   if (input->picture && settings->step.source == GST_DELTA_CNN_SOURCE_AUTO)
     input->untouched =
@@ -587,7 +590,8 @@ install_properties (GObjectClass * object_class)
    * GstDeltaCnn:stats:
    *
    * Counts since the element was started: `frames`, of them `full`, `partial`
-   * and `reused`; `by-codec`, `by-pixel` and `by-rival` (the approximate sources),
+   * and `reused`; `redone`, frames that were run again without tolerances because the
+   * best class led by no more than the margin; `by-codec`, `by-pixel` and `by-rival` (the approximate sources),
    * frames whose changes came from there; `mismatches`, claims of the codec that did not hold; `source`, what the
    * last frame used; `multiplies`, share of a dense run's; `cache-bytes` of this
    * element; `weight-bytes`, which `weight-users` elements of the process share;

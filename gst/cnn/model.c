@@ -6,6 +6,7 @@
 
 #include "model.h"
 #include <math.h>
+#include "ranking.h"
 #include "util/error.h"
 #include "util/memory.h"
 
@@ -324,4 +325,42 @@ gst_delta_cnn_model_confidence (const GstDeltaCnnModel * self, float output,
   if (!(value > 0.0))
     return 0.0f;
   return value < 1.0 ? value : 1.0f;
+}
+
+gdouble
+gst_delta_cnn_model_lead (const GstDeltaCnnModel * self, const float *outputs,
+    guint * best)
+{
+  gdouble first, next, lead;
+  guint order[2] = { 0, 0 };
+
+  if (self->n_classes == 1) {
+    GstDeltaCnnConfidence scale = { 0 };
+
+    first = gst_delta_cnn_model_confidence (self, outputs[0], &scale);
+    *best = first >= 0.5;
+    return isfinite (outputs[0]) ? fabs (2.0 * first - 1.0) : 0.0;
+  }
+  gst_delta_cnn_rank (outputs, self->n_classes, 2, order);
+  *best = order[0];
+  first = outputs[order[0]];
+  next = outputs[order[1]];
+  switch (self->activation) {
+    case GST_DELTA_CNN_ACTIVATION_SOFTMAX:
+    case GST_DELTA_CNN_ACTIVATION_EXP:
+      /* of e^a and e^b */
+      lead = tanh ((first - next) / 2.0);
+      break;
+    case GST_DELTA_CNN_ACTIVATION_SIGMOID:
+      first = 1.0 / (1.0 + exp (-first));
+      next = 1.0 / (1.0 + exp (-next));
+      lead = (first - next) / (first + next);
+      break;
+    default:
+      first = CLAMP (first, 0.0, 1.0);
+      next = CLAMP (next, 0.0, 1.0);
+      lead = (first - next) / (first + next);
+      break;
+  }
+  return lead > 0.0 ? lead : 0.0;
 }

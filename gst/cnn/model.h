@@ -60,4 +60,11 @@ void gst_delta_cnn_model_scale (const GstDeltaCnnModel * self,
 gfloat gst_delta_cnn_model_confidence (const GstDeltaCnnModel * self,
     float output, const GstDeltaCnnConfidence * scale);
 
+/* By how much the best class leads the next one, as a share of what both have of the
+ * confidence: 0, they are equal, to 1, the next one has none.  Of one class: over there
+ * being none.  outputs: [n_classes]; 0 where they are not finite.  *best: the class; of
+ * one, whether it is there. */
+gdouble gst_delta_cnn_model_lead (const GstDeltaCnnModel * self,
+    const float *outputs, guint * best);
+
 G_END_DECLS

@@ -10,6 +10,7 @@
 #define DEFAULT_MODE GST_DELTA_CNN_MODE_DELTA
 #define DEFAULT_ENGINE GST_DELTA_CNN_ENGINE_NATIVE
 #define DEFAULT_TOLERANCE 0.0
+#define DEFAULT_MARGIN -1.0
 #define DEFAULT_SOURCE GST_DELTA_CNN_SOURCE_AUTO
 #define DEFAULT_RENEW_INTERVAL 0
 #define DEFAULT_MATCH_THRESHOLD -1.0
@@ -29,6 +30,7 @@ gst_delta_cnn_settings_init (GstDeltaCnnSettings * settings)
   settings->step.top_k = DEFAULT_TOP_K;
   settings->step.threads = DEFAULT_THREADS;
   settings->tolerance = DEFAULT_TOLERANCE;
+  settings->margin = DEFAULT_MARGIN;
   settings->post_messages = DEFAULT_POST_MESSAGES;
 }
 
@@ -48,6 +50,9 @@ gst_delta_cnn_settings_set (GstDeltaCnnSettings * settings,
       return TRUE;
     case GST_DELTA_CNN_SETTING_TOLERANCE:
       settings->tolerance = g_value_get_double (value);
+      return TRUE;
+    case GST_DELTA_CNN_SETTING_MARGIN:
+      settings->margin = g_value_get_double (value);
       return TRUE;
     case GST_DELTA_CNN_SETTING_SOURCE:
       settings->step.source = g_value_get_enum (value);
@@ -88,6 +93,9 @@ gst_delta_cnn_settings_get (const GstDeltaCnnSettings * settings,
       return TRUE;
     case GST_DELTA_CNN_SETTING_TOLERANCE:
       g_value_set_double (value, settings->tolerance);
+      return TRUE;
+    case GST_DELTA_CNN_SETTING_MARGIN:
+      g_value_set_double (value, settings->margin);
       return TRUE;
     case GST_DELTA_CNN_SETTING_SOURCE:
       g_value_set_enum (value, settings->step.source);
@@ -141,6 +149,13 @@ gst_delta_cnn_settings_install (GObjectClass * object_class, guint first)
           "are not propagated; 0 is numerically exact; -1 takes each value's own "
           "from the .modelinfo, where deltacnn-calibrate puts them", -1.0,
           G_MAXFLOAT, DEFAULT_TOLERANCE, live));
+  g_object_class_install_property (object_class,
+      first + GST_DELTA_CNN_SETTING_MARGIN, g_param_spec_double ("margin",
+          "Margin",
+          "With a tolerance: where the best class leads the next one by no more "
+          "than this share of what both have, the frame is run again without, so "
+          "that its result is exact; 0: never, 1: always; -1: what the .modelinfo "
+          "says with tolerance=-1, else 0", -1.0, 1.0, DEFAULT_MARGIN, live));
   g_object_class_install_property (object_class,
       first + GST_DELTA_CNN_SETTING_SOURCE, g_param_spec_enum ("source",
           "Source", "Where the element learns what changed",

@@ -13,6 +13,7 @@ typedef struct
 {
   GstDeltaCnnStepSettings step;
   gdouble tolerance;            /* -1: calibrated ones */
+  gdouble margin;               /* -1: as calibrated */
   gboolean post_messages;
 } GstDeltaCnnSettings;
 
@@ -22,6 +23,7 @@ typedef enum
   GST_DELTA_CNN_SETTING_ENGINE,
   GST_DELTA_CNN_SETTING_STUDY_GOP,
   GST_DELTA_CNN_SETTING_TOLERANCE,
+  GST_DELTA_CNN_SETTING_MARGIN,
   GST_DELTA_CNN_SETTING_SOURCE,
   GST_DELTA_CNN_SETTING_RENEW_INTERVAL,
   GST_DELTA_CNN_SETTING_MATCH_THRESHOLD,

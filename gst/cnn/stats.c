@@ -23,6 +23,7 @@ gst_delta_cnn_stats_add (GstDeltaCnnStats * stats,
   stats->full += outcome->reuse == GST_DELTA_CNN_REUSE_FULL;
   stats->partial += outcome->reuse == GST_DELTA_CNN_REUSE_PARTIAL;
   stats->reused += outcome->reuse == GST_DELTA_CNN_REUSE_REUSED;
+  stats->redone += outcome->redone;
   stats->by_codec += decision->used == GST_DELTA_CNN_USED_CODEC;
   stats->by_pixel += decision->used == GST_DELTA_CNN_USED_PIXEL;
   stats->by_rival += decision->used >= GST_DELTA_CNN_USED_HISTOGRAM;
@@ -61,6 +62,7 @@ gst_delta_cnn_stats_to_structure (const GstDeltaCnnStats * stats,
       "full", G_TYPE_UINT64, stats->full,
       "partial", G_TYPE_UINT64, stats->partial,
       "reused", G_TYPE_UINT64, stats->reused,
+      "redone", G_TYPE_UINT64, stats->redone,
       "by-codec", G_TYPE_UINT64, stats->by_codec,
       "by-pixel", G_TYPE_UINT64, stats->by_pixel,
       "by-rival", G_TYPE_UINT64, stats->by_rival,

@@ -18,6 +18,7 @@ typedef struct
 typedef struct
 {
   guint64 frames, full, partial, reused;
+  guint64 redone;               /* once more without tolerances */
   guint64 by_codec, by_pixel, by_rival, unmatched;
   guint64 macs, macs_dense;
   GstDeltaCnnTimes times, last; /* of all frames; of the last one */

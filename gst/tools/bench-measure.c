@@ -71,6 +71,7 @@ stream_init (Stream * stream, const BenchSettings * settings,
     return FALSE;
   gst_delta_cnn_classifier_set_tolerance (stream->classifier,
       mode == GST_DELTA_CNN_MODE_DELTA ? settings->tolerance : 0.0);
+  gst_delta_cnn_classifier_set_margin (stream->classifier, settings->margin);
   stream->settings.source = settings->source;
   stream->settings.mode = mode;
   stream->settings.engine = engine;
@@ -174,6 +175,7 @@ count_frame (BenchResult * result, const GstDeltaCnnStep * step)
   result->reuse[CLAMP (step->outcome.reuse, 0, 2)]++;
   result->used[CLAMP (step->decision.used, 0, 2)]++;
   result->mismatches += step->mismatch;
+  result->redone += step->outcome.redone;
 }
 
 static gboolean

@@ -21,7 +21,7 @@ typedef struct
   GstDeltaCnnEngine engine;
   guint study_gop;
   GstDeltaCnnSource source;
-  gdouble tolerance;
+  gdouble tolerance, margin;    /* -1: as calibrated */
   gint threads;                 /* 0: all cores */
   guint runs;                   /* passes over the frames */
   gboolean alone;               /* no dense run beside it */
@@ -58,6 +58,7 @@ typedef struct
   guint reuse[3];               /* by GstDeltaCnnReuse */
   guint used[3];                /* by GstDeltaCnnUsed */
   guint mismatches;
+  guint redone;                 /* once more without tolerances */
   /* Against dense, over all frames.  An error is the largest difference of an output
    * over the largest output of that frame, before a final softmax. */
   gdouble top1_agreement, max_rel_error, mean_rel_error;

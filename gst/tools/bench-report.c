@@ -259,6 +259,9 @@ bench_report_print (const BenchAbout * about, const BenchResult * r)
       r->reuse[GST_DELTA_CNN_REUSE_PARTIAL], r->reuse[GST_DELTA_CNN_REUSE_FULL],
       r->used[GST_DELTA_CNN_USED_CODEC], r->used[GST_DELTA_CNN_USED_PIXEL],
       r->used[GST_DELTA_CNN_USED_NONE]);
+  if (r->redone)
+    g_print ("run again without tolerances, for want of a margin: %u of %u "
+        "frames (%.1f %%)\n", r->redone, rest, 100.0 * r->redone / rest);
   if (r->mismatches)
     g_print ("the codec's word did not hold on %u of %u frames\n",
         r->mismatches, rest);
@@ -400,6 +403,7 @@ make_json (const BenchAbout * about, const BenchResult * r)
   report_json_string (b, "engine", engine_name (settings->engine));
   report_json_string (b, "source", source_name (settings->source));
   report_json_double (b, "tolerance", settings->tolerance);
+  report_json_double (b, "margin", settings->margin);
   report_json_int (b, "threads", r->threads);
   report_json_string (b, "kernels", dcn_kernels_get ()->isa);
   report_json_int (b, "frames", n);
@@ -430,6 +434,7 @@ make_json (const BenchAbout * about, const BenchResult * r)
   report_json_int (b, "pixels", r->used[GST_DELTA_CNN_USED_PIXEL]);
   report_json_int (b, "nothing", r->used[GST_DELTA_CNN_USED_NONE]);
   json_builder_end_object (b);
+  report_json_int (b, "redone", r->redone);
   report_json_int (b, "mismatches", r->mismatches);
   report_json_begin (b, "bytes");
   report_json_int (b, "weights",

@@ -22,7 +22,7 @@
 typedef struct
 {
   gchar *model, *clip, *mode, *engine, *source, *kernels, *json, *size;
-  gdouble sparsity, tolerance;
+  gdouble sparsity, tolerance, margin;
   gint threads, frames, runs, study_gop;
   gboolean layers, alone;
   gint width, height;           /* of size */
@@ -89,6 +89,9 @@ check_options (Options * o, GError ** error)
   if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1)
     return tool_bad_use (error, "--tolerance must be 0 or more, or -1 for the "
         "calibrated ones of the .modelinfo");
+  if (!(o->margin >= 0 && o->margin <= 1) && o->margin != -1)
+    return tool_bad_use (error, "--margin must be from 0 to 1, or -1 for the "
+        "calibrated one");
   if (o->mode && !enum_by_nick (GST_TYPE_DELTA_CNN_MODE, o->mode, NULL))
     return tool_bad_use (error, "--mode must be delta, dense, sparse or "
         "sparse-heuristic");
@@ -145,6 +148,10 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
         "Differences up to T times a layer's rms are not propagated (0: exact; "
           "-1: the calibrated tolerances of the .modelinfo)", "T"},
+    {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &o->margin,
+          "With tolerances: frames whose best class leads by no more than this "
+          "share, 0 to 1, are run again without (default: -1, as calibrated)",
+        "M"},
     {"source", 's', 0, G_OPTION_ARG_STRING, &o->source,
           "What tells the changes: auto, codec or pixel (default: auto)",
         "SOURCE"},
@@ -170,6 +177,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
 
   o->sparsity = NO_SPARSITY;
   o->runs = 1;
+  o->margin = -1;
   o->study_gop = GST_DELTA_CNN_STUDY_GOP;
   return tool_parse (entries, "- time a model on the frames of a clip",
       "Times what deltacnn does with each frame: finding what changed, frame to "
@@ -237,6 +245,7 @@ run (const Options * o, GError ** error)
       GST_DELTA_CNN_SOURCE_CODEC : !g_strcmp0 (o->source, "pixel") ?
       GST_DELTA_CNN_SOURCE_PIXEL : GST_DELTA_CNN_SOURCE_AUTO;
   settings.tolerance = o->tolerance;
+  settings.margin = o->margin;
   settings.threads = o->threads;
   settings.runs = o->runs;
   settings.alone = o->alone;

@@ -322,8 +322,9 @@ cal_frames_load (const gchar * model, gchar ** clips,
     goto done;
   /* In delta mode hardly anything is computed: for frames that are left out. */
   gst_delta_cnn_classifier_set_tolerance (load.step.classifier, 1e6);
-  frames->net =
-      dcn_net_ref (gst_delta_cnn_classifier_get_net (load.step.classifier));
+  frames->classifier = load.step.classifier;
+  frames->model = gst_delta_cnn_classifier_peek_model (frames->classifier);
+  frames->net = gst_delta_cnn_classifier_get_net (frames->classifier);
   program = dcn_net_program (frames->net);
   input = &program->values[program->input];
   frames->pixels = input->h * input->w;
@@ -343,7 +344,6 @@ cal_frames_load (const gchar * model, gchar ** clips,
   ok = TRUE;
 
 done:
-  gst_delta_cnn_classifier_free (load.step.classifier);
   if (!ok)
     g_clear_pointer (&frames, cal_frames_free);
   return frames;
@@ -355,7 +355,7 @@ cal_frames_free (CalFrames * frames)
   if (!frames)
     return;
   g_ptr_array_unref (frames->frames);
-  dcn_net_unref (frames->net);
+  gst_delta_cnn_classifier_free (frames->classifier);
   g_free (frames->tensor);
   g_free (frames);
 }

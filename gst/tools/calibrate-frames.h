@@ -7,6 +7,7 @@
 #pragma once
 
 #include "changes.h"
+#include "classify.h"
 #include "net/net.h"
 
 G_BEGIN_DECLS
@@ -27,7 +28,9 @@ typedef struct
 
 typedef struct
 {
-  DcnNet *net;                  /* owned */
+  GstDeltaCnnClassifier *classifier;    /* owned */
+  const GstDeltaCnnModel *model;        /* its */
+  DcnNet *net;                  /* the same */
   gchar *tensor;                /* name of the input, owned */
   guint pixels, channels, pitch;        /* of the tensor */
   gint scores_value;            /* of the program: its output, or what a final softmax reads */

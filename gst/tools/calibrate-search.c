@@ -1,14 +1,16 @@
 /* GStreamer deltacnn
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * 1. One tolerance for all values: the largest that keeps the agreement, by halving.
- * 2. A shape: more or less for the input, for values that no convolution multiplies, from
- *    the first to the last; each step of these is scaled to where the agreement just
- *    holds, and kept where that costs less.
+ * 1. One tolerance for all values, at each of some margins: the largest that keeps the
+ *    agreement, by halving.
+ * 2. A shape, at the margin at which that costs least: more or less for the input, for
+ *    values that no convolution multiplies, from the first to the last; each step of these
+ *    is scaled to where the agreement just holds, and kept where that costs less.
  * 3. Values are grouped by depth.  For each group: how much less it would cost, and how
  *    much more it would risk, if its tolerance alone were doubled.  Groups that save much
  *    at little risk get more, the others less, and all together are then scaled to where
  *    the agreement just holds.  Where that costs less than before, the same again.
+ *    Before and after, a little more or less of the margin.
  * 4. What the search came by is tried on all frames, in order, those held out included:
  *    the cheapest that holds on either kind.  Those that do not hold are made smaller,
  *    little by little, until they do or cost more than one that does.
@@ -40,6 +42,8 @@
 #define SHAPE_STEP 1.0
 #define SHAPE_STEP_LEAST 0.4
 #define SMALLEST_STEP 0.1
+/* Of a margin's odds, as a factor. */
+#define TURN 1.8
 /* Of one group in one round, as a factor. */
 #define WIDEST 2.5
 #define NARROWING 0.9
@@ -50,6 +54,7 @@ typedef struct
 {
   gdouble cost;
   double *by_value;             /* owned; < 0: not to be named */
+  gdouble margin;
 } Candidate;
 
 /* Logarithms of factors: for the input; for values that no convolution multiplies, which
@@ -68,6 +73,7 @@ typedef struct
   guint n_groups;
   double *shape;                /* [n_values] what a group's tolerance is multiplied by for each */
   guint most_differ;
+  gdouble margin;               /* of all trials; guard.h */
   GArray *candidates;           /* of Candidate */
   guint skip;                   /* for what only has to point the way */
 } Search;
@@ -118,6 +124,7 @@ try_all (Search * s, const double *const *by_group, const double *factors,
 
   for (i = 0; i < n; i++) {
     trials[i].tolerances = spread_out (s, by_group[i], factors[i]);
+    trials[i].margin = s->margin;
     trials[i].skip = point ? s->skip : 0;
     trials[i].most_differ = point ? G_MAXUINT : s->most_differ;
   }
@@ -277,7 +284,7 @@ directions (Search * s, const double *by_group, double *out)
 static void
 remember (Search * s, const double *by_group, gdouble cost)
 {
-  Candidate candidate = { cost, spread_out (s, by_group, 1.0) };
+  Candidate candidate = { cost, spread_out (s, by_group, 1.0), s->margin };
   guint i;
 
   for (i = 0; i < s->candidates->len; i++)
@@ -307,6 +314,84 @@ go (Search * s, const double *from, const double *way, double step,
       best[i] = CLAMP (next[i] * factor, LOWEST, HIGHEST);
   }
   g_free (next);
+  return ok;
+}
+
+/* Step 1.  One tolerance for all values at each margin: by_group is set to the cheapest,
+ * 0 where there is none, and *cost.  The more a margin guards, the larger the tolerances
+ * and the more frames are run twice: there is one best in between. */
+static gboolean
+find_margin (Search * s, double *by_group, gdouble * cost)
+{
+  static const double margins[] = { 0.0, 0.1, 0.25, 0.45, 0.65, 0.8, 0.9 };
+  double *lowest = g_new (double, MAX (s->n_groups, 1)), best = 0.0;
+  gboolean ok = TRUE;
+  guint i, j, worse = 0;
+
+  for (i = 0; i < s->n_groups; i++) {
+    lowest[i] = LOWEST;
+    by_group[i] = 0.0;
+  }
+  *cost = G_MAXDOUBLE;
+  for (i = 0; ok && i < G_N_ELEMENTS (margins) && worse < 2
+      && s->n_groups > 0; i++) {
+    CalResult result = { 0 };
+    double factor;
+
+    tell (s, "one for all layers", 0.0);
+    if (i && cal_runner_is_late (s->runner))
+      break;
+    s->margin = margins[i];
+    ok = scale (s, lowest, 2.0, 1024.0, 10, 3, &factor, &result);
+    if (!ok || factor <= 0.0 || result.cost >= *cost) {
+      worse++;
+      continue;
+    }
+    worse = 0;
+    best = s->margin;
+    *cost = result.cost;
+    for (j = 0; j < s->n_groups; j++)
+      by_group[j] = LOWEST * factor;
+    s->found->global = result;
+    s->found->global_tolerance = LOWEST * factor;
+    s->found->global_margin = best;
+    remember (s, by_group, *cost);
+  }
+  s->margin = best;
+  g_free (lowest);
+  return ok;
+}
+
+/* A little more of a margin, or less, where that costs less; *cost: as it is. */
+static gboolean
+turn_margin (Search * s, double *by_group, gdouble * cost)
+{
+  double from = s->margin, best = from, best_factor = 1.0;
+  gdouble before = *cost;
+  gboolean ok = TRUE;
+  guint i;
+
+  for (i = 0; ok && i < 2 && !cal_runner_is_late (s->runner); i++) {
+    /* by odds, as a margin is between 0 and 1 */
+    double odds = MAX (from, 0.05) / (1.0 - from), factor;
+    CalResult result = { 0 };
+
+    odds *= i ? 1.0 / TURN : TURN;
+    tell (s, "margin", i / 2.0);
+    s->margin = rounded (odds / (1.0 + odds));
+    ok = scale (s, by_group, 0.5, 2.2, 6, 3, &factor, &result);
+    if (!ok || factor <= 0.0 || result.cost >= *cost)
+      continue;
+    *cost = result.cost;
+    best = s->margin;
+    best_factor = factor;
+  }
+  s->margin = best;
+  if (*cost < before) {
+    for (i = 0; i < s->n_groups; i++)
+      by_group[i] = CLAMP (by_group[i] * best_factor, LOWEST, HIGHEST);
+    remember (s, by_group, *cost);
+  }
   return ok;
 }
 
@@ -400,9 +485,9 @@ find_shape (Search * s, double *by_group, gdouble * cost)
   return ok;
 }
 
-/* Step 3.  by_group keeps the agreement at cost; and so it does afterwards. */
+/* Step 3.  by_group keeps the agreement at *cost; and so it does afterwards. */
 static gboolean
-refine (Search * s, double *by_group, gdouble cost)
+refine (Search * s, double *by_group, gdouble * cost)
 {
   double *best = g_memdup2 (by_group, s->n_groups * sizeof (double));
   double *ways = g_new (double, CAL_RISKS * s->n_groups);
@@ -411,19 +496,19 @@ refine (Search * s, double *by_group, gdouble cost)
   guint round, i;
 
   for (round = 0; ok && round < ROUNDS && step >= SMALLEST_STEP; round++) {
-    gdouble before = cost;
+    gdouble before = *cost;
 
     tell (s, "each layer", (double) round / ROUNDS);
     if (cal_runner_is_late (s->runner))
       break;
     ok = directions (s, by_group, ways);
     for (i = 0; ok && i < CAL_RISKS && !cal_runner_is_late (s->runner); i++)
-      ok = go (s, by_group, ways + i * s->n_groups, step, best, &cost);
-    if (cost < before) {
+      ok = go (s, by_group, ways + i * s->n_groups, step, best, cost);
+    if (*cost < before) {
       memcpy (by_group, best, s->n_groups * sizeof (double));
-      remember (s, by_group, cost);
+      remember (s, by_group, *cost);
     }
-    if (cost > before * (1.0 - GAIN))
+    if (*cost > before * (1.0 - GAIN))
       step /= 2;
   }
   g_free (best);
@@ -468,6 +553,8 @@ confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
       continue;
     trials[n_trials].tolerances = scaled (s,
         g_array_index (s->candidates, Candidate, i).by_value, factor);
+    trials[n_trials].margin =
+        g_array_index (s->candidates, Candidate, i).margin;
     trials[n_trials].all = TRUE;
     trials[n_trials].most_differ = G_MAXUINT;
     numbers[n_trials++] = i;
@@ -483,6 +570,7 @@ confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
     if (ok && cheaper && (factor == 0.0 || holds_on_both (s, &results[i]))) {
       g_free (found->tolerances);
       found->tolerances = g_steal_pointer (&tolerances);
+      found->margin = factor > 0.0 ? trials[i].margin : 0.0;
       found->final = results[i];
       found->narrowed = factor < 1.0;
       open[numbers[i]] = FALSE;
@@ -524,7 +612,7 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   Search s = { runner, frames, settings, dcn_net_program (frames->net), found };
   guint i, searched = frames->frames->len - frames->n_held_out;
   gdouble work = (gdouble) dcn_net_macs (frames->net) * searched;
-  double *by_group, factor = 0.0;
+  double *by_group;
   gdouble cost;
   gboolean ok;
 
@@ -547,25 +635,14 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   s.skip = CLAMP ((guint) (work / 5e10), 1, 4);
   by_group = g_new (double, MAX (s.n_groups, 1));
   s.candidates = g_array_new (FALSE, FALSE, sizeof (Candidate));
-  for (i = 0; i < s.n_groups; i++)
-    by_group[i] = LOWEST;
   cal_runner_set_deadline (runner, settings->deadline);
-  tell (&s, "one for all layers", 0.0);
-  ok = s.n_groups == 0 || scale (&s, by_group, 2.0, 1024.0, 10, 3, &factor,
-      &found->global);
-  if (ok && factor > 0.0) {
-    found->global_tolerance = LOWEST * factor;
-    for (i = 0; i < s.n_groups; i++)
-      by_group[i] = found->global_tolerance;
-    cost = found->global.cost;
-    remember (&s, by_group, cost);
-    ok = find_shape (&s, by_group, &cost) && refine (&s, by_group, cost);
-  } else {
-    /* not even the smallest */
-    for (i = 0; i < s.n_groups; i++)
-      by_group[i] = 0.0;
+  ok = find_margin (&s, by_group, &cost);
+  if (s.candidates->len)
+    ok = ok && find_shape (&s, by_group, &cost)
+        && turn_margin (&s, by_group, &cost) && refine (&s, by_group, &cost)
+        && turn_margin (&s, by_group, &cost);
+  else                          /* not even the smallest: by_group is 0 */
     remember (&s, by_group, 0.0);
-  }
   cal_runner_set_deadline (runner, 0);
   ok = ok && confirm (&s);
   for (i = 0; i < s.candidates->len; i++)

@@ -22,8 +22,9 @@ typedef struct
 typedef struct
 {
   double *tolerances;           /* [n_values of the program]; < 0: not to be named; owned */
+  gdouble margin;               /* guard.h */
   CalResult global;             /* the best single tolerance for all values, as searched on */
-  gdouble global_tolerance;
+  gdouble global_tolerance, global_margin;
   CalResult final;              /* all frames, in order */
   guint trials;
   gboolean narrowed;            /* made smaller, because the frames held out asked for it */

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "guard.h"
 #include "util/parallel.h"
 
 /* Frames for the time of a dense run. */
@@ -19,7 +20,7 @@ typedef struct
   const CalRunner *runner;
   DcnState *state;
   guint8 *pending;              /* [pixels] touched since the last run */
-  float *scores;
+  float *scores, *outputs;
   gint threads;                 /* of the network */
 } Worker;
 
@@ -131,6 +132,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
   const CalFrames *frames = runner->frames;
   const DcnProgram *program = dcn_net_program (frames->net);
   gboolean full = TRUE, jumped = TRUE, waiting = FALSE;
+  GstDeltaCnnGuard guard = { trial->margin };
   guint i, run = 0;
   gint j;
 
@@ -141,7 +143,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     const CalFrame *frame = g_ptr_array_index (frames->frames, i);
     CalKind *kind = frame->held_out ? &result->held_out : &result->searched;
     const DcnOpStat *stats = dcn_state_op_stats (worker->state);
-    DcnRunInfo info = { 0 };
+    GstDeltaCnnGuarded info = { {0} };
     gint64 start;
 
     if (*runner->stop || cal_runner_is_late ((CalRunner *) runner))
@@ -149,8 +151,11 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     if (i && frame->held_out !=
         ((CalFrame *) g_ptr_array_index (frames->frames, i - 1))->held_out)
       run++;
-    if (frame->restart)
+    if (frame->restart) {
       full = TRUE;
+      dcn_state_reset (worker->state);
+      guard.narrow = FALSE;
+    }
     waiting |= take_frame (worker, frame);
     /* runs to search on and runs held out take turns */
     if (!trial->all && (frame->held_out || (trial->skip
@@ -160,15 +165,17 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     }
     start = now_ns ();
     if (full || waiting) {
-      dcn_state_run (worker->state, full ? NULL : worker->pending,
-          DCN_MODE_DELTA, worker->threads, &info);
+      gst_delta_cnn_guard_run (&guard, frames->model, worker->state,
+          full ? NULL : worker->pending, worker->threads, worker->outputs,
+          &info);
       dcn_state_value (worker->state, frames->scores_value, worker->scores);
     }
     if (!full && !jumped) {
       result->partial++;
       result->ns += now_ns () - start;
-      result->cost += waiting ? info.cost + FRAME_COST : 0.0;
-      result->macs += info.macs;
+      result->cost += waiting ? info.run.cost + FRAME_COST : 0.0;
+      result->macs += info.run.macs;
+      result->redone += info.redone;
       for (j = 0; trial->ops && waiting && j < program->n_ops; j++)
         trial->ops[j].macs += stats[j].macs;
     }
@@ -298,6 +305,7 @@ cal_runner_new (const CalFrames * frames, gint threads,
     worker->threads = 1;
     worker->pending = g_malloc0 (frames->pixels);
     worker->scores = g_new0 (float, frames->n_scores);
+    worker->outputs = g_new0 (float, frames->model->n_classes);
     worker->state = dcn_state_new (frames->net, i ? NULL : error);
     if (worker->state)
       continue;
@@ -308,6 +316,7 @@ cal_runner_new (const CalFrames * frames, gint threads,
     /* no memory for more: with fewer, then */
     g_free (worker->pending);
     g_free (worker->scores);
+    g_free (worker->outputs);
     runner->n_workers = i;
   }
   return runner;
@@ -324,6 +333,7 @@ cal_runner_free (CalRunner * runner)
     dcn_state_free (runner->workers[i].state);
     g_free (runner->workers[i].pending);
     g_free (runner->workers[i].scores);
+    g_free (runner->workers[i].outputs);
   }
   g_free (runner->workers);
   g_free (runner);

@@ -31,6 +31,7 @@ typedef struct
   gdouble cost;                 /* of such a frame, modelled, share of a full run's time */
   gdouble macs;                 /* the same, share of a dense frame's multiplies */
   gdouble ns;                   /* the same, measured, network only */
+  guint redone;                 /* of them, run again without tolerances */
   gboolean complete;            /* FALSE: given up, as more differ than may, or time is over */
 } CalResult;
 
@@ -43,6 +44,7 @@ typedef struct
 typedef struct
 {
   const double *tolerances;     /* [n_values of the program]; < 0: not given */
+  gdouble margin;               /* guard.h */
   gboolean all;                 /* also the frames held out */
   guint skip;                   /* 0, or: of the runs of frames only every so many-th */
   guint most_differ;            /* of those to search on; G_MAXUINT: any number */

@@ -216,9 +216,10 @@ print_report (const Options * o, const CalFrames * frames,
         o->megabytes);
   g_print ("\n%u trials\n", found->trials);
   if (found->global_tolerance > 0.0)
-    g_print ("the same for all values: %.3g, multiplies %.1f %%, "
-        "modelled time %.1f %%\n", found->global_tolerance,
-        found->global.macs * 100, found->global.cost * 100);
+    g_print ("the same for all values: %.3g with a margin of %.3g, multiplies "
+        "%.1f %%, modelled time %.1f %%\n", found->global_tolerance,
+        found->global_margin, found->global.macs * 100,
+        found->global.cost * 100);
   else
     g_print ("no tolerance keeps the agreement: all are 0, exact\n");
   g_print ("\n");
@@ -235,6 +236,9 @@ print_report (const Options * o, const CalFrames * frames,
   if (found->narrowed)
     g_print ("(made smaller than what the frames searched on allow, for those "
         "held out)\n");
+  if (found->margin > 0.0)
+    g_print ("\nmargin %.3g: %.1f %% of the frames are run again without "
+        "tolerances", found->margin, 100.0 * r->redone / MAX (r->partial, 1));
   g_print
       ("\nmultiplies: %.1f %% of dense; modelled time of the network: %.1f %%\n",
       r->macs * 100, r->cost * 100);
@@ -290,7 +294,7 @@ write_tolerances (const Options * o, const CalFrames * frames,
       r->held_out.frames, frames->n_clips, frames->n_clips == 1 ? "" : "s",
       o->agreement, r->macs * 100);
   ok = dcn_modelinfo_write_tolerances (from, to, (DcnTolerance *) list->data,
-      list->len, note, error);
+      list->len, found->margin, note, error);
   g_free (note);
   g_array_unref (list);
   return ok;
@@ -320,6 +324,7 @@ search_and_write (const Options * o, const CalFrames * frames,
   if (!cal_search (runner, frames, &settings, &found))
     goto done;
   trial.tolerances = found.tolerances;
+  trial.margin = found.margin;
   trial.all = TRUE;
   trial.most_differ = G_MAXUINT;
   trial.ops = g_new0 (CalOp, MAX (dcn_net_program (frames->net)->n_ops, 1));

@@ -84,7 +84,8 @@ share (guint part, guint all)
 gboolean
 eval_write_csv (const EvalResult * result, const gchar * file, GError ** error)
 {
-  GString *out = g_string_new ("way,mode,engine,source,tolerance,clips,frames,"
+  GString *out =
+      g_string_new ("way,mode,engine,source,tolerance,margin,clips,frames,"
       "frame_accuracy,clip_accuracy,frame_agreement,clip_agreement,multiplies,"
       "mean_ms,median_ms,p99_ms,first_ms,changes_ms,tensor_ms,network_ms,"
       "element_ms,i_ms,p_ms,b_ms,times_dense_mean,times_dense_median,"
@@ -103,6 +104,7 @@ eval_write_csv (const EvalResult * result, const gchar * file, GError ** error)
     put_property (out, t->way, "engine");
     put_property (out, t->way, "source");
     put_property (out, t->way, "tolerance");
+    put_property (out, t->way, "margin");
     put_count (out, clips);
     put_count (out, n);
     put_number (out, share (t->right, n));

@@ -210,7 +210,8 @@ add_classifier (ClipPipeline * pipeline, gpointer user_data)
     return NULL;
   clip_pipeline_set_speaker (run->pipeline, cnn);
   g_object_set (cnn, "model-file", settings->model, "tolerance",
-      settings->tolerance, "threads", settings->threads, NULL);
+      settings->tolerance, "margin", settings->margin, "threads",
+      settings->threads, NULL);
   if (settings->labels)
     g_object_set (cnn, "labels-file", settings->labels, NULL);
   if (settings->source)

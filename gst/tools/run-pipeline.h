@@ -31,7 +31,7 @@ typedef struct
   const gchar *clip, *model;
   const gchar *labels;          /* or NULL */
   const gchar *source;          /* or NULL */
-  gdouble tolerance;            /* -1: as calibrated */
+  gdouble tolerance, margin;    /* -1: as calibrated */
   gint threads;
   gint max_frames;              /* 0: all */
   gboolean dense;

@@ -24,7 +24,7 @@ typedef struct
 {
   gchar *clip, *model, *labels, *output;
   gchar *source;
-  gdouble tolerance;
+  gdouble tolerance, margin;
   gint threads, frames, compare;
   gboolean quiet, no_video, blocks;
 } Options;
@@ -44,6 +44,10 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
     {"tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &o->tolerance,
         "Differences up to T times a layer's rms are not propagated (0: exact; "
           "-1: as calibrated)", "T"},
+    {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &o->margin,
+          "With tolerances: frames whose best class leads by no more than this "
+          "share, 0 to 1, are run again without (default: -1, as calibrated)",
+        "M"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output,
           "Folder for the annotated video and the contact sheet (default: out)",
         "DIR"},
@@ -71,6 +75,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
   };
 
   o->compare = 300;
+  o->margin = -1;
   if (!tool_parse (entries, "- classify every frame of a clip", NULL, argc,
           argv, error))
     return FALSE;
@@ -80,6 +85,9 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
   if (!(o->tolerance >= 0 && o->tolerance <= 1e6) && o->tolerance != -1)
     return tool_bad_use (error,
         "--tolerance must be 0 or more, or -1 for calibrated ones");
+  if (!(o->margin >= 0 && o->margin <= 1) && o->margin != -1)
+    return tool_bad_use (error,
+        "--margin must be from 0 to 1, or -1 for the calibrated one");
   if (o->source && !g_strv_contains (sources, o->source))
     return tool_bad_use (error,
         "--source must be auto, codec or pixel, or of the approximate ones "
@@ -236,6 +244,7 @@ run (const Options * o, GError ** error)
   settings.labels = o->labels;
   settings.source = o->source;
   settings.tolerance = o->tolerance;
+  settings.margin = o->margin;
   settings.threads = o->threads;
   settings.max_frames = o->frames;
   settings.show_blocks = o->blocks;

@@ -138,7 +138,7 @@ write_tolerances (TransferFiles * files, const DcnHead * head,
         name);
     ok = dcn_modelinfo_write_tolerances (files->drafts[TRANSFER_INFO],
         files->drafts[TRANSFER_INFO], (DcnTolerance *) list->data, list->len,
-        note, error);
+        info->margin, note, error);
     g_free (note);
     g_free (name);
     g_free (basename);

@@ -126,6 +126,7 @@ derive(GKeyFile *keys, const char *text, const char *labels, const char *output_
   if (*out == '\0')
     out = set_key(out, "modelinfo", "version", "1.0");
   out = set_key(out, DCN_MODELINFO_SECTION, "tolerance", NULL);
+  out = set_key(out, DCN_MODELINFO_SECTION, "margin", NULL);
   out = set_key(out, DCN_MODELINFO_SECTION, "labels", labels);
   if (activation && g_ascii_strcasecmp(g_strstrip(activation), "sigmoid") == 0)
     out = set_key(out, DCN_MODELINFO_SECTION, "activation", "softmax");

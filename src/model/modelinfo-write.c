@@ -10,8 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KEY  "tolerance"
-#define NOTE "# deltacnn-calibrate: "
+#define KEY    "tolerance"
+#define MARGIN "margin"
+#define NOTE   "# deltacnn-calibrate: "
 
 gboolean
 dcn_modelinfo_can_name(const char *name)
@@ -61,17 +62,21 @@ is_blank(const char *line)
   return line[strspn(line, " \t\r\n")] == '\0';
 }
 
-/* Our key, or a comment of the last time. */
+static gboolean
+has_key(const char *line, const char *key)
+{
+  if (!g_str_has_prefix(line, key))
+    return FALSE;
+  line += strlen(key);
+  return line[strspn(line, " \t")] == '=';
+}
+
+/* One of our keys, or a comment of the last time. */
 static gboolean
 is_ours(const char *line)
 {
   line += strspn(line, " \t");
-  if (g_str_has_prefix(line, NOTE))
-    return TRUE;
-  if (!g_str_has_prefix(line, KEY))
-    return FALSE;
-  line += strlen(KEY);
-  return line[strspn(line, " \t")] == '=';
+  return g_str_has_prefix(line, NOTE) || has_key(line, KEY) || has_key(line, MARGIN);
 }
 
 /* The lines of text without those that are ours; `place`: the index at which to put them, -1 where
@@ -105,18 +110,23 @@ take_apart(const char *text, int *place)
 }
 
 static void
-append_ours(GString *out, const char *value, const char *note, const char *end)
+append_ours(GString *out, const char *value, double margin, const char *note, const char *end)
 {
   char **lines = g_strsplit(note ? note : "", "\n", -1);
   for (int i = 0; lines[i]; i++)
     if (*lines[i])
       g_string_append_printf(out, "%s%s%s", NOTE, lines[i], end);
   g_string_append_printf(out, "%s=%s%s", KEY, value, end);
+  if (margin > 0) {
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+    g_ascii_formatd(number, sizeof number, "%.3g", margin);
+    g_string_append_printf(out, "%s=%s%s", MARGIN, number, end);
+  }
   g_strfreev(lines);
 }
 
 static char *
-edit(const char *text, const char *value, const char *note)
+edit(const char *text, const char *value, double margin, const char *note)
 {
   const char *newline = strchr(text, '\n');
   const char *end = newline && newline > text && newline[-1] == '\r' ? "\r\n" : "\n";
@@ -128,7 +138,7 @@ edit(const char *text, const char *value, const char *note)
     if (i == place) {
       if (out->len && out->str[out->len - 1] != '\n')
         g_string_append(out, end);
-      append_ours(out, value, note, end);
+      append_ours(out, value, margin, note, end);
     }
     if (i < (int)lines->len)
       g_string_append(out, g_ptr_array_index(lines, i));
@@ -139,7 +149,7 @@ edit(const char *text, const char *value, const char *note)
     if (out->len == 0)
       g_string_append_printf(out, "[modelinfo]%sversion=1.0%s", end, end);
     g_string_append_printf(out, "%s[%s]%s", end, DCN_MODELINFO_SECTION, end);
-    append_ours(out, value, note, end);
+    append_ours(out, value, margin, note, end);
   }
   g_ptr_array_unref(lines);
   return g_string_free(out, FALSE);
@@ -194,7 +204,7 @@ read_text(const char *file, char **text, GError **error)
 
 gboolean
 dcn_modelinfo_write_tolerances(const char *from, const char *to, const DcnTolerance *tolerances,
-                               int n, const char *note, GError **error)
+                               int n, double margin, const char *note, GError **error)
 {
   GError *reason = NULL;
   GStatBuf info;
@@ -202,7 +212,7 @@ dcn_modelinfo_write_tolerances(const char *from, const char *to, const DcnTolera
   if (!read_text(from, &before, error))
     return FALSE;
   char *value = format_value(tolerances, n);
-  char *after = edit(before, value, note);
+  char *after = edit(before, value, margin, note);
   gboolean ok = check(to, after, tolerances, n, error);
   if (ok) {
     /* Behind a link the file itself is replaced, and keeps its permissions. */

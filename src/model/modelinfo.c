@@ -171,6 +171,14 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
     }
     g_free(text);
   }
+  text = ok ? g_key_file_get_string(keys, SECTION_OURS, "margin", NULL) : NULL;
+  if (text) {
+    ok = parse_number(text, &info->margin) && info->margin >= 0 && info->margin <= 1;
+    if (!ok)
+      g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
+                  "%s: [%s] margin: \"%s\" is not a number from 0 to 1", file, SECTION_OURS, text);
+    g_free(text);
+  }
   return ok && parse_tolerances(info, keys, file, error);
 }
 

@@ -17,6 +17,9 @@
  *                               that are not named (without it those have 0); a semicolon in a
  *                               name is written \;
  *
+ *   margin=0.2                  calibrated with them, 0 to 1: a class that leads the next one by no more than this share
+ *                               of what both have is made sure of without tolerances; default: 0, never
+ *
  * Every key is optional. */
 #pragma once
 #include "frame/tensor.h"
@@ -33,6 +36,7 @@ typedef struct {
                              absent */
   int activation;         /* -1 not given, 0 none, 1 softmax, 2 sigmoid */
   GHashTable *tolerances; /* value name -> double*, owned; empty where the key is absent */
+  double margin;          /* 0 to 1; 0 where the key is absent */
 } DcnModelInfo;
 
 #define DCN_MODELINFO_SECTION "deltacnn"
@@ -67,13 +71,14 @@ typedef struct {
 gboolean dcn_modelinfo_can_name(const char *name);
 
 /* Writes `to`: what stands in `from` (may be the same file, or NULL for nothing) with tolerance= set
- * to the n entries, byte for byte as it was otherwise.  Above the key stands `note` as comments,
- * one per line of it, in place of those of the last time.  The file is complete at every moment:
+ * to the n entries, and margin= where it is above 0 (three digits of it are written; else there is none), byte for
+ * byte as it was otherwise.  Above the keys stands `note` as comments, one per line of it, in place of those of the
+ * last time.  The file is complete at every moment:
  * it is written under another name and moved.  FALSE with DCN_ERROR_IO, or DCN_ERROR_INVALID where
  * `from` is not a key file; `to` is then as it was. */
 gboolean dcn_modelinfo_write_tolerances(const char *from, const char *to,
-                                        const DcnTolerance *tolerances, int n, const char *note,
-                                        GError **error);
+                                        const DcnTolerance *tolerances, int n, double margin,
+                                        const char *note, GError **error);
 
 /* The text of a .modelinfo for a network whose last layer was replaced, from that of its base: byte
  * for byte as it was but for

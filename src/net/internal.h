@@ -142,6 +142,15 @@ typedef struct {
   int due;  /* grows by the number of pixels with each run */
 } DcnRefresh;
 
+/* What partial runs have shown about when a full one is cheaper. */
+typedef struct {
+  double costly_inputs; /* with so many changed input values a partial run cost more than a full
+                           one; 0: none yet */
+  double changed_per_touched; /* input values per touched pixel, when last looked at */
+  int untested;               /* frames since then */
+  int unjudged;               /* partial runs in turn that cost more than a full one, for want of sums */
+} DcnPartialCost;
+
 struct _DcnState {
   DcnNet *net;
   float *input; /* the caller's side of the input value, pitch dcn_channel_pitch(c), owned */
@@ -168,13 +177,11 @@ struct _DcnState {
   gboolean dense; /* this run was asked for as DENSE */
   double tolerance;
   gboolean adaptive;
-  double costly_inputs; /* with so many changed input values a partial run cost more than a full
-                           one; 0: none yet */
-  double changed_per_touched; /* input values per touched pixel, when last looked at */
-  int untested;               /* frames since then */
+  gboolean exact;   /* this run takes all tolerances for 0 */
+  gboolean pending; /* since the last full run a tolerance was above 0 */
+  DcnPartialCost learned[2]; /* with tolerances; without (EXACT) */
   double listed, stale;       /* outputs of convolutions in this run; of them those computed for want of a sum */
   double partial_ns;          /* guess of what the last partial run took */
-  int unjudged;               /* partial runs in turn that cost more than a full one, for that reason */
   unsigned full_runs;
   size_t cache_bytes;
   DcnOpStat *stats; /* [n_ops] */

@@ -35,7 +35,7 @@ dcn_net_program(const DcnNet *net); /* shapes, names; weights may have been free
 size_t dcn_net_weight_bytes(const DcnNet *net);
 uint64_t dcn_net_macs(const DcnNet *net); /* multiplies of a dense frame */
 
-typedef enum { DCN_MODE_DELTA, DCN_MODE_DENSE } DcnMode;
+typedef enum { DCN_MODE_DELTA, DCN_MODE_DENSE, DCN_MODE_EXACT } DcnMode;
 
 /* caches for one stream; NULL with DCN_ERROR_MEMORY. Keeps a reference to net. */
 DcnState *dcn_state_new(DcnNet *net, GError **error);
@@ -70,6 +70,7 @@ typedef struct {
   double cost;     /* guess of what it took, as a share of what a full run takes: from counts, never clocks */
   gboolean full;   /* everything was recomputed */
   gboolean reused; /* nothing differed: the last outputs stand */
+  gboolean exact;  /* no tolerance has let anything pass since the last full run: the outputs are those of tolerance 0 */
 } DcnRunInfo;
 
 /* Runs one frame.
@@ -77,7 +78,8 @@ typedef struct {
  * mode     DENSE recomputes everything from the input and leaves valid caches behind; convolutions
  *          then take the next change of a pixel from values once, because DENSE runs write no
  *          accumulators.  DELTA may still do a full run: the first, and see
- *          dcn_state_set_adaptive().
+ *          dcn_state_set_adaptive().  EXACT is DELTA at tolerance 0, whatever is set; where tolerances have let
+ *          something pass since the last full run it does one, as DENSE does: what they let pass was not kept.
  * threads  as in dcn_parallel_for
  * info     may be NULL */
 void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads,

@@ -54,7 +54,7 @@ set_threshold(const DcnState *state, DcnValueState *v)
 {
   double tolerance = v->tolerance >= 0 ? v->tolerance : v->net->moved ? 0 : state->tolerance;
   v->threshold = 0;
-  if (tolerance == 0 || v->net->output)
+  if (tolerance == 0 || v->net->output || state->exact)
     return;
   if (v->rms < 0)
     v->rms = rms(v);
@@ -161,6 +161,7 @@ run_full(DcnState *state, gboolean taken)
   for (int i = 0; i < program->n_ops; i++)
     run_op(state, i, OP_FULL);
   state->valid = TRUE;
+  state->pending = FALSE;
 }
 
 /* Deltas are written where somebody will read them in this run. */
@@ -202,11 +203,12 @@ static gboolean
 surely_costly(DcnState *state, const uint8_t *touched)
 {
   const DcnNetValue *input = &state->net->values[state->net->program->input];
-  if (!state->adaptive || state->costly_inputs == 0 || state->untested >= UNTESTED_MOST ||
-      state->changed_per_touched == 0 ||
-      state->changed_per_touched * count_touched(input, touched) < state->costly_inputs)
+  DcnPartialCost *learned = &state->learned[state->exact];
+  if (!state->adaptive || learned->costly_inputs == 0 || learned->untested >= UNTESTED_MOST ||
+      learned->changed_per_touched == 0 ||
+      learned->changed_per_touched * count_touched(input, touched) < learned->costly_inputs)
     return FALSE;
-  state->untested++;
+  learned->untested++;
   return TRUE;
 }
 
@@ -221,9 +223,10 @@ static Partial
 run_partial(DcnState *state, const uint8_t *touched)
 {
   const DcnProgram *program = state->net->program;
-  if (surely_costly(state, touched))
+  DcnPartialCost *learned = &state->learned[state->exact];
+  if ((state->exact && state->pending) || surely_costly(state, touched))
     return PARTIAL_UNTRIED;
-  state->untested = 0;
+  learned->untested = 0;
   gboolean exact = TRUE;
   for (int i = 0; i < program->n_values; i++) {
     DcnValueState *v = &state->values[i];
@@ -238,12 +241,12 @@ run_partial(DcnState *state, const uint8_t *touched)
   int n_touched = dcn_input_propagate(state, touched);
   const DcnValueState *input = &state->values[program->input];
   double inputs = (double)input->values_changed, ns = 0;
-  state->changed_per_touched = n_touched ? inputs / n_touched : 0;
-  double costly = state->costly_inputs;
+  learned->changed_per_touched = n_touched ? inputs / n_touched : 0;
+  double costly = learned->costly_inputs;
   if (costly == 0 && exact)
     costly = COSTLY_SHARE * input->net->pixels * input->net->c;
   if (state->adaptive && costly > 0 && inputs >= costly) {
-    state->costly_inputs = costly * COSTLY_RAISE;
+    learned->costly_inputs = costly * COSTLY_RAISE;
     return PARTIAL_GAVE_UP;
   }
   state->stale = state->listed = 0;
@@ -254,13 +257,14 @@ run_partial(DcnState *state, const uint8_t *touched)
       memset(&state->stats[i], 0, sizeof state->stats[i]);
   }
   state->partial_ns = ns;
+  state->pending |= !exact;
   if (ns <= state->net->full_ns + COSTLY_LEAST) {
-    state->unjudged = 0;
-  } else if (state->stale > STALE_SHARE * state->listed && state->unjudged < UNJUDGED_MOST) {
-    state->unjudged++;
+    learned->unjudged = 0;
+  } else if (state->stale > STALE_SHARE * state->listed && learned->unjudged < UNJUDGED_MOST) {
+    learned->unjudged++;
   } else { /* about in proportion */
-    state->costly_inputs = inputs * COSTLY_SET * state->net->full_ns / ns;
-    state->unjudged = 0;
+    learned->costly_inputs = inputs * COSTLY_SET * state->net->full_ns / ns;
+    learned->unjudged = 0;
   }
   return PARTIAL_DONE;
 }
@@ -272,6 +276,7 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   const DcnProgram *program = net->program;
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
   state->dense = mode == DCN_MODE_DENSE || state->conv;
+  state->exact = mode == DCN_MODE_EXACT;
   dcn_parallel_begin(state->threads);
   Partial partial = state->dense || !state->valid ? PARTIAL_UNTRIED : run_partial(state, touched);
   gboolean full = partial != PARTIAL_DONE;
@@ -284,7 +289,8 @@ dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads
   dcn_parallel_end();
   if (!info)
     return;
-  *info = (DcnRunInfo){.macs_dense = net->macs, .values = net->total_values, .full = full};
+  *info = (DcnRunInfo){
+      .macs_dense = net->macs, .values = net->total_values, .full = full, .exact = !state->pending};
   for (int i = 0; i < program->n_ops; i++)
     info->macs += state->stats[i].macs;
   if (full) {
@@ -391,5 +397,6 @@ dcn_state_run_known(DcnState *state, DcnComputeFunc func, void *context, int thr
                          .macs_dense = net->macs,
                          .values_changed = run.values,
                          .values = net->total_values,
-                         .full = run.full};
+                         .full = run.full,
+                         .exact = run.full};
 }

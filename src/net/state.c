@@ -179,13 +179,12 @@ dcn_state_reset(DcnState *state)
 {
   size_t n_ops = (size_t)MAX(state->net->program->n_ops, 1);
   state->valid = FALSE;
-  state->untested = state->unjudged = 0;
-  state->changed_per_touched = 0;
+  state->pending = FALSE;
   state->full_runs = 0;
   /* As a new one: the same frames then give the same bits. */
   memset(state->refresh, 0, n_ops * sizeof *state->refresh);
   memset(state->with_deltas, 1, n_ops);
-  state->costly_inputs = 0;
+  memset(state->learned, 0, sizeof state->learned);
 }
 
 void
@@ -206,7 +205,7 @@ void
 dcn_state_set_tolerance(DcnState *state, double tolerance)
 {
   state->tolerance = tolerance > 0 ? tolerance : 0;
-  state->costly_inputs = 0;
+  state->learned[0].costly_inputs = 0;
 }
 
 void
@@ -222,7 +221,7 @@ dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double to
   for (int i = 0; i < program->n_values; i++)
     if (state->net->values[i].produced && g_strcmp0(program->values[i].name, value_name) == 0) {
       state->values[i].tolerance = tolerance >= 0 ? tolerance : -1;
-      state->costly_inputs = 0;
+      state->learned[0].costly_inputs = 0;
       return TRUE;
     }
   return FALSE;

@@ -127,6 +127,9 @@ def main(folder):
     write('calibrated.onnx.modelinfo', info + '[deltacnn]\ntolerance=image,1000\n')
     write('others.onnx', tiny)
     write('others.onnx.modelinfo', info + '[deltacnn]\ntolerance=image,0;*,1000;lost,1\n')
+    # The same with a margin that nothing passes.
+    write('guarded.onnx', tiny)
+    write('guarded.onnx.modelinfo', info + '[deltacnn]\ntolerance=image,1000\nmargin=1\n')
     write('gray.onnx', classifier(1, 24, 40, 5, seed=2))
     write('wide.onnx', classifier(3, 20, 64, 4, seed=3))
     for end in ('Softmax', 'LogSoftmax', 'Sigmoid'):

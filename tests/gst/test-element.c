@@ -206,6 +206,88 @@ test_calibrated_while_running (void)
   gst_harness_teardown (bare);
 }
 
+/* The largest difference between the confidences of two results; more than 1 where the
+ * best class is another. */
+static gdouble
+difference (GstBuffer * a, GstBuffer * b)
+{
+  GstDeltaCnnMeta *x = gst_buffer_get_delta_cnn_meta (a);
+  GstDeltaCnnMeta *y = gst_buffer_get_delta_cnn_meta (b);
+  gdouble largest = x->results[0].index == y->results[0].index ? 0.0 : 2.0;
+  guint i, j;
+
+  for (i = 0; i < x->n_results; i++)
+    for (j = 0; j < y->n_results; j++)
+      if (x->results[i].index == y->results[j].index)
+        largest = MAX (largest, fabs ((gdouble) x->results[i].confidence
+                - y->results[j].confidence));
+  return largest;
+}
+
+/* Pushes frames from first to last into both.  Returns the largest difference. */
+static gdouble
+largest_difference (GstHarness * a, GstHarness * b, guint first, guint last)
+{
+  gdouble largest = 0.0;
+  guint i;
+
+  for (i = first; i <= last; i++) {
+    GstBuffer *x = push (a, frame (i, i * 5)), *y = push (b, frame (i, i * 5));
+
+    largest = MAX (largest, difference (x, y));
+    gst_buffer_unref (x);
+    gst_buffer_unref (y);
+  }
+  return largest;
+}
+
+/* A margin makes tolerances harmless that let nothing pass, and does so only where it is
+ * asked for; who turns it on while frames flow gets the next frame right. */
+static void
+test_margin (void)
+{
+  GstHarness *exact = harness ("tiny.onnx", "top-k", 6, NULL);
+  GstHarness *h = harness ("tiny.onnx", "top-k", 6, "tolerance", 1000.0, NULL);
+  GstHarness *none = harness ("guarded.onnx", "top-k", 6, "tolerance", -1.0,
+      "margin", 0.0, NULL);
+  GstHarness *guarded = harness ("guarded.onnx", "top-k", 6, "tolerance", -1.0,
+      NULL);
+  GstHarness *other = harness ("guarded.onnx", "top-k", 6, "tolerance", 1000.0,
+      NULL);
+  GstBuffer *x, *y;
+
+  g_assert_cmpfloat (largest_difference (exact, h, 0, 3), >, 1e-3);
+  g_assert_cmpuint (test_stat (h->element, "redone"), ==, 0);
+  g_object_set (h->element, "margin", 1.0, NULL);
+  x = push (exact, frame (4, 20));
+  y = push (h, frame (4, 20));
+  g_assert_cmpfloat (difference (x, y), <, 1e-4);
+  g_assert_cmpfloat (gst_buffer_get_delta_cnn_meta (y)->multiplies, >=, 1.0);
+  gst_buffer_unref (x);
+  gst_buffer_unref (y);
+  g_assert_cmpuint (test_stat (h->element, "redone"), ==, 1);
+  /* The next ones are exact at once. */
+  g_assert_cmpfloat (largest_difference (exact, h, 5, 8), <, 1e-4);
+  g_assert_cmpuint (test_stat (h->element, "redone"), ==, 1);
+  g_assert_cmpuint (test_stat (h->element, "partial"), >=, 4);
+  g_object_set (h->element, "margin", 0.0, NULL);
+  g_assert_cmpfloat (largest_difference (exact, h, 0, 3), >, 1e-3);
+  g_assert_cmpuint (test_stat (h->element, "redone"), ==, 1);
+  gst_harness_teardown (exact);
+  gst_harness_teardown (h);
+
+  /* The .modelinfo's goes with its tolerances, and can be overruled. */
+  exact = harness ("tiny.onnx", "top-k", 6, NULL);
+  g_assert_cmpfloat (largest_difference (exact, guarded, 0, 5), <, 1e-4);
+  g_assert_cmpfloat (largest_difference (none, other, 0, 5), <, 1e-4);
+  g_assert_cmpfloat (largest_difference (none, guarded, 6, 8), >, 1e-3);
+  g_assert_cmpuint (test_stat (none->element, "redone"), ==, 0);
+  gst_harness_teardown (exact);
+  gst_harness_teardown (none);
+  gst_harness_teardown (guarded);
+  gst_harness_teardown (other);
+}
+
 /* Pixels, times, flags and foreign metas pass as they are. */
 static void
 test_untouched (void)
@@ -377,7 +459,7 @@ test_properties (void)
   GstElement *element = gst_element_factory_make ("deltacnn", NULL);
   gchar *model, *labels;
   gint mode, source;
-  gdouble tolerance;
+  gdouble tolerance, margin;
   guint top_k, threads;
   gboolean post;
   const gchar *klass;
@@ -386,28 +468,32 @@ test_properties (void)
   klass = gst_element_get_metadata (element, GST_ELEMENT_METADATA_KLASS);
   g_assert_cmpstr (klass, ==, "Filter/Analyzer/Video");
   g_object_get (element, "model-file", &model, "labels-file", &labels, "mode",
-      &mode, "source", &source, "tolerance", &tolerance, "top-k", &top_k,
+      &mode, "source", &source, "tolerance", &tolerance, "margin",
+      &margin, "top-k", &top_k,
       "threads", &threads, "post-messages", &post, NULL);
   g_assert_null (model);
   g_assert_null (labels);
   g_assert_cmpint (mode, ==, 0);
   g_assert_cmpint (source, ==, 0);
   g_assert_cmpfloat (tolerance, ==, 0.0);
+  g_assert_cmpfloat (margin, ==, -1.0);
   g_assert_cmpuint (top_k, ==, 5);
   g_assert_cmpuint (threads, ==, 0);
   g_assert_false (post);
   gst_util_set_object_arg (G_OBJECT (element), "mode", "dense");
   gst_util_set_object_arg (G_OBJECT (element), "source", "pixel");
-  g_object_set (element, "tolerance", 0.25, "top-k", 7, "threads", 2,
-      "post-messages", TRUE, "model-file", "a", "labels-file", "b", NULL);
+  g_object_set (element, "tolerance", 0.25, "margin", 0.5, "top-k", 7,
+      "threads", 2, "post-messages", TRUE, "model-file", "a", "labels-file",
+      "b", NULL);
   g_object_get (element, "model-file", &model, "labels-file", &labels, "mode",
-      &mode, "source", &source, "tolerance", &tolerance, "top-k", &top_k,
-      "threads", &threads, "post-messages", &post, NULL);
+      &mode, "source", &source, "tolerance", &tolerance, "margin", &margin,
+      "top-k", &top_k, "threads", &threads, "post-messages", &post, NULL);
   g_assert_cmpstr (model, ==, "a");
   g_assert_cmpstr (labels, ==, "b");
   g_assert_cmpint (mode, ==, 1);
   g_assert_cmpint (source, ==, 2);
   g_assert_cmpfloat (tolerance, ==, 0.25);
+  g_assert_cmpfloat (margin, ==, 0.5);
   g_assert_cmpuint (top_k, ==, 7);
   g_assert_cmpuint (threads, ==, 2);
   g_assert_true (post);
@@ -793,6 +879,7 @@ main (int argc, char **argv)
   g_test_add_func ("/element/confidences", test_confidences);
   g_test_add_func ("/element/properties", test_properties);
   g_test_add_func ("/element/change-while-running", test_change_while_running);
+  g_test_add_func ("/element/margin", test_margin);
   g_test_add_func ("/element/stats", test_stats);
   g_test_add_func ("/element/times", test_times);
   g_test_add_func ("/element/shared-weights", test_shared_weights);

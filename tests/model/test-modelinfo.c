@@ -86,7 +86,7 @@ test_full(Fixture *f, gconstpointer data)
          "ranges=-2.1179,2.2489; -2.0357,2.4285;-1.8044,2.64;\n"
          "[output]\ndir=output\ntype=float32\ndims=-1,1000\nranges=0,1\n"
          "[deltacnn]\ncolor=BGR\nresize=crop\ncrop-fraction=0.875\nlabels=names.txt\n"
-         "activation=sigmoid\ntolerance=relu1,0.01;a,b,2.5e-3;\nfuture=key\n");
+         "activation=sigmoid\ntolerance=relu1,0.01;a,b,2.5e-3;\nmargin = 0.25\nfuture=key\n");
   g_assert_true(info->has_ranges);
   g_assert_cmpint(info->n_ranges, ==, 3);
   g_assert_cmpfloat(info->range_min[0], ==, -2.1179);
@@ -104,6 +104,7 @@ test_full(Fixture *f, gconstpointer data)
   g_assert_cmpint(g_hash_table_size(info->tolerances), ==, 2);
   g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, "relu1"), ==, 0.01);
   g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, "a,b"), ==, 0.0025);
+  g_assert_cmpfloat(info->margin, ==, 0.25);
   dcn_modelinfo_free(info);
 }
 
@@ -115,19 +116,21 @@ test_write(Fixture *f, gconstpointer data)
     const char *before, *after;
   } cases[] = {
       {NULL, "[modelinfo]\nversion=1.0\n\n[deltacnn]\n# deltacnn-calibrate: one\n"
-             "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n"},
+             "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\nmargin=0.25\n"},
       {"# mine\n[input]\nranges = -1,1 ; -1,1;0,1\n",
        "# mine\n[input]\nranges = -1,1 ; -1,1;0,1\n\n[deltacnn]\n# deltacnn-calibrate: one\n"
-       "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n"},
+       "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\nmargin=0.25\n"},
       {"[deltacnn]\n# a comment\n  color = bgr\n# of mine\n\n\n[x]\ntolerance=5",
        "[deltacnn]\n# a comment\n  color = bgr\n# of mine\n# deltacnn-calibrate: one\n"
-       "# deltacnn-calibrate: two\ntolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n\n\n[x]\ntolerance=5"},
-      {"[deltacnn]\r\nlabels=l.txt\r\n# deltacnn-calibrate: old\r\n tolerance = old,1\r\n"
+       "# deltacnn-calibrate: two\ntolerance=relu "
+       "1,0.0123;a\\;b,c,0;*,2.5;\nmargin=0.25\n\n\n[x]\ntolerance=5"},
+      {"[deltacnn]\r\nlabels=l.txt\r\n# deltacnn-calibrate: old\r\n tolerance = old,1\r\n "
+       "margin=1\r\n"
        "color=gray\r\ntolerance=older,1\r\n",
        "[deltacnn]\r\nlabels=l.txt\r\n# deltacnn-calibrate: one\r\n# deltacnn-calibrate: two\r\n"
-       "tolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\r\ncolor=gray\r\n"},
+       "tolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\r\nmargin=0.25\r\ncolor=gray\r\n"},
       {"[deltacnn]", "[deltacnn]\n# deltacnn-calibrate: one\n# deltacnn-calibrate: two\n"
-                     "tolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\n"},
+                     "tolerance=relu 1,0.0123;a\\;b,c,0;*,2.5;\nmargin=0.25\n"},
   };
   const DcnTolerance tolerances[] = {{"relu 1", 0.0123}, {"a;b,c", 0}, {"*", 2.5}};
   char *file = g_build_filename(f->folder, "net.onnx.modelinfo", NULL);
@@ -137,7 +140,7 @@ test_write(Fixture *f, gconstpointer data)
     if (cases[i].before)
       g_free(write_file(f, "net.onnx.modelinfo", cases[i].before));
     g_assert_true(dcn_modelinfo_write_tolerances(cases[i].before ? file : NULL, file, tolerances, 3,
-                                                 "one\ntwo", &error));
+                                                 0.25, "one\ntwo", &error));
     g_assert_no_error(error);
     g_assert_true(g_file_get_contents(file, &after, NULL, NULL));
     g_assert_cmpstr(after, ==, cases[i].after);
@@ -145,6 +148,7 @@ test_write(Fixture *f, gconstpointer data)
     DcnModelInfo *info = dcn_modelinfo_load(f->model, "input", 3, &error);
     g_assert_no_error(error);
     g_assert_cmpint(g_hash_table_size(info->tolerances), ==, 3);
+    g_assert_cmpfloat(info->margin, ==, 0.25);
     for (size_t j = 0; j < 3; j++)
       g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, tolerances[j].name), ==,
                         tolerances[j].tolerance);
@@ -153,7 +157,7 @@ test_write(Fixture *f, gconstpointer data)
   /* Once more: nothing piles up. */
   char *once = NULL, *twice = NULL;
   g_assert_true(g_file_get_contents(file, &once, NULL, NULL));
-  g_assert_true(dcn_modelinfo_write_tolerances(file, file, tolerances, 3, "one\ntwo", NULL));
+  g_assert_true(dcn_modelinfo_write_tolerances(file, file, tolerances, 3, 0.25, "one\ntwo", NULL));
   g_assert_true(g_file_get_contents(file, &twice, NULL, NULL));
   g_assert_cmpstr(once, ==, twice);
   g_free(once);
@@ -172,7 +176,7 @@ test_write_link(Fixture *f, gconstpointer data)
   GStatBuf info;
   g_assert_cmpint(g_chmod(file, 0640), ==, 0);
   g_assert_cmpint(symlink("real.modelinfo", link), ==, 0);
-  g_assert_true(dcn_modelinfo_write_tolerances(link, link, &tolerance, 1, NULL, NULL));
+  g_assert_true(dcn_modelinfo_write_tolerances(link, link, &tolerance, 1, 0, NULL, NULL));
   target = g_file_read_link(link, NULL);
   g_assert_cmpstr(target, ==, "real.modelinfo");
   g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
@@ -195,17 +199,17 @@ test_write_errors(Fixture *f, gconstpointer data)
   char *lost = g_build_filename(f->folder, "nowhere", "file", NULL);
 
   /* Not a key file: it stays. */
-  g_assert_false(dcn_modelinfo_write_tolerances(file, file, &tolerance, 1, "", &error));
+  g_assert_false(dcn_modelinfo_write_tolerances(file, file, &tolerance, 1, 0, "", &error));
   g_assert_error(error, DCN_ERROR, DCN_ERROR_INVALID);
   g_clear_error(&error);
   g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
   g_assert_cmpstr(text, ==, "color=bgr\n");
   g_free(text);
-  g_assert_false(dcn_modelinfo_write_tolerances(NULL, lost, &tolerance, 1, "", &error));
+  g_assert_false(dcn_modelinfo_write_tolerances(NULL, lost, &tolerance, 1, 0, "", &error));
   g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
   g_assert_nonnull(strstr(error->message, "nowhere"));
   g_clear_error(&error);
-  g_assert_false(dcn_modelinfo_write_tolerances(lost, file, &tolerance, 1, "", &error));
+  g_assert_false(dcn_modelinfo_write_tolerances(lost, file, &tolerance, 1, 0, "", &error));
   g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
   g_clear_error(&error);
 
@@ -275,6 +279,10 @@ test_errors(Fixture *f, gconstpointer data)
       {"[input]\nranges=0,1;0,1,2;0,1\n", "\"0,1,2\" is not a pair"},
       {"[input]\nranges=0,one\n", "\"0,one\" is not a pair"},
       {"[input]\nranges=0,inf\n", "is not a pair"},
+      {"[deltacnn]\nmargin=1.5\n", "margin: \"1.5\" is not a number from 0 to 1"},
+      {"[deltacnn]\nmargin=-0.1\n", "margin: \"-0.1\""},
+      {"[deltacnn]\nmargin=much\n", "margin: \"much\""},
+      {"[deltacnn]\nmargin=nan\n", "margin: \"nan\""},
       {"[deltacnn]\ncolor=purple\n", "color: \"purple\" is none of rgb, bgr, gray"},
       {"[deltacnn]\nresize=zoom\n", "resize: \"zoom\""},
       {"[deltacnn]\nactivation=relu\n", "activation: \"relu\""},

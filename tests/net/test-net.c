@@ -140,6 +140,58 @@ test_delta(gconstpointer data)
   g_assert_cmpuint(saved, >, SEEDS * 5);
 }
 
+/* With whatever tolerance: a run asked for as EXACT gives what a dense one gives, and is no full one where the runs
+ * before it let nothing pass. */
+static void
+test_exact(gconstpointer data)
+{
+  const DcnKernels *kernels = data;
+  int after_exact = 0, partial = 0, wrong = 0;
+  for (guint32 seed = 1; seed <= SEEDS; seed++) {
+    Subject *s = random_subject(seed, kernels);
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(seed + 3000);
+    DcnState *state = state_new(s->net), *dense = state_new(s->net);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    gboolean clean = FALSE;
+    dcn_state_set_tolerance(state, 0.3);
+    for (int i = 0; i < 18; i++) {
+      gboolean exact = i % 6 >= 3;
+      DcnRunInfo info;
+      change_frame(rand, in, i == 0 ? CHANGE_ALL : CHANGE_BLOCK, 1, dcn_state_input(state),
+                   touched);
+      memcpy(dcn_state_input(dense), dcn_state_input(state), frame_bytes(in));
+      dcn_state_run(state, touched, exact ? DCN_MODE_EXACT : DCN_MODE_DELTA, 1, &info);
+      dcn_state_run(dense, NULL, DCN_MODE_DENSE, 1, NULL);
+      g_assert_cmpint(info.exact, ==, info.full || (exact && clean));
+      if (exact)
+        g_assert_true(info.exact);
+      after_exact += exact && clean;
+      partial += exact && clean && !info.full;
+      clean = info.exact;
+      if (info.exact) {
+        char *what = g_strdup_printf("%s, seed %u, frame %d", kernels->isa, seed, i);
+        assert_same(s, state, dense, 5e-5, what);
+        g_free(what);
+      } else {
+        dcn_state_output(state, 0, s->logical[0]);
+        dcn_state_output(dense, 0, s->logical[1]);
+        wrong += memcmp(s->logical[0], s->logical[1],
+                        netgen_elements(&s->program->values[s->program->outputs[0]]) *
+                            sizeof(float)) != 0;
+      }
+    }
+    g_free(touched);
+    dcn_state_free(state);
+    dcn_state_free(dense);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+  g_test_message("%d of %d exact runs after exact ones were partial", partial, after_exact);
+  g_assert_cmpint(partial, >, after_exact / 3);
+  g_assert_cmpint(wrong, >, SEEDS); /* or there was nothing to make good */
+}
+
 /* One, two and three threads give the same bits, and the same counts. */
 static void
 test_threads(gconstpointer data)
@@ -612,6 +664,7 @@ main(int argc, char **argv)
       GTestDataFunc func;
     } tests[] = {{"dense-equals-plain", test_dense},
                  {"delta-equals-dense", test_delta},
+                 {"exact", test_exact},
                  {"threads", test_threads},
                  {"accounting", test_accounting},
                  {"drift", test_drift}};

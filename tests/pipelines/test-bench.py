@@ -178,6 +178,10 @@ def test_tolerance():
     assert loose['mac_fraction'] < exact['mac_fraction']
     assert 1e-4 < loose['max_rel_error'] < 1 and loose['top1_agreement'] > 0.9, (loose['max_rel_error'], loose['top1_agreement'])
     assert exact['tolerance'] == 0
+    # with a margin that no lead passes, tolerances do nothing
+    guarded = bench('--clip', CLIP, '--frames', '60', '--tolerance', '0.1', '--margin', '1')
+    assert guarded['margin'] == 1 and guarded['max_rel_error'] < 1e-4 and guarded['top1_agreement'] == 1, guarded
+    assert loose['redone'] == 0 and loose['margin'] == -1
 
 
 def test_passes_are_equal():
@@ -251,6 +255,7 @@ def test_bad_use():
                        (on_frames + ('--mode', 'dense', '--engine', 'steam'), '--engine'),
                        (on_frames + ('--engine', 'blas'), '--mode dense'), (on_frames + ('--study-gop', '0'), '--study-gop'),
                        (on_frames + ('--source', 'moon'), '--source'), (on_frames + ('--tolerance', '-2'), '--tolerance'),
+                       (on_frames + ('--margin', '1.1'), '--margin'), (on_frames + ('--margin', '-0.5'), '--margin'),
                        (('--model', uncalibrated, '--sparsity', '0', '--tolerance', '-1'), 'uncalibrated.onnx.modelinfo'), (on_frames + ('--frames', '1'), '--frames'),
                        (on_frames + ('--frames', '-3'), '--frames'), (on_frames + ('--runs', '0'), '--runs'),
                        (on_frames + ('--threads', '-1'), '--threads'), (on_frames + ('--size', '10x10'), '--size'),

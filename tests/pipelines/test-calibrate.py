@@ -91,7 +91,7 @@ def test_what_is_written_holds_in_the_element():
     assert 'input' in found and 'relu1' in found and 'logits' not in found, found
     assert all(0 <= t <= 1 for t in found.values()) and max(found.values()) > 0.01, found
     # everything else as it was, to the byte
-    kept = re.sub(r'^(# deltacnn-calibrate: .*|tolerance=input.*)\n', '', read(info), flags=re.M)
+    kept = re.sub(r'^(# deltacnn-calibrate: .*|tolerance=input.*|margin=[0-9.e-]+)\n', '', read(info), flags=re.M)
     assert kept == INFO.replace('tolerance=relu1,77\n', ''), read(info)
     assert re.search(r'^# deltacnn-calibrate: agreement [01]\.\d+ on 15\d frames and [01]\.\d+ on \d+ held out, of 1 clip; 0.98 was',
                      read(info), re.M), read(info)
@@ -102,6 +102,12 @@ def test_what_is_written_holds_in_the_element():
     assert frames == 200 and exact_same == 200
     assert same >= 0.98 * frames, f'{same} of {frames}'
     assert multiplies < 0.6 * exact, f'{multiplies} of {exact}'
+    # the margin that it was found with is written, and read
+    margins = re.findall(r'^margin=(.*)$', read(info), re.M)
+    assert margins == re.findall(r'^margin ([0-9.]+):', out, re.M), (margins, out)
+    if margins:
+        assert 0 < float(margins[0]) <= 1
+        assert agreement(model, CLIP, '--frames', '200', '--margin', '0')[2] < multiplies
     # and the report says so
     searched, held_out = map(float, re.search(r'same class as dense +([01]\.\d+) +([01]\.\d+)', out).groups())
     n, m = map(int, re.search(r'^frames +(\d+) +(\d+)', out, re.M).groups())

@@ -327,7 +327,7 @@ def test_demo_odd_size_and_sound():
 
 def test_demo_bad_use():
     for args, word in ((('--clip', '/none.mpg'), '/none.mpg'), (('--model', '/none.onnx'), '/none.onnx'),
-                       (('--clip', LABELS), 'activities.labels.txt'), (('--tolerance', '-2'), 'tolerance'), (('--what',), 'what'),
+                       (('--clip', LABELS), 'activities.labels.txt'), (('--tolerance', '-2'), 'tolerance'), (('--margin', '2'), 'margin'), (('--what',), 'what'),
                        (('--source', 'moon'), 'source')):
         out, err = run('demo.sh', *args, '--output', tmp, status=1)
         assert word in err.lower() or word in err, f'{args}: {err}'
