@@ -8,6 +8,8 @@ DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_12x32__avx512);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x64__avx512);
 DCN_KERNEL_DECLARE(tgemm, dcn_f32_tgemm_8x32__avx512);
 DCN_KERNEL_DECLARE(mgemm, dcn_f32_mgemm_1x64__avx512);
+DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__avx512);
+DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__avx512);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_8r__avx512);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_16c__avx512);
 DCN_KERNEL_DECLARE(max_pool, dcn_f32_max_pool_32c__avx512);

@@ -18,6 +18,8 @@
   K(dgemm)                                                                                         \
   K(tgemm)                                                                                         \
   K(mgemm)                                                                                         \
+  K(winograd_in)                                                                                   \
+  K(winograd_out)                                                                                  \
   K(gemv)                                                                                          \
   K(depthwise)                                                                                     \
   K(max_pool)                                                                                      \

@@ -167,6 +167,23 @@ dcn_f32_depthwise_4c__neon(const float *const *a, int taps, size_t step, const f
   depthwise_run(&d, channels);
 }
 
+#define MADD(c, x, b) vfmaq_f32(c, x, b)
+
+#include "kernels/winograd-template.h"
+
+static void
+dcn_f32_winograd_in__neon(int m, const float *const *d, float *v, size_t ldv, int channels)
+{
+  winograd_in(m, d, v, ldv, channels);
+}
+
+static gboolean
+dcn_f32_winograd_out__neon(int m, const float *sums, size_t lds, const float *bias, float lo,
+                           float hi, float *const *out, size_t at, int columns)
+{
+  return winograd_out(m, sums, lds, bias, lo, hi, out, at, columns);
+}
+
 extern const DcnKernels dcn_kernels__neon;
 const DcnKernels dcn_kernels__neon = {
     .isa = "neon",
@@ -180,6 +197,8 @@ const DcnKernels dcn_kernels__neon = {
     .dgemm = dcn_f32_dgemm_4x16__neon,
     .tgemm = dcn_f32_tgemm_8x8__neon,
     .mgemm = dcn_f32_mgemm_1x16__neon,
+    .winograd_in = dcn_f32_winograd_in__neon,
+    .winograd_out = dcn_f32_winograd_out__neon,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,

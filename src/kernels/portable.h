@@ -8,6 +8,8 @@ DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_4x8__portable);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x8__portable);
 DCN_KERNEL_DECLARE(tgemm, dcn_f32_tgemm_4x8__portable);
 DCN_KERNEL_DECLARE(mgemm, dcn_f32_mgemm_1x8__portable);
+DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__portable);
+DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__portable);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_4r__portable);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_8c__portable);
 DCN_KERNEL_DECLARE(max_pool, dcn_f32_max_pool_4c__portable);

@@ -287,6 +287,31 @@ with_deltas_next(const Loop *loop, gboolean now, double density)
           (loop->n_stale_blocks > 0 || (double)cost < GIVE_UP_COST * (double)values));
 }
 
+/* FALSE: has to be done another way. */
+static gboolean
+full_by_winograd(const Loop *loop)
+{
+  DcnJob *job = loop->job;
+  const DcnConvPlan *plan = loop->plan;
+  const DcnWinogradRun run = {
+      .job = job,
+      .winograd = plan->winograd,
+      .bias = plan->bias,
+      .lo = loop->lo,
+      .hi = loop->hi,
+      .sums = loop->sums,
+      .stride = loop->stride,
+      .groups = plan->groups,
+      .blocks = plan->blocks,
+      .cg = plan->cg,
+      .mg = plan->mg,
+  };
+  if (!dcn_winograd_run(&run))
+    return FALSE;
+  dcn_worker(job, 0)->macs += job->op->macs;
+  return TRUE;
+}
+
 void
 dcn_conv_run(DcnJob *job)
 {
@@ -338,9 +363,12 @@ dcn_conv_run(DcnJob *job)
     loop.lo = lo;
     loop.hi = hi;
   }
-  dcn_parallel_for(threads, loop.n_blocks * loop.parts, dcn_grain((size_t)(cost / loop.parts)),
-                   blocks, &loop);
-  if (loop.parts > 1 && !(loop.clamps && loop.sums == job->out->ref)) /* else it is finished */
+  gboolean done = job->full && plan->winograd && full_by_winograd(&loop);
+  if (!done)
+    dcn_parallel_for(threads, loop.n_blocks * loop.parts, dcn_grain((size_t)(cost / loop.parts)),
+                     blocks, &loop);
+  if ((done || loop.parts > 1) &&
+      !(loop.clamps && loop.sums == job->out->ref)) /* else it is finished */
     dcn_parallel_for(threads, job->count, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
                      &loop);
   if (loop.n_stale > 0) { /* all at once, as they are cut by threads */

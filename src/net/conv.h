@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "net/internal.h"
+#include "net/winograd.h"
 
 /* Packed weights are [groups][blocks][taps][cg][nr]; output channels beyond mg are zero
  * columns. */
@@ -19,6 +20,7 @@ typedef struct {
    * channels. Also the unit of the choice between values and differences.  Never depends on the
    * number of threads. */
   int block_pixels;
+  DcnWinograd *winograd; /* what full runs do instead, or NULL; owned */
 } DcnConvPlan;
 
 void dcn_conv_run(DcnJob *job);

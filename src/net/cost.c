@@ -80,7 +80,7 @@ dcn_cost_full(const DcnNet *net, const DcnNetOp *op)
 {
   const DcnNetValue *out = dcn_op_out(net, op->op);
   const OpCost *cost = op_cost(op);
-  return (double)op->macs * cost->full_work +
+  return (op->full_macs > 0 ? op->full_macs : (double)op->macs) * cost->full_work +
          out->pixels * (cost->full_pixel + cost->full_value * out->c);
 }
 

@@ -88,6 +88,7 @@ struct _DcnNetOp {
   gboolean reads_deltas; /* a first layer that adds changes, to an accumulator or in place */
   size_t weight_bytes; /* packed */
   uint64_t macs;       /* of a dense pass */
+  double full_macs;    /* of igemm at its best that take as long as those; 0: macs */
   double full_ns;      /* guess of what a dense pass takes (cost.c) */
 };
 

@@ -17,7 +17,10 @@
 typedef struct _DcnNet DcnNet;
 typedef struct _DcnState DcnState;
 
-/* Packs a program's weights for this CPU.  Takes the program over (also on error). */
+/* Packs a program's weights for this CPU.  Takes the program over (also on error).
+ * Full runs do 3x3 convolutions by Winograd's way where a model of its cost says so; the transformed weights come on top
+ * of the plain ones (net/winograd.h).  The environment variable DCN_WINOGRAD=0 forgoes that, 2 or 4 ask for tiles of
+ * 2x2 or 4x4 outputs wherever it is possible (for tests). */
 DcnNet *dcn_net_new(DcnProgram *program, GError **error);
 
 /* The same with another table of kernels (tests; benchmarks). */

@@ -42,6 +42,7 @@ conv_clear(DcnNetOp *op)
   dcn_window_clear(&plan->window);
   dcn_aligned_free(plan->weights);
   dcn_aligned_free(plan->bias);
+  dcn_winograd_free(plan->winograd);
   g_free(plan);
 }
 
@@ -70,11 +71,11 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
       !(plan->bias = dcn_aligned_new0((size_t)plan->blocks * plan->groups * k->nr, sizeof(float))))
     return dcn_no_memory(error);
   pack(plan, conv, k->nr);
+  plan->block_pixels = choose_block_pixels(k, plan);
+  plan->winograd = dcn_winograd_new(net, op->op, plan->block_pixels, &op->full_macs);
   g_clear_pointer(&conv->weights, g_free);
   g_clear_pointer(&conv->bias, g_free);
-  op->weight_bytes = weights * sizeof(float);
-
-  plan->block_pixels = choose_block_pixels(k, plan);
+  op->weight_bytes = weights * sizeof(float) + (plan->winograd ? plan->winograd->weight_bytes : 0);
   DcnNeeds *needs = &net->needs;
   /* A dgemm tile is dr pixels, so a block's tail may hold dr - 1 more. */
   size_t padded = (size_t)plan->block_pixels + DCN_MR_MAX;
