@@ -428,7 +428,7 @@ gst_delta_extract_class_init (GstDeltaExtractClass * klass)
   gst_element_class_set_static_metadata (element_class,
       "Coding metadata extractor", "Codec/Metadata/Video",
       "Puts what the codec says changed from picture to picture on coded video buffers",
-      "the deltacnn authors");
+      "The deltacnn authors");
 }
 
 static void

@@ -570,7 +570,7 @@ gst_delta_overlay_class_init (GstDeltaOverlayClass * klass)
   gst_element_class_set_static_metadata (element_class, "Delta overlay",
       "Filter/Editor/Video",
       "Draws classifications, shares of work and changed blocks on frames",
-      "deltacnn contributors");
+      "The deltacnn authors");
   caps = make_template_caps ();
   gst_element_class_add_pad_template (element_class,
       gst_pad_template_new ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));

@@ -9,6 +9,7 @@
 #include "bench-report.h"
 #include "clip-pipeline.h"
 #include "tool.h"
+#include "util/parallel.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -104,8 +105,9 @@ check_options (Options * o, GError ** error)
   if (o->source && g_strcmp0 (o->source, "auto")
       && g_strcmp0 (o->source, "codec") && g_strcmp0 (o->source, "pixel"))
     return tool_bad_use (error, "--source must be auto, codec or pixel");
-  if (o->threads < 0)
-    return tool_bad_use (error, "--threads must be 0 (all cores) or more");
+  if (o->threads < 0 || o->threads > DCN_PARALLEL_MAX)
+    return tool_bad_use (error, "--threads must be from 0 (all cores) to %d",
+        DCN_PARALLEL_MAX);
   if (o->frames < 0 || o->frames == 1 || o->frames > FRAMES_MAX)
     return tool_bad_use (error, "--frames must be 0 (all) or from 2 to %d",
         FRAMES_MAX);
@@ -120,7 +122,9 @@ check_options (Options * o, GError ** error)
         "--size must be WIDTHxHEIGHT, each from 16 to 16384");
   if (o->size && o->clip)
     return tool_bad_use (error, "--size is for made frames (--sparsity)");
-  return !o->kernels || check_kernels (o->kernels, error);
+  return (!o->kernels || check_kernels (o->kernels, error))
+      && (!g_strcmp0 (o->json, "-") || !o->json
+      || tool_check_output (o->json, error));
 }
 
 static gboolean

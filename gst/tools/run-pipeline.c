@@ -112,9 +112,12 @@ on_sheet_sample (GstAppSink * sink, gpointer user_data)
     meta = gst_buffer_get_delta_cnn_meta (buffer);
     if (meta && meta->n_results > 0)
       g_string_append_printf (caption,
-          "  %s %.2f\nwork %.0f %%, %.0f %% of blocks changed",
+          "  %s %.2f\nwork %s%.0f %%, %.0f %% of blocks changed",
           meta->results[0].label ? meta->results[0].label : "",
-          meta->results[0].confidence, meta->multiplies * 100,
+          meta->results[0].confidence,
+          /* none is nothing at all, here as in deltaoverlay */
+          meta->multiplies > 0 && meta->multiplies < 0.005 ? "<" : "",
+          meta->multiplies > 0 ? MAX (1, meta->multiplies * 100) : 0,
           meta->changed * 100);
     contact_sheet_add (run->settings->sheet, &frame, caption->str);
     g_string_free (caption, TRUE);

@@ -14,6 +14,7 @@
 #include "clip-pipeline.h"
 #include "contact-sheet.h"
 #include "tool.h"
+#include "util/parallel.h"
 
 #include <glib-unix.h>
 #include <glib/gstdio.h>
@@ -88,6 +89,11 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
   if (!(o->margin >= 0 && o->margin <= 1) && o->margin != -1)
     return tool_bad_use (error,
         "--margin must be from 0 to 1, or -1 for the calibrated one");
+  if (o->threads < 0 || o->threads > DCN_PARALLEL_MAX)
+    return tool_bad_use (error, "--threads must be from 0 (all cores) to %d",
+        DCN_PARALLEL_MAX);
+  if (o->frames < 0 || o->compare < 0)
+    return tool_bad_use (error, "--frames and --compare must be 0 or more");
   if (o->source && !g_strv_contains (sources, o->source))
     return tool_bad_use (error,
         "--source must be auto, codec or pixel, or of the approximate ones "

@@ -34,7 +34,8 @@ dcn_labels_load(const char *path, int n_expected, GError **error)
     g_strchomp(lines[i]);
   while (n > 0 && *lines[n - 1] == '\0')
     g_clear_pointer(&lines[--n], g_free);
-  if (n < n_expected) {
+  /* More are a mistake as well: a line too many at the top, and every name is one off. */
+  if (n != n_expected) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
                 "the labels file %s has %d lines, but the model has %d outputs to name", path, n,
                 n_expected);

@@ -90,6 +90,6 @@ char *dcn_modelinfo_derive(const char *file, const char *text, const char *label
                            const char *output_name, const int *dims, int n_dims, GError **error);
 
 /* Reads labels, one per line (UTF-8, CRLF accepted, trailing empty lines dropped). NULL-terminated;
- * free with g_strfreev().  Fewer than n_expected lines is DCN_ERROR_INVALID and says both counts.
- */
+ * free with g_strfreev().  Fewer or more than n_expected lines is DCN_ERROR_INVALID and says
+ * both counts. */
 char **dcn_labels_load(const char *path, int n_expected, GError **error);

@@ -263,7 +263,7 @@ def test_bad_use():
                        (on_frames + ('--frames', '3', '--json', os.path.join(tmp, 'no', 'where')), 'where'), (('--what',), 'what'),
                        (('what',), 'what')):
         out, err = run(*args, status=1)
-        assert err.startswith('deltacnn-bench: ') and err.count('\n') == 1 and word in err, f'{args}: {err}'
+        assert err.startswith('deltacnn-bench: ') and err.count('\n') == 1 and word in err and not out, f'{args}: {err}{out}'
 
 
 def test_not_a_classifier():

@@ -328,7 +328,8 @@ def test_demo_odd_size_and_sound():
 def test_demo_bad_use():
     for args, word in ((('--clip', '/none.mpg'), '/none.mpg'), (('--model', '/none.onnx'), '/none.onnx'),
                        (('--clip', LABELS), 'activities.labels.txt'), (('--tolerance', '-2'), 'tolerance'), (('--margin', '2'), 'margin'), (('--what',), 'what'),
-                       (('--source', 'moon'), 'source')):
+                       (('--source', 'moon'), 'source'), (('--threads', '-1'), 'threads'), (('--frames', '-1'), 'frames'),
+                       (('--compare', '-1'), 'compare')):
         out, err = run('demo.sh', *args, '--output', tmp, status=1)
         assert word in err.lower() or word in err, f'{args}: {err}'
         assert 'CRITICAL' not in err, err
