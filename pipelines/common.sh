@@ -1,4 +1,4 @@
-# What the scripts of this folder share; sourced, not run.
+# What the scripts of this folder share; sourced, not run.  Variables of the environment that they heed:
 #   DCN_BUILD    build folder with the plugin (default: build/ of the checkout, built when it is missing)
 #   DCN_SINK     what shows the video (default: autovideosink; fakesink where there is no display)
 #   DCN_MODEL    ONNX model (default: the shipped one)
@@ -20,9 +20,12 @@ die() {
   exit 1
 }
 
-# The comment at the head of the script is its manual.
+# The comment at the head of the script is its manual; where that points here, the variables above follow.
 usage() {
-  sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
+  local manual
+  manual=$(sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0")
+  printf '%s\n' "${manual/ see common.sh./}"
+  case $manual in *'Variables: see common.sh.') sed -n '/^#   [A-Z]/s/^# //p' "${BASH_SOURCE[0]}" ;; esac
 }
 
 # Makes gst-launch-1.0 find the elements; builds them first where nobody said which build to use.
@@ -73,10 +76,10 @@ launch() {
   fi
 }
 
-# What a file's video is coded in, as a caps name (video/mpeg, video/x-h264, ...); empty when there is none.
+# What a file's video is coded in, as a caps name (video/mpeg, video/x-h264, image/jpeg, ...); empty when there is none.
 codec_of() {
   timeout 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>/dev/null |
-    grep -o 'caps = video/[a-z0-9-]*\(, mpegversion=(int)[0-9]\)\?' | grep -v 'video/\(x-matroska\|quicktime\|mpegts\|x-msvideo\)' |
+    grep -o 'caps = \(video/[a-z0-9-]*\(, mpegversion=(int)[0-9]\)\?\|image/jpeg\)' | grep -v 'video/\(x-matroska\|quicktime\|mpegts\|x-msvideo\)' |
     sed 's/caps = //; s/(int)//; s/, mpegversion=/ /' | grep -vE 'video/mpeg$' | tail -n 1 || true
 }
 
@@ -85,7 +88,7 @@ decode_of() {
   case $1 in
     'video/mpeg 1' | 'video/mpeg 2') echo "parsebin ! deltaextract ! $decoder" ;;
     video/x-h264*) echo "parsebin ! h264parse ! deltaextract ! $h264_decoder" ;;
-    video/*) echo "decodebin" ;;
+    video/* | image/jpeg) echo "decodebin" ;;
     *) return 1 ;;
   esac
 }

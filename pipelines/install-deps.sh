@@ -2,6 +2,11 @@
 # Installs what the project needs from Debian's packages (and, for tests, onnxruntime from npm as the oracle).
 #   pipelines/install-deps.sh [build|test]     build: to build and run (default); test: and all tests
 set -euo pipefail
+case ${1:-build} in
+  build | test) ;;
+  -h | --help) sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; exit ;;
+  *) echo "$(basename "$0"): build or test, not $1" >&2; exit 1 ;;
+esac
 
 build=(build-essential meson ninja-build pkg-config
   libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev

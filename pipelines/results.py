@@ -4,16 +4,23 @@
 
     pipelines/results.py [CLIP [MODEL]]
 
-Prints for each frame: time, label, confidence, share of blocks changed, number of motion vectors.
+Prints for each frame: time, label, confidence, share of blocks changed, number of motion vectors.  MPEG-1, MPEG-2, H.264.
 From a build folder that is not installed it needs
     GST_PLUGIN_PATH=build/gst GI_TYPELIB_PATH=build/gst/lib LD_LIBRARY_PATH=build/gst/lib
 """
 import os
 import sys
 
-import gi
-gi.require_version('Gst', '1.0')
-gi.require_version('GstDeltaCnn', '1.0')
+if sys.argv[1:2] in (['-h'], ['--help']):
+    sys.exit(print(__doc__))
+try:
+    import gi
+    gi.require_version('Gst', '1.0')
+    gi.require_version('GstDeltaCnn', '1.0')
+except ImportError:
+    sys.exit(f'{sys.executable} has no gi: Debian has it for /usr/bin/python3, in python3-gi and gir1.2-gstreamer-1.0')
+except ValueError as e:
+    sys.exit(f'{e} (see --help)')
 from gi.repository import GLib, Gst, GstDeltaCnn  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -34,7 +41,10 @@ def main():
     clip = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, 'models/clips/demo.ts')
     model = sys.argv[2] if len(sys.argv) > 2 else os.path.join(ROOT, 'models/activities.onnx')
     Gst.init(None)
-    pipeline = Gst.parse_launch('filesrc name=file ! parsebin ! deltaextract ! avdec_mpeg2video ! deltacnn name=cnn ! fakesink sync=false')
+    try:
+        pipeline = Gst.parse_launch('filesrc name=file ! parsebin ! deltaextract ! decodebin ! deltacnn name=cnn ! fakesink sync=false')
+    except GLib.Error as e:
+        sys.exit(f'{e.message} (see --help)')
     pipeline.get_by_name('file').set_property('location', clip)
     cnn = pipeline.get_by_name('cnn')
     cnn.set_property('model-file', model)
