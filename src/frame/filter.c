@@ -24,6 +24,55 @@ add_tap(double *weights, int *first, int *count, int sample, int samples, double
   weights[k] += weight;
 }
 
+/* Products that are whole but for what doubles lose. */
+#define WHOLE_ERROR     1e-6
+#define WHOLE_SUM_MOST  255
+#define WHOLE_PAIR_MOST 128
+
+/* exact: as filter->weights, in double */
+static gboolean
+are_whole(const DcnAxisFilter *filter, const double *exact, int sum)
+{
+  for (int i = 0; i < filter->size; i++) {
+    long total = 0, before = 0;
+    for (int k = filter->offset[i]; k < filter->offset[i + 1]; k++) {
+      long w = lround(exact[k] * sum);
+      if (fabs(exact[k] * sum - (double)w) > WHOLE_ERROR || w >= WHOLE_PAIR_MOST ||
+          before + w > WHOLE_PAIR_MOST)
+        return FALSE;
+      total += w;
+      before = w;
+    }
+    if (total != sum)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+make_whole(DcnAxisFilter *filter, const double *exact)
+{
+  int sum = 1, size = filter->size, all = filter->offset[size];
+  while (sum <= WHOLE_SUM_MOST && !are_whole(filter, exact, sum))
+    sum++;
+  if (sum > WHOLE_SUM_MOST)
+    return TRUE;
+  size_t padded = filter->most <= 4 ? 4 : ((size_t)filter->most + 7) / 8 * 8;
+  filter->whole = dcn_aligned_new0((size_t)all, 1);
+  filter->whole_by_output = dcn_aligned_new0(((size_t)size + 7) * padded, sizeof(int16_t));
+  if (!filter->whole || !filter->whole_by_output)
+    return FALSE;
+  for (int i = 0; i < size; i++)
+    for (int k = filter->offset[i]; k < filter->offset[i + 1]; k++) {
+      filter->whole[k] = (uint8_t)lround(exact[k] * sum);
+      filter->whole_by_output[(size_t)i * padded + (size_t)(k - filter->offset[i])] =
+          filter->whole[k];
+    }
+  filter->whole_padded = padded;
+  filter->whole_sum = sum;
+  return TRUE;
+}
+
 gboolean
 dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin, double end)
 {
@@ -37,8 +86,10 @@ dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin,
   filter->offset = dcn_aligned_new0((size_t)size + 1, sizeof *filter->offset);
   filter->weights = dcn_aligned_new0((size_t)size * most, sizeof *filter->weights);
   double *weights = dcn_aligned_new0(most, sizeof *weights);
-  if (!filter->first || !filter->offset || !filter->weights || !weights) {
+  double *exact = dcn_aligned_new0((size_t)size * most, sizeof *exact);
+  if (!filter->first || !filter->offset || !filter->weights || !weights || !exact) {
     dcn_aligned_free(weights);
+    dcn_aligned_free(exact);
     return FALSE;
   }
   for (int i = 0; i < size; i++) {
@@ -56,12 +107,17 @@ dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin,
     for (int k = 0; k < count; k++)
       sum += weights[k];
     for (int k = 0; k < count; k++)
-      filter->weights[filter->offset[i] + k] = (float)(weights[k] / sum);
+      filter->weights[filter->offset[i] + k] =
+          (float)(exact[filter->offset[i] + k] = weights[k] / sum);
     filter->offset[i + 1] = filter->offset[i] + count;
   }
   dcn_aligned_free(weights);
   for (int i = 0; i < size; i++)
     filter->most = MAX(filter->most, dcn_axis_filter_taps(filter, i));
+  gboolean made = make_whole(filter, exact);
+  dcn_aligned_free(exact);
+  if (!made)
+    return FALSE;
   filter->padded = filter->most <= 4 ? 4 : ((size_t)filter->most + 7) / 8 * 8;
   filter->by_tap = dcn_aligned_new0((size_t)size * filter->most, sizeof *filter->by_tap);
   filter->by_output = dcn_aligned_new0(((size_t)size + 7) * filter->padded, sizeof(float));
@@ -82,5 +138,7 @@ dcn_axis_filter_clear(DcnAxisFilter *filter)
   dcn_aligned_free(filter->weights);
   dcn_aligned_free(filter->by_tap);
   dcn_aligned_free(filter->by_output);
+  dcn_aligned_free(filter->whole);
+  dcn_aligned_free(filter->whole_by_output);
   memset(filter, 0, sizeof *filter);
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include <glib.h>
+#include <stdint.h>
 
 typedef struct {
   int size;       /* outputs */
@@ -20,6 +21,14 @@ typedef struct {
   /* [size + 7][padded] again, likewise, aligned; padded: most, rounded up to 4 or a multiple of 8 */
   float *by_output;
   size_t padded;
+  /* The same weights times whole_sum, where that makes whole numbers of them all: [size * most] as weights, and
+   * [size + 7][whole_padded] as by_output, whole_padded being 4 or a multiple of 8.  No two neighbours make more than 128, so that
+   * 16 bits hold a byte times either, and whole_sum is at most 255: 16 bits hold the sum of samples less 128.
+   * whole_sum is 0, and there are none, where no such number does. */
+  int whole_sum;
+  uint8_t *whole;
+  int16_t *whole_by_output;
+  size_t whole_padded;
 } DcnAxisFilter;
 
 /* Plans outputs that divide [begin, end) of a plane with so many samples evenly.  size and samples

@@ -11,6 +11,7 @@
 #include "frame/filter.h"
 #include "frame/layout.h"
 #include "frame/rows.h"
+#include "frame/whole.h"
 #include "util/error.h"
 #include "util/memory.h"
 #include "util/parallel.h"
@@ -26,12 +27,17 @@
 #define RUN_SAMPLES   1600.0
 #define PIXEL_SAMPLES 40.0
 
+/* Components that lie further apart are gathered, which takes what whole numbers win. */
+#define WHOLE_STEP_MOST 2
+
 typedef struct {
   int first, last; /* inclusive */
 } Span;
 
 typedef struct {
   float *columns;      /* one row of the widest plane, scaled vertically */
+  int16_t *whole;      /* the same in whole numbers ... */
+  int16_t *apart;      /* ... and one component of it, where they are interleaved */
   float *component[3]; /* [tensor width] each, scaled */
 } Scratch;
 
@@ -58,6 +64,7 @@ struct _DcnFrameToTensor {
   size_t scratch_columns;
   DcnColumnsFunc scale_columns;
   DcnRowsFunc scale_rows;
+  const DcnWhole *whole; /* where a plane's filters have such weights */
   DcnColorsFunc convert_colors;
   /* for dcn_frame_to_tensor_check(): a row; made when first needed */
   float *check_row;
@@ -199,9 +206,13 @@ add_scratch(DcnFrameToTensor *convert)
   Scratch scratch;
   size_t width = (size_t)convert->spec.width;
   scratch.columns = dcn_aligned_new0(convert->scratch_columns, sizeof(float));
+  scratch.whole = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
+  scratch.apart = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
   float *components = dcn_aligned_new0(width * 3, sizeof(float));
-  if (!scratch.columns || !components) {
+  if (!scratch.columns || !scratch.whole || !scratch.apart || !components) {
     dcn_aligned_free(scratch.columns);
+    dcn_aligned_free(scratch.whole);
+    dcn_aligned_free(scratch.apart);
     dcn_aligned_free(components);
     return FALSE;
   }
@@ -249,6 +260,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->block_rows = (info->height + 7) / 8;
   convert->scale_columns = dcn_columns_best();
   convert->scale_rows = dcn_rows_best();
+  convert->whole = dcn_whole_best();
   convert->convert_colors = dcn_colors_best();
   plan_colors(convert, info);
 
@@ -274,7 +286,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   gboolean planned = plan_filters(convert, info);
   /* The scaling along a row reads on behind the last tap. */
   for (int p = 0; p < convert->n_planes; p++)
-    slack = MAX(slack, convert->across[p].padded);
+    slack = MAX(slack, MAX(convert->across[p].padded, convert->across[p].whole_padded));
   convert->scratch_columns += slack;
   if (!convert->span_x || !convert->span_y || !convert->block_bits || !convert->row_changed ||
       !convert->reached || !convert->todo || !convert->runs || !convert->row_runs || !planned ||
@@ -304,6 +316,8 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
   }
   for (int i = 0; i < convert->n_scratch; i++) {
     dcn_aligned_free(convert->scratch[i].columns);
+    dcn_aligned_free(convert->scratch[i].whole);
+    dcn_aligned_free(convert->scratch[i].apart);
     dcn_aligned_free(convert->scratch[i].component[0]);
   }
   g_free(convert->scratch);
@@ -323,6 +337,30 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
 /* --- computing ----------------------------------------------------------------------------------
  */
 
+/* One plane's part of scale_run() in whole numbers; n: columns, from `source` on. */
+static void
+scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, int stride, int y,
+            int begin, int end, int n, const Scratch *scratch)
+{
+  const DcnAxisFilter *down = &convert->down[plane], *across = &convert->across[plane];
+  int step = convert->layout.plane[plane].step, sum = down->whole_sum * across->whole_sum;
+  convert->whole->columns(source, stride, down->whole + down->offset[y],
+                          dcn_axis_filter_taps(down, y), scratch->whole, n * step);
+  for (int c = 0; c < convert->n_components; c++) {
+    const DcnComponent *component = &convert->layout.component[c];
+    if (component->plane != plane)
+      continue;
+    const int16_t *columns = scratch->whole;
+    if (step > 1) {
+      columns = scratch->apart;
+      for (int i = 0; i < n; i++)
+        scratch->apart[i] = scratch->whole[i * step + component->offset];
+    }
+    convert->whole->rows(across, columns, begin, end, 128 * sum, 1 / (float)sum,
+                         scratch->component[c] + begin);
+  }
+}
+
 /* Scales pixels [begin, end) of row y into the scratch components. */
 static void
 scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
@@ -335,6 +373,10 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
     int n = across->first[end - 1] + dcn_axis_filter_taps(across, end - 1) - first;
     const uint8_t *source =
         frame->plane[p] + (ptrdiff_t)down->first[y] * frame->stride[p] + (ptrdiff_t)first * step;
+    if (down->whole_sum > 0 && across->whole_sum > 0 && step <= WHOLE_STEP_MOST) {
+      scale_whole(convert, p, source, frame->stride[p], y, begin, end, n, scratch);
+      continue;
+    }
     convert->scale_columns(source, frame->stride[p], down->weights + down->offset[y],
                            dcn_axis_filter_taps(down, y), scratch->columns, n * step);
     for (int c = 0; c < convert->n_components; c++) {

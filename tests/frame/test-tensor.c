@@ -7,6 +7,7 @@
 #include "frame/colors.h"
 #include "frame/columns.h"
 #include "frame/rows.h"
+#include "frame/whole.h"
 #include "util/error.h"
 #include "frames.h"
 #include <math.h>
@@ -608,6 +609,92 @@ test_rows(void)
   g_rand_free(rand);
 }
 
+/* Whole weights are the same filter: each output's, over their sum, to what floats keep. */
+static void
+check_whole(const DcnAxisFilter *filter)
+{
+  for (int i = 0; i < filter->size; i++) {
+    int taps = dcn_axis_filter_taps(filter, i), sum = 0;
+    for (int t = 0; t < (int)filter->whole_padded; t++) {
+      int w = filter->whole_by_output[(size_t)i * filter->whole_padded + t];
+      double exact = t < taps ? filter->weights[filter->offset[i] + t] : 0;
+      if (t < taps)
+        g_assert_cmpint(w, ==, filter->whole[filter->offset[i] + t]);
+      g_assert_cmpfloat_with_epsilon(w / (double)filter->whole_sum, exact, 1e-7);
+      sum += w;
+    }
+    g_assert_cmpint(sum, ==, filter->whole_sum);
+  }
+}
+
+/* Scaling in whole numbers is exact in all forms, on samples at their limits too, and writes nothing else. */
+static void
+test_whole(void)
+{
+  static const struct {
+    int size, samples;
+    gboolean whole;
+  } axes[] = {{96, 640, TRUE},   {96, 320, TRUE},  {96, 480, TRUE},  {96, 360, TRUE},
+              {128, 640, TRUE},  {128, 360, TRUE}, {224, 640, TRUE}, {224, 480, TRUE},
+              {224, 1080, TRUE}, {224, 160, TRUE}, {96, 96, TRUE},   {7, 3, TRUE},
+              {227, 640, FALSE}, {1, 300, FALSE}};
+  const DcnWhole *all = dcn_whole_all();
+  GRand *rand = g_rand_new_with_seed(5);
+  g_assert_true(all == dcn_whole_best());
+  for (guint a = 0; a < G_N_ELEMENTS(axes); a++) {
+    DcnAxisFilter filter;
+    int samples = axes[a].samples, pitch = samples + 13;
+    g_assert_true(dcn_axis_filter_init(&filter, axes[a].size, samples, 0, samples));
+    g_assert_cmpint(filter.whole_sum > 0, ==, axes[a].whole);
+    if (filter.whole_sum > 0)
+      check_whole(&filter);
+    for (int round = 0; filter.whole_sum > 0 && round < 40; round++) {
+      uint8_t *source = g_malloc((gsize)pitch * filter.most);
+      for (int i = 0; i < pitch * filter.most; i++)
+        source[i] = round == 0 ? 0 : round == 1 ? 255 : (uint8_t)g_rand_int(rand);
+      int y = g_rand_int_range(rand, 0, filter.size), taps = dcn_axis_filter_taps(&filter, y);
+      int n = round < 4 ? samples : g_rand_int_range(rand, 1, samples + 1);
+      int begin = g_rand_int_range(rand, 0, filter.size),
+          end = g_rand_int_range(rand, begin, filter.size) + 1;
+      size_t read = (size_t)(filter.first[end - 1] - filter.first[begin]) + filter.whole_padded;
+      int16_t *columns = g_new(int16_t, n + 1), *across = g_new(int16_t, read);
+      float *out = g_new(float, end - begin + 1);
+      int most = 128 * filter.whole_sum;
+      for (size_t i = 0; i < read; i++)
+        across[i] = (int16_t)(round == 0   ? -most
+                              : round == 1 ? MIN(most, 32767)
+                                           : g_rand_int_range(rand, -most, most));
+      for (int form = 0; all[form].columns; form++) {
+        columns[n] = 77;
+        all[form].columns(source, pitch, filter.whole + filter.offset[y], taps, columns, n);
+        g_assert_cmpint(columns[n], ==, 77);
+        for (int i = 0; i < n; i++) {
+          int sum = 0;
+          for (int t = 0; t < taps; t++)
+            sum += filter.whole[filter.offset[y] + t] * (source[t * pitch + i] - 128);
+          g_assert_cmpint(columns[i], ==, sum);
+        }
+        out[end - begin] = -5;
+        all[form].rows(&filter, across, begin, end, 1000 + round, 0.125f, out);
+        g_assert_cmpfloat(out[end - begin], ==, -5);
+        for (int x = begin; x < end; x++) {
+          int sum = 1000 + round;
+          for (int t = 0; t < dcn_axis_filter_taps(&filter, x); t++)
+            sum += filter.whole[filter.offset[x] + t] *
+                   across[filter.first[x] - filter.first[begin] + t];
+          g_assert_cmpfloat(out[x - begin], ==, (float)sum * 0.125f);
+        }
+      }
+      g_free(source);
+      g_free(columns);
+      g_free(across);
+      g_free(out);
+    }
+    dcn_axis_filter_clear(&filter);
+  }
+  g_rand_free(rand);
+}
+
 /* All forms of the colour conversion give the same bits, halves included, and write the pixels that are wanted, nothing
  * else. */
 static void
@@ -790,6 +877,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/frame/tensor/columns", test_columns);
   g_test_add_func("/frame/tensor/rows", test_rows);
+  g_test_add_func("/frame/tensor/whole", test_whole);
   g_test_add_func("/frame/tensor/color-forms", test_color_forms);
   g_test_add_func("/frame/tensor/invalid", test_invalid);
   g_test_add_func("/frame/tensor/colors", test_known_colors);

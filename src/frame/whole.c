@@ -1,0 +1,240 @@
+/* deltacnn: the inner loops of scaling in whole numbers.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "frame/whole.h"
+
+/* Down.  Sums wrap around in 16 bits; what they come to fits (filter.h). */
+static inline __attribute__((always_inline)) void
+columns_by_pairs(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+                 int16_t *out, int n)
+{
+  uint16_t *restrict sums = (uint16_t *)out, start = 0;
+  for (int t = 0; t < taps; t++)
+    start = (uint16_t)(start - weights[t] * 128);
+  for (int t = 0; t < taps; t += 2) {
+    const uint8_t *restrict a = source + t * stride, *restrict b = t + 1 < taps ? a + stride : a;
+    uint16_t wa = weights[t], wb = t + 1 < taps ? weights[t + 1] : 0;
+    if (t == 0)
+      for (int i = 0; i < n; i++)
+        sums[i] = (uint16_t)(start + (uint16_t)(a[i] * wa) + (uint16_t)(b[i] * wb));
+    else
+      for (int i = 0; i < n; i++)
+        sums[i] = (uint16_t)(sums[i] + (uint16_t)(a[i] * wa) + (uint16_t)(b[i] * wb));
+  }
+}
+
+static void
+columns_portable(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+                 int16_t *out, int n)
+{
+  columns_by_pairs(source, stride, weights, taps, out, n);
+}
+
+/* Across. */
+static void
+rows_portable(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end,
+              int32_t start, float scale, float *out)
+{
+  size_t pitch = filter->whole_padded;
+  const int16_t *weights = filter->whole_by_output + (size_t)begin * pitch;
+  for (int x = begin; x < end; x++, weights += pitch) {
+    const int16_t *c = columns + (filter->first[x] - filter->first[begin]);
+    int32_t sum = start;
+    for (size_t t = 0; t < pitch; t += 4)
+      for (int i = 0; i < 4; i++)
+        sum += weights[t + i] * c[t + i];
+    *out++ = (float)sum * scale;
+  }
+}
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+/* Two rows byte by byte in turn, times two weights; those of a last row alone are it and 0. */
+static inline int
+pair_weights(const uint8_t *weights, int taps, int t)
+{
+  return weights[t] | (t + 1 < taps ? weights[t + 1] << 8 : 0);
+}
+
+static inline int
+start_of(const uint8_t *weights, int taps)
+{
+  int sum = 0;
+  for (int t = 0; t < taps; t++) {
+    sum -= 128 * weights[t];
+    __asm__("" : "+r"(sum)); /* few: not worth vectors */
+  }
+  return sum;
+}
+
+__attribute__((target("avx2"))) static void
+columns_avx2(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+             int16_t *out, int n)
+{
+  columns_by_pairs(source, stride, weights, taps, out, n);
+}
+
+#define AVX2 __attribute__((target("avx2"), always_inline)) static inline
+
+AVX2 __m256i
+two_halves(__m128i a, __m128i b)
+{
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
+}
+
+AVX2 __m128i
+eight(const int16_t *p)
+{
+  return _mm_loadu_si128((const __m128i *)p);
+}
+
+/* Sums of pairs of products, of outputs 0, 1 | 2, 3 of four taps each. */
+AVX2 __m256i
+of_four_taps(const int16_t *columns, const int *first, const int16_t *w)
+{
+  __m128i c[4];
+  for (int i = 0; i < 4; i++)
+    c[i] = _mm_loadl_epi64((const __m128i *)(columns + first[i]));
+  return _mm256_madd_epi16(
+      two_halves(_mm_unpacklo_epi64(c[0], c[1]), _mm_unpacklo_epi64(c[2], c[3])),
+      _mm256_loadu_si256((const __m256i *)w));
+}
+
+/* The same of outputs 0 | 1 of eight taps each. */
+AVX2 __m256i
+of_eight_taps(const int16_t *columns, const int *first, const int16_t *w, const size_t pitch)
+{
+  return _mm256_madd_epi16(two_halves(eight(columns + first[0]), eight(columns + first[1])),
+                           pitch == 8 ? _mm256_loadu_si256((const __m256i *)w)
+                                      : two_halves(eight(w), eight(w + pitch)));
+}
+
+/* Eight outputs. */
+AVX2 __m256i
+of_outputs(const int16_t *columns, const int *first, const int16_t *w, const size_t pitch,
+           __m256i sum)
+{
+  if (pitch == 4) {
+    __m256i p = _mm256_hadd_epi32(of_four_taps(columns, first, w),
+                                  of_four_taps(columns, first + 4, w + 16));
+    return _mm256_add_epi32(sum, _mm256_permute4x64_epi64(p, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
+  __m256i all = _mm256_setzero_si256();
+  for (size_t t = 0; t < pitch; t += 8) {
+    __m256i p[4];
+    for (int i = 0; i < 4; i++)
+      p[i] = of_eight_taps(columns + t, first + 2 * i, w + 2 * (size_t)i * pitch + t, pitch);
+    all = _mm256_add_epi32(
+        all, _mm256_hadd_epi32(_mm256_hadd_epi32(p[0], p[1]), _mm256_hadd_epi32(p[2], p[3])));
+  }
+  /* 0 2 4 6 | 1 3 5 7 */
+  return _mm256_add_epi32(
+      sum, _mm256_permutevar8x32_epi32(all, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+}
+
+AVX2 void
+rows_of(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
+        float scale, float *out, const size_t pitch)
+{
+  __m256i add = _mm256_set1_epi32(start);
+  __m256 times = _mm256_set1_ps(scale);
+  const int *first = filter->first + begin;
+  const int16_t *w = filter->whole_by_output + (size_t)begin * pitch;
+  int n = end - begin, x = 0;
+  columns -= first[0];
+  if (n < 8) {
+    int few[8]; /* the weights go on behind the last output */
+    for (int i = 0; i < 8; i++)
+      few[i] = first[i < n ? i : n - 1];
+    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(of_outputs(columns, few, w, pitch, add)), times);
+    __m256i lanes =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    _mm256_maskstore_ps(out, lanes, y);
+    return;
+  }
+  for (;;) {
+    __m256i sum = of_outputs(columns, first + x, w + (size_t)x * pitch, pitch, add);
+    _mm256_storeu_ps(out + x, _mm256_mul_ps(_mm256_cvtepi32_ps(sum), times));
+    if (x + 8 == n)
+      return;
+    x = x + 16 <= n ? x + 8 : n - 8; /* some once more */
+  }
+}
+
+__attribute__((target("avx2"))) static void
+rows_avx2(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
+          float scale, float *out)
+{
+  if (filter->whole_padded == 4)
+    rows_of(filter, columns, begin, end, start, scale, out, 4);
+  else if (filter->whole_padded == 8)
+    rows_of(filter, columns, begin, end, start, scale, out, 8);
+  else
+    rows_of(filter, columns, begin, end, start, scale, out, filter->whole_padded);
+}
+
+#define AVX512 __attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512dq")))
+/* 64 columns, those of the mask. */
+AVX512 static inline __attribute__((always_inline)) void
+columns_of(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps, __m512i start,
+           int16_t *out, __mmask64 mask)
+{
+  __m512i low = start, high = start;
+  for (int t = 0; t < taps; t += 2) {
+    const uint8_t *row = source + t * stride;
+    __m512i w = _mm512_set1_epi16((int16_t)pair_weights(weights, taps, t));
+    __m512i a = _mm512_maskz_loadu_epi8(mask, row);
+    __m512i b = _mm512_maskz_loadu_epi8(mask, t + 1 < taps ? row + stride : row);
+    /* of the rows below, which are mostly wanted next */
+    _mm_prefetch((const char *)(row + taps * stride), _MM_HINT_T0);
+    _mm_prefetch((const char *)(row + (taps + 1) * stride), _MM_HINT_T0);
+    low = _mm512_add_epi16(low, _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), w));
+    high = _mm512_add_epi16(high, _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), w));
+  }
+  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+  const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  _mm512_mask_storeu_epi16(out, (__mmask32)mask, _mm512_permutex2var_epi64(low, first, high));
+  _mm512_mask_storeu_epi16(out + 32, (__mmask32)(mask >> 32),
+                           _mm512_permutex2var_epi64(low, second, high));
+}
+
+AVX512 static void
+columns_avx512(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+               int16_t *out, int n)
+{
+  __m512i start = _mm512_set1_epi16((int16_t)start_of(weights, taps));
+  int i = 0;
+  for (; i + 64 <= n; i += 64)
+    columns_of(source + i, stride, weights, taps, start, out + i, ~(__mmask64)0);
+  if (i < n)
+    columns_of(source + i, stride, weights, taps, start, out + i, ~(__mmask64)0 >> (64 - (n - i)));
+}
+#endif
+
+const DcnWhole *
+dcn_whole_all(void)
+{
+  static DcnWhole all[4];
+  static gsize once;
+  if (g_once_init_enter(&once)) {
+    int k = 0;
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    gboolean has_avx2 = __builtin_cpu_supports("avx2");
+    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+      all[k++] = (DcnWhole){columns_avx512, rows_avx2};
+    if (has_avx2)
+      all[k++] = (DcnWhole){columns_avx2, rows_avx2};
+#endif
+    all[k] = (DcnWhole){columns_portable, rows_portable};
+    g_once_init_leave(&once, 1);
+  }
+  return all;
+}
+
+const DcnWhole *
+dcn_whole_best(void)
+{
+  return dcn_whole_all();
+}
