@@ -76,11 +76,24 @@ launch() {
   fi
 }
 
-# What a file's video is coded in, as a caps name (video/mpeg, video/x-h264, image/jpeg, ...); empty when there is none.
+# What a file's video is coded in, as a caps name (video/mpeg 2, video/x-h264, image/jpeg, ...); empty when there is none.
+# The last caps that flow are the parser's; before it the container has spoken, and fields come in any order.
 codec_of() {
   timeout 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>/dev/null |
-    grep -o 'caps = \(video/[a-z0-9-]*\(, mpegversion=(int)[0-9]\)\?\|image/jpeg\)' | grep -v 'video/\(x-matroska\|quicktime\|mpegts\|x-msvideo\)' |
-    sed 's/caps = //; s/(int)//; s/, mpegversion=/ /' | grep -vE 'video/mpeg$' | tail -n 1 || true
+    awk '/caps = (video\/|image\/jpeg)/ {
+           sub(/.*caps = /, "")
+           name = $0
+           sub(/,.*/, "", name)
+           if (name ~ /^video\/(x-matroska|webm|quicktime|mpegts|x-msvideo|x-flv|x-ms-asf)$/ || /systemstream=\(boolean\)true/)
+             next
+           if (name == "video/mpeg") {
+             if (!match($0, /mpegversion=\(int\)[0-9]/))
+               next
+             name = name " " substr($0, RSTART + RLENGTH - 1, 1)
+           }
+           codec = name
+         }
+         END { print codec }' || true
 }
 
 # The decoding part of a pipeline: with the codec's changes where we can read them, else the pixels are compared.

@@ -94,6 +94,15 @@ def test_file_program_stream_with_b_pictures():
     assert len(raw_frames(path)) == len(decoded(OUTDOORS))
 
 
+def test_file_avi():
+    for name in ('mpeg2', 'h264'):
+        clip = glob.glob(os.path.join(ROOT, 'models', 'clips', name, 'Boxing', '*.avi'))[0]
+        out, _ = run('headless-messages.sh', clip)
+        lines = json_lines(out)
+        assert len(lines) == 40 and lines[0]['type'] == 'I' and {r['label'] for r in lines} == {'Boxing'}
+        claims_used(lines, 0.7)
+
+
 def test_file_mpeg2dec():
     if subprocess.run(['gst-inspect-1.0', '--exists', 'mpeg2dec']).returncode:
         raise tap.Skip('no mpeg2dec')
