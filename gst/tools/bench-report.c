@@ -180,14 +180,14 @@ print_layers (const BenchResult * r)
   gdouble sum = 0;
   guint i;
 
-  g_print ("\n%-26s %-20s %-26s %-20s %8s %8s %6s %8s %8s %8s\n", "layer",
+  g_print ("\n%-26s %-24s %-26s %-20s %8s %8s %6s %8s %8s %8s\n", "layer",
       "type", "shape", "kernel", "changed", "ms", "share", "GFLOP/s",
       "dense ms", "GFLOP/s");
   for (i = 0; i < layers->len; i++) {
     const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
 
     sum += l->ms;
-    g_print ("%-26.26s %-20s %-26s %-20s %6.1f %% %8.4f %4.1f %%",
+    g_print ("%-26.26s %-24s %-26s %-20s %6.1f %% %8.4f %4.1f %%",
         l->name ? l->name : "", l->type, l->shape, l->kernel,
         l->changed * 100, l->ms, l->share * 100);
     print_rate (l->gflops);
@@ -197,7 +197,7 @@ print_layers (const BenchResult * r)
     }
     g_print ("\n");
   }
-  g_print ("%-95s %8.4f\n", "beside the layers: the input's test, the results",
+  g_print ("%-99s %8.4f\n", "beside the layers: the input's test, the results",
       MAX (network.mean - sum, 0));
   print_study (layers);
 

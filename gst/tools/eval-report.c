@@ -45,7 +45,7 @@ print_layers (const EvalResult * result)
     g_print ("  %c  %s\n", 'A' + w % 26,
         g_array_index (result->tallies, EvalTally, w).way->name);
   }
-  g_print ("\n%-24s %-20s %-26s", "layer", "type", "shape");
+  g_print ("\n%-24s %-24s %-26s", "layer", "type", "shape");
   for (w = 0; w < n_ways; w++)
     g_print (" %8c", 'A' + w % 26);
   g_print ("\n");
@@ -54,7 +54,7 @@ print_layers (const EvalResult * result)
 
     if (l->share < 0.01)
       continue;
-    g_print ("%-24.24s %-20s %-26s", l->name ? l->name : "", l->type, l->shape);
+    g_print ("%-24.24s %-24s %-26s", l->name ? l->name : "", l->type, l->shape);
     for (w = 0; w < n_ways; w++)
       g_print (" %8.4f", g_array_index (layers[w], BenchLayer, i).ms);
     g_print ("\n");
