@@ -32,7 +32,7 @@ typedef enum {
  * GstDeltaCnnResult:
  * @index: class index of the model's output
  * @label: (nullable): its label; lives as long as the meta
- * @confidence: 0 to 1
+ * @confidence: 0 to 1; scores of which nothing makes confidences (activation=none) are clamped
  *
  * Since: 0.1
  */
@@ -45,7 +45,7 @@ typedef struct {
 /**
  * GstDeltaCnnMeta:
  * @meta: parent
- * @model: name of the model
+ * @model: name of the model's file, without its folder
  * @n_results: number of @results
  * @results: (array length=n_results): the most likely classes, best first
  * @picture_type: what the codec coded the picture as

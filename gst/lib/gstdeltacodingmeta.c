@@ -146,9 +146,9 @@ gst_delta_coding_meta_get_info (void)
  * @buffer: a writable #GstBuffer
  * @picture: the picture that @buffer holds
  *
- * Puts @picture on @buffer, in place of one that was there.
+ * Puts @picture on @buffer, in place of one that was there.  The meta takes a reference of its own.
  *
- * Returns: (transfer none): the meta
+ * Returns: (transfer none): the meta, owned by @buffer; %NULL where @buffer is not writable
  *
  * Since: 0.1
  */
@@ -193,6 +193,8 @@ gst_buffer_get_delta_coding_meta (GstBuffer * buffer)
  * gst_delta_picture_ref:
  * @picture: a picture
  *
+ * Pictures may be held longer than the buffer that brought them, and used in any thread.
+ *
  * Returns: (transfer full): @picture
  *
  * Since: 0.1
@@ -208,6 +210,8 @@ gst_delta_picture_ref (GstDeltaPicture * picture)
  * gst_delta_picture_unref:
  * @picture: (transfer full): a picture
  *
+ * Gives a reference back; the last one frees the picture and all that it owns.
+ *
  * Since: 0.1
  */
 void
@@ -222,8 +226,8 @@ gst_delta_picture_unref (GstDeltaPicture * picture)
  * @picture: a picture
  *
  * A frame coded as two fields that come in two buffers is one picture on both; it becomes complete when
- * the second field has been seen.  The other functions may only be used then (they return nothing, zero
- * or %FALSE before).
+ * the second field has been seen.  What is said of blocks, macroblocks and vectors is there only then; before, such
+ * functions return nothing, zero or %FALSE.  Epoch, number, type, sizes and grid are there from the start.
  *
  * Returns: whether all of the picture has been seen
  *
@@ -382,6 +386,8 @@ gst_delta_picture_get_crop (GstDeltaPicture * picture, guint * x, guint * y,
  * @cols: (out) (optional): 8x8 blocks per row
  * @rows: (out) (optional): rows of blocks
  *
+ * The grid that covers the coded size: blocks at its right and lower edge may lie partly outside of it.
+ *
  * Since: 0.1
  */
 void
@@ -478,7 +484,8 @@ macroblocks (GstDeltaPicture * picture, const guint8 * array, guint * mb_cols,
  * @mb_cols: (out) (optional): macroblocks per row
  * @mb_rows: (out) (optional): rows of macroblocks
  *
- * The quantiser of each 16x16 macroblock, row by row: quantiser_scale (1 to 112) of MPEG-1 and 2.
+ * The quantiser of each 16x16 macroblock, row by row: quantiser_scale (1 to 112) of MPEG-1 and 2, QP_Y (0 to 51 with
+ * 8 bits a sample) of H.264.
  *
  * Returns: (nullable): @mb_cols * @mb_rows bytes, owned by @picture; %NULL where it is not known
  *
