@@ -42,11 +42,9 @@ typedef struct {
 #define RUN_STEP_10(i) RUN_STEP(i, 1, 0)
 #define RUN_STEP_11(i) RUN_STEP(i, 1, 1)
 #define RUN_STEP_12(i) RUN_STEP(i, 1, 2)
-#define RUN_STEP_13(i) RUN_STEP(i, 1, 3)
 #define RUN_STEP_20(i) RUN_STEP(i, 2, 0)
 #define RUN_STEP_21(i) RUN_STEP(i, 2, 1)
 #define RUN_STEP_22(i) RUN_STEP(i, 2, 2)
-#define RUN_STEP_23(i) RUN_STEP(i, 2, 3)
 
 #define RUN_CHANNEL(pixels, vectors, n)                                                            \
   {                                                                                                \
@@ -63,7 +61,7 @@ typedef struct {
   store(out + i * ldo + LANES, clamp(c##i##_1, low, high));
 #define RUN_STORE_WHOLE_1(i) store(out + i * ldo, clamp(c##i##_0, low, high));
 
-/* `tiles` of mr pixels each, from pixel `first` on. */
+/* `tiles` of mr pixels each, from pixel `first` on.  By threes: the rows of a window over three components are. */
 #define DEFINE_RGEMM(mr, nv)                                                                       \
   static void rgemm_##mr##_##nv(const Run *run, size_t first_pixel, int tiles)                     \
   {                                                                                                \
@@ -79,12 +77,11 @@ typedef struct {
         const float *r2 = r1 + 3 * step, *r3 = r2 + 3 * step;                                      \
         (void)r1, (void)r2, (void)r3;                                                              \
         int k = run->channels;                                                                     \
-        for (; k >= 4; k -= 4) {                                                                   \
+        for (; k >= 3; k -= 3) {                                                                   \
           RUN_CHANNEL(mr, nv, 0)                                                                   \
           RUN_CHANNEL(mr, nv, 1)                                                                   \
           RUN_CHANNEL(mr, nv, 2)                                                                   \
-          RUN_CHANNEL(mr, nv, 3)                                                                   \
-          r0 += 4, r1 += 4, r2 += 4, r3 += 4, w += 4 * NR;                                         \
+          r0 += 3, r1 += 3, r2 += 3, r3 += 3, w += 3 * NR;                                         \
         }                                                                                          \
         for (; k > 0; k--) {                                                                       \
           RUN_CHANNEL(mr, nv, 0)                                                                   \
