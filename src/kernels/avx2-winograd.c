@@ -3,6 +3,7 @@
 #include "kernels/avx2.h"
 #include "kernels/avx2-tail.h"
 
+#define NR    16
 #define LANES 8
 typedef __m256 Vector;
 typedef __m256i Mask;
@@ -27,8 +28,8 @@ dcn_f32_winograd_in__avx2(int m, const float *const *d, float *v, size_t ldv, in
 }
 
 gboolean
-dcn_f32_winograd_out__avx2(int m, const float *sums, size_t lds, const float *bias, float lo,
-                           float hi, float *const *out, size_t at, int columns)
+dcn_f32_winograd_out__avx2(int m, const float *sums, const float *bias, float lo, float hi,
+                           float *const *out, size_t at, int columns)
 {
-  return winograd_out(m, sums, lds, bias, lo, hi, out, at, columns);
+  return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }

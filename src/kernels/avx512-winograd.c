@@ -3,6 +3,7 @@
 #include "kernels/avx512.h"
 #include <immintrin.h>
 
+#define NR    32
 #define LANES 16
 typedef __m512 Vector;
 typedef __mmask16 Mask;
@@ -27,8 +28,8 @@ dcn_f32_winograd_in__avx512(int m, const float *const *d, float *v, size_t ldv, 
 }
 
 gboolean
-dcn_f32_winograd_out__avx512(int m, const float *sums, size_t lds, const float *bias, float lo,
-                             float hi, float *const *out, size_t at, int columns)
+dcn_f32_winograd_out__avx512(int m, const float *sums, const float *bias, float lo, float hi,
+                             float *const *out, size_t at, int columns)
 {
-  return winograd_out(m, sums, lds, bias, lo, hi, out, at, columns);
+  return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }

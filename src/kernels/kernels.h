@@ -139,15 +139,15 @@ typedef struct {
    * v        element i of the tile is at v + i*ldv
    *
    * winograd_out: y = clamp(A^T sums A + bias), j < columns
-   * sums     [s * s], element i at sums + i*lds
+   * sums     [s * s], element i at sums + i*nr; columns <= nr
    * bias     [columns], or NULL for zero
    * lo, hi   limits as for bias_clamp
    * out      [m * m] pixel pointers, or NULL where the pixel is not wanted; written at out[i] + at
    * Returns FALSE where a sum, before clamping, is infinite or NaN: pixels that do not see what made
    * it so may then be wrong as well. */
   void (*winograd_in)(int m, const float *const *d, float *v, size_t ldv, int channels);
-  gboolean (*winograd_out)(int m, const float *sums, size_t lds, const float *bias, float lo,
-                           float hi, float *const *out, size_t at, int columns);
+  gboolean (*winograd_out)(int m, const float *sums, const float *bias, float lo, float hi,
+                           float *const *out, size_t at, int columns);
 
   /* Matrix times sparse vector, for fully connected layers.
    * y[j] += sum over i < count of x[i] * w[index[i]*ldw + j], j < columns

@@ -178,10 +178,10 @@ dcn_f32_winograd_in__neon(int m, const float *const *d, float *v, size_t ldv, in
 }
 
 static gboolean
-dcn_f32_winograd_out__neon(int m, const float *sums, size_t lds, const float *bias, float lo,
-                           float hi, float *const *out, size_t at, int columns)
+dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo, float hi,
+                           float *const *out, size_t at, int columns)
 {
-  return winograd_out(m, sums, lds, bias, lo, hi, out, at, columns);
+  return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }
 
 extern const DcnKernels dcn_kernels__neon;

@@ -3,6 +3,7 @@
 #include "kernels/portable.h"
 #include <string.h>
 
+#define NR    8
 #define LANES 4
 /* Four floats at any address. */
 typedef float Vector __attribute__((vector_size(16), aligned(4), may_alias));
@@ -50,8 +51,8 @@ dcn_f32_winograd_in__portable(int m, const float *const *d, float *v, size_t ldv
 }
 
 gboolean
-dcn_f32_winograd_out__portable(int m, const float *sums, size_t lds, const float *bias, float lo,
-                               float hi, float *const *out, size_t at, int columns)
+dcn_f32_winograd_out__portable(int m, const float *sums, const float *bias, float lo, float hi,
+                               float *const *out, size_t at, int columns)
 {
-  return winograd_out(m, sums, lds, bias, lo, hi, out, at, columns);
+  return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }

@@ -8,6 +8,7 @@
  *
  * The including file defines
  *   Vector, Mask, LANES        Vector takes + and -
+ *   NR                         the table's nr
  *   load(p), store(p, v), zero(), splat(x)
  *   first(n)                   a Mask of the first n lanes, 0 < n <= LANES
  *   load_first(p, mask), store_first(p, mask, v)
@@ -119,7 +120,7 @@ winograd_in(int m, const float *const *d, float *v, size_t ldv, int channels)
 
 typedef struct {
   const float *sums, *bias;
-  size_t lds, at;
+  size_t at;
   float *const *out;
   Vector low, high;
 } WinogradOut;
@@ -131,28 +132,29 @@ winograd_out_vector(const int m, const WinogradOut *o, int k, const gboolean who
 {
   const int side = m + 2;
   Vector t[DCN_WINOGRAD_MOST][WINOGRAD_MOST], p[WINOGRAD_MOST], y[DCN_WINOGRAD_MOST];
+  const float *sums = o->sums + k;
   DCN_UNROLL
-  for (int i = 0; i < side; i++) {
+  for (int j = 0; j < side; j++) { /* in the order of memory */
     DCN_UNROLL
-    for (int j = 0; j < side; j++)
-      p[j] = winograd_load(o->sums + (size_t)(j * side + i) * o->lds + k, whole, mask);
+    for (int i = 0; i < side; i++)
+      p[i] = winograd_load(sums + (j * side + i) * NR, whole, mask);
     winograd_out_side(m, p, y);
     DCN_UNROLL
-    for (int j = 0; j < m; j++)
-      t[j][i] = y[j];
+    for (int i = 0; i < m; i++)
+      t[i][j] = y[i];
   }
   Vector bias = o->bias ? winograd_load(o->bias + k, whole, mask) : zero();
   DCN_UNROLL
-  for (int j = 0; j < m; j++) {
-    winograd_out_side(m, t[j], y);
+  for (int i = 0; i < m; i++) {
+    winograd_out_side(m, t[i], y);
     DCN_UNROLL
-    for (int i = 0; i < m; i++) {
-      y[i] = y[i] + bias;
-      odd = MADD(odd, y[i], zero());
+    for (int j = 0; j < m; j++) {
+      y[j] = y[j] + bias;
+      odd = MADD(odd, y[j], zero());
       float *out = o->out[j * m + i];
       if (!out)
         continue;
-      Vector value = clamp(y[i], o->low, o->high);
+      Vector value = clamp(y[j], o->low, o->high);
       if (whole)
         store(out + o->at + k, value);
       else
@@ -175,10 +177,10 @@ winograd_out_tile(const int m, const WinogradOut *o, int columns)
 }
 
 DCN_TEMPLATE gboolean
-winograd_out(int m, const float *sums, size_t lds, const float *bias, float lo, float hi,
+winograd_out(int m, const float *sums, const float *bias, float lo, float hi,
              float *const *out, size_t at, int columns)
 {
-  WinogradOut o = {sums, bias, lds, at, out, splat(lo), splat(hi)};
+  WinogradOut o = {sums, bias, at, out, splat(lo), splat(hi)};
   Vector odd = m == 4 ? winograd_out_tile(4, &o, columns) : winograd_out_tile(2, &o, columns);
   float lanes[LANES], all = 0;
   store(lanes, odd);

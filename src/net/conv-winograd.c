@@ -14,9 +14,10 @@
 #define IN_COST   12.0
 #define OUT_COST  20.0
 #define TILE_COST 3000.0
-/* Below this gain it is not worth the memory; nor is F(4) below that over F(2), whose weights take half of it. */
-#define LEAST_GAIN  1.15
-#define LEAST_GAIN4 1.1
+/* Below this gain it is not taken. */
+#define LEAST_GAIN 1.15
+/* So many multiplies have to be saved in a frame for each float of memory. */
+#define MEMORY_COST 12.0
 /* What a chunk's transformed inputs and sums may take, about. */
 #define CHUNK_BYTES (768u << 10)
 /* More weights than that come from far away whenever they are read. */
@@ -159,7 +160,8 @@ dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, double *cost)
     return NULL;
   int groups = conv->groups, cg = in->c / groups, mg = out->c / groups,
       blocks = (mg + k->nr - 1) / k->nr;
-  double least = direct_cost(k, out->pixels, block_pixels, groups, cg, mg) / LEAST_GAIN;
+  double direct = direct_cost(k, out->pixels, block_pixels, groups, cg, mg), least = direct;
+  double taken = direct;
   DcnWinograd best = {0};
   int wanted = asked_for();
   for (int m = 2; m <= DCN_WINOGRAD_MOST; m += 2) {
@@ -167,23 +169,25 @@ dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, double *cost)
       continue;
     DcnWinograd w = {.pad_top = conv->pad_top, .pad_left = conv->pad_left};
     set_size(&w, k, in, out, m, groups);
-    double c = cost_of(k, &w, groups, cg, mg);
-    if (m == wanted || c * (best.m ? LEAST_GAIN4 : 1) < least) {
-      least = c;
+    double c = cost_of(k, &w, groups, cg, mg),
+           memory = (double)w.block_floats * blocks * groups * MEMORY_COST;
+    if (m == wanted || (c * LEAST_GAIN < direct && c + memory < least)) {
+      least = c + memory;
+      taken = c;
       best = w;
     }
   }
   size_t floats;
   if (best.m == 0 || !dcn_size_mul(best.block_floats, (size_t)blocks * groups, &floats) ||
       !(best.weights = dcn_aligned_new0(floats, sizeof(float))))
-    return NULL; /* there is another way */
+    return NULL; /* then there is the plain way */
   pack(&best, conv, groups, blocks, cg, mg, k->nr);
   best.weight_bytes = floats * sizeof(float);
   DcnNeeds *needs = &net->needs;
   needs->floats = MAX(needs->floats,
                       (size_t)best.chunk_tiles * tile_floats(k, &best) + (size_t)best.points * 16);
   needs->pointers = MAX(needs->pointers, (size_t)best.points * (best.chunk_tiles + k->mr));
-  *cost = least;
+  *cost = taken;
   return g_memdup2(&best, sizeof best);
 }
 
@@ -301,8 +305,8 @@ transform_sums(const DcnWinogradRun *run, int begin, int n, const float *sums, c
         pixels[i * m + j] =
             at.y + i < out->h && at.x + j < out->w ? run->sums + (row + j) * run->stride : NULL;
     }
-    finite &= job->kernels->winograd_out(m, sums, (size_t)nr, bias, run->lo, run->hi, pixels,
-                                         (size_t)column, columns);
+    finite &= job->kernels->winograd_out(m, sums, bias, run->lo, run->hi, pixels, (size_t)column,
+                                         columns);
   }
   return finite;
 }

@@ -42,8 +42,7 @@ run_out(void *context)
       for (int i = 0; i < w->m * w->m; i++)
         out[i] = w->pixels +
                  ((size_t)(i / w->m) * (TILES * w->m + 2) + t * w->m + i % w->m) * w->channels;
-      w->k->winograd_out(w->m, w->transformed + (size_t)t * n * nr, nr, NULL, 0, INFINITY, out, j,
-                         nr);
+      w->k->winograd_out(w->m, w->transformed + (size_t)t * n * nr, NULL, 0, INFINITY, out, j, nr);
     }
 }
 

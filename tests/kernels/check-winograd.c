@@ -113,7 +113,7 @@ out_case(const DcnKernels *k, int m, int columns, Values values, GuardSide guard
                                columns, values, guard);
   double matrix[SIDE_MOST][SIDE_MOST];
   output_matrix(m, matrix);
-  size_t lds = columns + g_test_rand_int_range(0, 20), at = g_test_rand_int_range(0, 5);
+  size_t lds = k->nr, at = g_test_rand_int_range(0, 5);
   float *sums = guarded_new((n - 1) * lds + columns, 4, guard),
         *bias = guarded_new(columns, 4, guard);
   const float *tile[DCN_WINOGRAD_POINTS];
@@ -128,7 +128,7 @@ out_case(const DcnKernels *k, int m, int columns, Values values, GuardSide guard
   gboolean all = g_test_rand_bit();
   for (int i = 0; i < m * m; i++)
     out[i] = all || g_test_rand_bit() ? guarded_new(at + columns, 4, guard) : NULL;
-  g_assert_true(k->winograd_out(m, sums, lds, with_bias ? bias : NULL, lo, hi, out, at, columns));
+  g_assert_true(k->winograd_out(m, sums, with_bias ? bias : NULL, lo, hi, out, at, columns));
   for (int i = 0; i < m * m; i++) {
     if (!out[i])
       continue;
@@ -156,19 +156,18 @@ out_case(const DcnKernels *k, int m, int columns, Values values, GuardSide guard
 static void
 out_not_finite(const DcnKernels *k, int m)
 {
-  enum { COLUMNS = 37 };
   static const float bad[] = {NAN, INFINITY, -INFINITY};
   int n = (m + 2) * (m + 2);
-  float sums[DCN_WINOGRAD_POINTS * COLUMNS], pixels[DCN_WINOGRAD_MOST * DCN_WINOGRAD_MOST][COLUMNS];
+  float sums[DCN_WINOGRAD_POINTS * 32], pixels[DCN_WINOGRAD_MOST * DCN_WINOGRAD_MOST][32];
   float *out[DCN_WINOGRAD_MOST * DCN_WINOGRAD_MOST];
   for (int i = 0; i < m * m; i++)
     out[i] = pixels[i];
-  fill(sums, (size_t)n * COLUMNS, VALUES_UNIFORM);
-  for (int i = 0; i < n * COLUMNS; i++) {
+  fill(sums, (size_t)n * k->nr, VALUES_UNIFORM);
+  for (int i = 0; i < n * k->nr; i++) {
     float was = sums[i];
-    g_assert_true(k->winograd_out(m, sums, COLUMNS, NULL, 0, 6, out, 0, COLUMNS));
+    g_assert_true(k->winograd_out(m, sums, NULL, 0, 6, out, 0, k->nr));
     sums[i] = bad[i % 3];
-    g_assert_false(k->winograd_out(m, sums, COLUMNS, NULL, 0, 6, out, 0, COLUMNS));
+    g_assert_false(k->winograd_out(m, sums, NULL, 0, 6, out, 0, k->nr));
     sums[i] = was;
   }
 }
@@ -186,7 +185,7 @@ void
 check_winograd_out(const DcnKernels *k)
 {
   int n = 0;
-  for (int columns = 1; columns <= 70; columns++)
+  for (int columns = 1; columns <= k->nr; columns++)
     for (int m = 2; m <= 4; m += 2, n++)
       out_case(k, m, columns, n % 3, n / 3 % 2);
   out_not_finite(k, 2);
