@@ -85,11 +85,11 @@ dcn_mpeg2_fail(DcnMpeg2Slice *slice, const char *reason)
 
 /* slice.c: reads one slice, start code included. */
 gboolean dcn_mpeg2_slice(DcnMpeg2Coded *coded, const uint8_t *data, size_t size);
-/* quantiser_scale_code, 5 bits; 7.4.2.2 */
-gboolean dcn_mpeg2_quantiser_scale(DcnMpeg2Slice *slice);
 
 /* macroblock.c: reads what follows macroblock_address_increment into slice->macroblock. */
 gboolean dcn_mpeg2_macroblock(DcnMpeg2Slice *slice);
+/* quantiser_scale_code, 5 bits, which slices have as well; 7.4.2.2 */
+gboolean dcn_mpeg2_quantiser_scale(DcnMpeg2Slice *slice);
 
 /* motion.c: motion_vectors(s), s 0 forward, 1 backward, into slice->macroblock and the predictors.
  */

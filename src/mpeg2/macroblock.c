@@ -52,6 +52,22 @@ macroblock_modes(DcnMpeg2Slice *slice)
 }
 
 gboolean
+dcn_mpeg2_quantiser_scale(DcnMpeg2Slice *slice)
+{
+  const DcnMpeg2Coded *coded = slice->coded;
+  uint32_t code = dcn_bits_read(&slice->reader, 5);
+  if (code == 0)
+    return dcn_mpeg2_fail(slice, "quantiser_scale_code is zero");
+  if (coded->sequence->mpeg1)
+    slice->quantiser_scale = (int)code;
+  else if (coded->header.q_scale_type)
+    slice->quantiser_scale = dcn_mpeg2_non_linear_quantiser_scale[code];
+  else
+    slice->quantiser_scale = 2 * (int)code;
+  return TRUE;
+}
+
+gboolean
 dcn_mpeg2_macroblock(DcnMpeg2Slice *slice)
 {
   const DcnMpeg2PictureHeader *header = &slice->coded->header;

@@ -5,22 +5,6 @@
  * differs. */
 #include "mpeg2/decode.h"
 
-gboolean
-dcn_mpeg2_quantiser_scale(DcnMpeg2Slice *slice)
-{
-  const DcnMpeg2Coded *coded = slice->coded;
-  uint32_t code = dcn_bits_read(&slice->reader, 5);
-  if (code == 0)
-    return dcn_mpeg2_fail(slice, "quantiser_scale_code is zero");
-  if (coded->sequence->mpeg1)
-    slice->quantiser_scale = (int)code;
-  else if (coded->header.q_scale_type)
-    slice->quantiser_scale = dcn_mpeg2_non_linear_quantiser_scale[code];
-  else
-    slice->quantiser_scale = 2 * (int)code;
-  return TRUE;
-}
-
 /* Up to and with extra_bit_slice.  The row of the slice, or -1. */
 static int
 slice_header(DcnMpeg2Slice *slice, int slice_vertical_position)

@@ -16,22 +16,15 @@
  *
  * libavcodec leaves the vectors out of the frames it has not decoded by itself to the end: none here.
  */
-#include "clip.h"
+#include "coded.h"
 #include "gstdeltaextract.h"
 
-#include <libavcodec/avcodec.h>
 #include <libavutil/motion_vector.h>
 #include <string.h>
 
 /* Frames kept: more than lie between a picture and its references in order of display. */
 #define KEPT 40
 #define BEHIND 18
-
-typedef struct
-{
-  GBytes *data;
-  GstDeltaPicture *picture;
-} Coded;
 
 typedef struct
 {
@@ -50,33 +43,6 @@ typedef struct
   gboolean weighted;            /* the clip's skipped macroblocks may be weighted */
   gchar *first_wrong;
 } Check;
-
-static void
-coded_free (gpointer pointer)
-{
-  Coded *coded = pointer;
-
-  g_bytes_unref (coded->data);
-  if (coded->picture)
-    gst_delta_picture_unref (coded->picture);
-  g_free (coded);
-}
-
-static void
-on_coded (GstBuffer * buffer, gpointer user_data)
-{
-  Check *check = user_data;
-  GstDeltaCodingMeta *meta = gst_buffer_get_delta_coding_meta (buffer);
-  Coded *coded = g_new0 (Coded, 1);
-  GstMapInfo map;
-
-  gst_buffer_map (buffer, &map, GST_MAP_READ);
-  coded->data = g_bytes_new (map.data, map.size);
-  gst_buffer_unmap (buffer, &map);
-  if (meta)
-    coded->picture = gst_delta_picture_ref (meta->picture);
-  g_ptr_array_add (check->coded, coded);
-}
 
 static void
 note_wrong (Check * check, const gchar * format, ...)
@@ -320,52 +286,28 @@ says_weighted (GBytes * data)
 static gboolean
 decode (Check * check)
 {
-  const AVCodec *codec = avcodec_find_decoder (AV_CODEC_ID_H264);
-  AVCodecContext *context = avcodec_alloc_context3 (codec);
-  AVPacket *packet = av_packet_alloc ();
+  AVCodecContext *context = coded_decoder (AV_CODEC_ID_H264);
   AVFrame *frame = av_frame_alloc ();
-  gboolean ok = FALSE;
+  gboolean ok = context != NULL;
 
-  context->thread_count = 1;
-  context->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
-  context->export_side_data |= AV_CODEC_EXPORT_DATA_MVS;
-  if (avcodec_open2 (context, codec, NULL) < 0)
-    goto done;
-  for (guint i = 0; i <= check->coded->len; i++) {
-    int ret;
-
-    if (i < check->coded->len) {
-      Coded *coded = g_ptr_array_index (check->coded, i);
-      gsize size;
-      const guint8 *data = g_bytes_get_data (coded->data, &size);
-
-      if (i == 0)
-        check->weighted = says_weighted (coded->data);
-      if (av_new_packet (packet, size) < 0)
-        goto done;
-      memcpy (packet->data, data, size);
-      packet->pts = i;
-      ret = avcodec_send_packet (context, packet);
-      av_packet_unref (packet);
-    } else {
-      ret = avcodec_send_packet (context, NULL);
-    }
-    if (ret < 0 && ret != AVERROR_INVALIDDATA)
-      goto done;
-    while (avcodec_receive_frame (context, frame) >= 0) {
+  check->weighted =
+      says_weighted (((Coded *) g_ptr_array_index (check->coded, 0))->data);
+  for (guint i = 0; ok && i <= check->coded->len; i++) {
+    if (i < check->coded->len)
+      ok = coded_send (context, g_ptr_array_index (check->coded, i), i);
+    else
+      ok = avcodec_send_packet (context, NULL) >= 0;
+    while (ok && avcodec_receive_frame (context, frame) >= 0) {
       on_frame (check, frame);
       av_frame_unref (frame);
     }
   }
   for (guint i = check->n_shown > BEHIND ? check->n_shown - BEHIND : 0;
-      i < check->n_shown; i++)
+      ok && i < check->n_shown; i++)
     check_copies (check, check->shown[i % KEPT]);
-  ok = TRUE;
-done:
   for (guint i = 0; i < KEPT; i++)
     av_frame_free (&check->shown[i]);
   av_frame_free (&frame);
-  av_packet_free (&packet);
   avcodec_free_context (&context);
   return ok;
 }
@@ -381,15 +323,11 @@ main (int argc, char **argv)
   if (argc < 2)
     return 2;
   for (int i = 1; i < argc; i++) {
-    Check check = { 0, };
-    Clip clip = {.clip = argv[i],.between =
-          "capsfilter caps=video/x-h264,stream-format=byte-stream",.coded =
-          on_coded,.user_data = &check
+    Check check = {.coded = coded_read (argv[i],
+          "capsfilter caps=video/x-h264,stream-format=byte-stream")
     };
-    gboolean ok;
+    gboolean ok = check.coded && decode (&check);
 
-    check.coded = g_ptr_array_new_with_free_func (coded_free);
-    ok = clip_run (&clip, NULL) && check.coded->len > 0 && decode (&check);
     g_print ("frames=%" G_GUINT64_FORMAT " not_known=%" G_GUINT64_FORMAT
         " types_wrong=%" G_GUINT64_FORMAT " vectors=%" G_GUINT64_FORMAT
         " equal=%" G_GUINT64_FORMAT " wrong=%" G_GUINT64_FORMAT " unused=%"
@@ -404,7 +342,7 @@ main (int argc, char **argv)
     else if (check.types_wrong + check.wrong + check.copies_wrong > 0
         && status == 0)
       status = 1;
-    g_ptr_array_unref (check.coded);
+    g_clear_pointer (&check.coded, g_ptr_array_unref);
     g_free (check.first_wrong);
   }
   return status;

@@ -8,10 +8,9 @@
  * cannot be compared, by reason (the reasons are in the table of conformance.py).
  * Exits with 1 where something differs, 2 where a clip cannot be run.
  */
-#include "clip.h"
+#include "coded.h"
 #include "gstdeltaextract.h"
 
-#include <libavcodec/avcodec.h>
 #include <libavutil/motion_vector.h>
 #include <string.h>
 
@@ -24,45 +23,12 @@ typedef struct
 
 typedef struct
 {
-  GBytes *data;
-  GstDeltaPicture *picture;
-} Coded;
-
-typedef struct
-{
   GPtrArray *coded;
   guint64 frames, types_wrong, not_known;
   guint64 theirs, equal, wrong, references_wrong;
   guint64 dual_prime, skipped_field;    /* not comparable, see conformance.py */
   gchar *first_wrong;
 } Check;
-
-static void
-coded_free (gpointer pointer)
-{
-  Coded *coded = pointer;
-
-  g_bytes_unref (coded->data);
-  if (coded->picture)
-    gst_delta_picture_unref (coded->picture);
-  g_free (coded);
-}
-
-static void
-on_coded (GstBuffer * buffer, gpointer user_data)
-{
-  Check *check = user_data;
-  GstDeltaCodingMeta *meta = gst_buffer_get_delta_coding_meta (buffer);
-  Coded *coded = g_new0 (Coded, 1);
-  GstMapInfo map;
-
-  gst_buffer_map (buffer, &map, GST_MAP_READ);
-  coded->data = g_bytes_new (map.data, map.size);
-  gst_buffer_unmap (buffer, &map);
-  if (meta)
-    coded->picture = gst_delta_picture_ref (meta->picture);
-  g_ptr_array_add (check->coded, coded);
-}
 
 /* Those of one macroblock and direction stand together. */
 static gint
@@ -306,45 +272,25 @@ check_references (Check * check)
 static gboolean
 decode (Check * check)
 {
-  const AVCodec *codec = avcodec_find_decoder (AV_CODEC_ID_MPEG2VIDEO);
-  AVCodecContext *context = avcodec_alloc_context3 (codec);
-  AVPacket *packet = av_packet_alloc ();
+  AVCodecContext *context = coded_decoder (AV_CODEC_ID_MPEG2VIDEO);
   AVFrame *frame = av_frame_alloc ();
-  gboolean ok = FALSE;
+  gboolean ok = context != NULL;
 
-  context->thread_count = 1;
-  context->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
-  context->export_side_data |= AV_CODEC_EXPORT_DATA_MVS;
-  if (avcodec_open2 (context, codec, NULL) < 0)
-    goto done;
   /* The last reference picture comes without vectors when the decoder is drained, and with them when another
    * reference follows: the first picture once more. */
-  for (guint i = 0; i <= check->coded->len; i++) {
+  for (guint i = 0; ok && i <= check->coded->len; i++) {
     Coded *coded = g_ptr_array_index (check->coded,
         i < check->coded->len ? i : 0);
-    gsize size;
-    const guint8 *data = g_bytes_get_data (coded->data, &size);
-    int ret;
 
-    if (av_new_packet (packet, size) < 0)
-      goto done;
-    memcpy (packet->data, data, size);
-    packet->pts = i;
-    ret = avcodec_send_packet (context, packet);
-    av_packet_unref (packet);
-    if (ret < 0 && ret != AVERROR_INVALIDDATA)
-      goto done;
-    while (avcodec_receive_frame (context, frame) >= 0) {
+    ok = coded_send (context, coded, i);
+    while (ok && avcodec_receive_frame (context, frame) >= 0) {
       if (frame->pts >= 0 && frame->pts < check->coded->len)
         compare_frame (check, frame, g_ptr_array_index (check->coded,
                 frame->pts));
       av_frame_unref (frame);
     }
   }
-  ok = TRUE;
-done:
   av_frame_free (&frame);
-  av_packet_free (&packet);
   avcodec_free_context (&context);
   return ok;
 }
@@ -360,12 +306,9 @@ main (int argc, char **argv)
   if (argc < 2)
     return 2;
   for (int i = 1; i < argc; i++) {
-    Check check = { 0, };
-    Clip clip = {.clip = argv[i],.coded = on_coded,.user_data = &check };
-    gboolean ok;
+    Check check = {.coded = coded_read (argv[i], NULL) };
+    gboolean ok = check.coded && decode (&check);
 
-    check.coded = g_ptr_array_new_with_free_func (coded_free);
-    ok = clip_run (&clip, NULL) && check.coded->len > 0 && decode (&check);
     if (ok)
       check_references (&check);
     g_print ("frames=%" G_GUINT64_FORMAT " not_known=%" G_GUINT64_FORMAT
@@ -382,7 +325,7 @@ main (int argc, char **argv)
     else if (check.types_wrong + check.wrong + check.references_wrong > 0
         && status == 0)
       status = 1;
-    g_ptr_array_unref (check.coded);
+    g_clear_pointer (&check.coded, g_ptr_array_unref);
     g_free (check.first_wrong);
   }
   return status;
