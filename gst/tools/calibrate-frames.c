@@ -65,6 +65,29 @@ cal_lead (const CalFrames * frames, const float *scores, guint best)
   return (gdouble) scores[best] - other;
 }
 
+gdouble
+cal_share (const CalFrames * frames, const float *scores, guint best)
+{
+  GstDeltaCnnActivation activation = frames->model->activation;
+  gdouble lead = cal_lead (frames, scores, best), mine, next;
+
+  if (frames->n_scores == 1)
+    return frames->threshold > 0.0 ? 2.0 * lead : tanh (lead / 2.0);
+  /* a difference of logarithms, then */
+  if (frames->before_softmax || activation == GST_DELTA_CNN_ACTIVATION_SOFTMAX
+      || activation == GST_DELTA_CNN_ACTIVATION_EXP)
+    return tanh (lead / 2.0);
+  mine = scores[best];
+  next = mine - lead;
+  if (activation == GST_DELTA_CNN_ACTIVATION_SIGMOID) {
+    mine = 1.0 / (1.0 + exp (-mine));
+    next = 1.0 / (1.0 + exp (-next));
+  }
+  mine = CLAMP (mine, 0.0, 1.0);
+  next = CLAMP (next, 0.0, 1.0);
+  return mine + next > 0.0 ? (mine - next) / (mine + next) : 0.0;
+}
+
 guint
 cal_best (const CalFrames * frames, const float *scores, gdouble * margin)
 {
@@ -332,6 +355,8 @@ cal_frames_load (const gchar * model, gchar ** clips,
   frames->pitch = dcn_channel_pitch (input->c);
   frames->tensor = g_strdup (input->name);
   frames->scores_value = find_scores (program);
+  frames->before_softmax = frames->scores_value != program->outputs[0]
+      && frames->model->activation == GST_DELTA_CNN_ACTIVATION_NONE;
   frames->n_scores =
       dcn_value_elements (&program->values[frames->scores_value]);
   for (i = 0; clips[i] && !frames->interrupted; i++) {

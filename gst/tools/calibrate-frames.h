@@ -34,6 +34,7 @@ typedef struct
   gchar *tensor;                /* name of the input, owned */
   guint pixels, channels, pitch;        /* of the tensor */
   gint scores_value;            /* of the program: its output, or what a final softmax reads */
+  gboolean before_softmax;      /* the latter */
   guint n_scores;
   gdouble threshold;            /* of the one score, where there is only one */
   gdouble spread;               /* rms of a frame's scores around their mean, over all frames */
@@ -61,5 +62,8 @@ guint cal_best (const CalFrames * frames, const float *scores,
     gdouble * margin);
 /* By how much a given class leads over the best other; negative: it does not. */
 gdouble cal_lead (const CalFrames * frames, const float *scores, guint best);
+/* The same as a share of what both have of the confidence, -1 to 1: what margins are
+ * compared with (gst_delta_cnn_model_lead()). */
+gdouble cal_share (const CalFrames * frames, const float *scores, guint best);
 
 G_END_DECLS

@@ -15,19 +15,27 @@
  *    the cheapest that holds on either kind.  Those that do not hold are made smaller,
  *    little by little, until they do or cost more than one that does.
  *
- * Labels flip one at a time, so the risk, which is smooth, says where to go, and the
- * agreement only how far.  Where the class never changes in the clips, the agreement
- * would allow anything: the error of the scores has a limit, too.
+ * What keeps the agreement is not only that the class stays.  Where it leads by far in all
+ * the clips, it would stay with nearly any tolerances, and they would be wrong for the
+ * first frame on which it does not.  So only so many frames may be unsure: with an error
+ * larger than the margin, whether or not the class is another for it.  With errors that
+ * are no larger it stays however little it leads.  Besides, the error of the scores has a
+ * limit.
+ *
+ * Frames are lost one at a time, so the risk, which is smooth, says where to go, and the
+ * agreement only how far.
  */
 #include "calibrate-search.h"
+#include "calibrate-values.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "model/modelinfo.h"
 
 #define LOWEST 0.001
 #define HIGHEST 1.0
+/* For each frame that may differ, so many may be unsure. */
+#define UNSURE 2.0
 /* Of the frames that may differ, and of the error, these shares are kept in reserve while
  * searching. */
 #define RESERVE 0.25
@@ -47,8 +55,11 @@
 /* Of one group in one round, as a factor. */
 #define WIDEST 2.5
 #define NARROWING 0.9
-/* The cheapest ones of the search that are tried on the frames held out. */
-#define MOST_CANDIDATES 6
+/* The cheapest ones of the search that are tried on the frames held out; of them, with
+ * so many larger margins each. */
+#define MOST_CANDIDATES 4
+#define MOST_GUARDED 2
+#define MORE_MARGINS 3
 
 typedef struct
 {
@@ -56,11 +67,6 @@ typedef struct
   double *by_value;             /* owned; < 0: not to be named */
   gdouble margin;
 } Candidate;
-
-/* Logarithms of factors: for the input; for values that no convolution multiplies, which
- * only pooling, depthwise and the like read; for the last value over the first. */
-enum
-{ SHAPE_INPUT, SHAPE_LIGHT, SHAPE_SLOPE, N_SHAPES };
 
 typedef struct
 {
@@ -72,10 +78,11 @@ typedef struct
   gint *group;                  /* [n_values] number of the value's group, or -1 */
   guint n_groups;
   double *shape;                /* [n_values] what a group's tolerance is multiplied by for each */
-  guint most_differ;
+  guint most_differ, most_unsure;
   gdouble margin;               /* of all trials; guard.h */
   GArray *candidates;           /* of Candidate */
   guint skip;                   /* for what only has to point the way */
+  guint coarse;                 /* the same, for what has to hold, until it is settled */
 } Search;
 
 /* What stands in the .modelinfo is what is tried. */
@@ -125,8 +132,9 @@ try_all (Search * s, const double *const *by_group, const double *factors,
   for (i = 0; i < n; i++) {
     trials[i].tolerances = spread_out (s, by_group[i], factors[i]);
     trials[i].margin = s->margin;
-    trials[i].skip = point ? s->skip : 0;
-    trials[i].most_differ = point ? G_MAXUINT : s->most_differ;
+    trials[i].skip = point ? s->skip : s->coarse;
+    trials[i].most_differ = point ? G_MAXUINT : s->most_differ / s->coarse;
+    trials[i].most_unsure = point ? G_MAXUINT : s->most_unsure / s->coarse;
   }
   ok = cal_runner_run (s->runner, trials, results, n);
   for (i = 0; i < n; i++)
@@ -187,39 +195,6 @@ scale (Search * s, const double *by_group, double low, double high,
   g_free (factors);
   g_free (results);
   return ok;
-}
-
-/* Values that can be named, by when they are made.  What was only moved has been tested
- * before, and outputs are not. */
-static void
-group_values (Search * s, guint most)
-{
-  const DcnProgram *program = s->program;
-  GHashTable *names = g_hash_table_new (g_str_hash, g_str_equal);
-  GArray *values = g_array_new (FALSE, FALSE, sizeof (gint));
-  guint i;
-  gint j, k;
-
-  for (j = -1; j < program->n_ops; j++) {
-    gint value = j < 0 ? program->input : program->ops[j].output;
-    const gchar *name = program->values[value].name;
-
-    s->group[value] = -1;
-    if (j >= 0 && (program->ops[j].kind == DCN_OP_CONCAT
-            || program->ops[j].kind == DCN_OP_GATHER))
-      continue;
-    for (k = 0; k < program->n_outputs && program->outputs[k] != value; k++);
-    if (k == program->n_outputs && dcn_modelinfo_can_name (name)
-        && g_hash_table_add (names, (gpointer) name))
-      g_array_append_val (values, value);
-  }
-  s->n_groups = MIN (values->len, most);
-  /* the input, which all that follows profits from, has one of its own */
-  for (i = 0; i < values->len; i++)
-    s->group[g_array_index (values, gint, i)] = s->n_groups < 2
-        || i == 0 ? 0 : 1 + (i - 1) * (s->n_groups - 1) / (values->len - 1);
-  g_array_unref (values);
-  g_hash_table_unref (names);
 }
 
 static void
@@ -317,22 +292,19 @@ go (Search * s, const double *from, const double *way, double step,
   return ok;
 }
 
-/* Step 1.  One tolerance for all values at each margin: by_group is set to the cheapest,
- * 0 where there is none, and *cost.  The more a margin guards, the larger the tolerances
- * and the more frames are run twice: there is one best in between. */
+/* Step 1.  The largest multiple of s->shape at each margin: by_group and *cost are set to
+ * the cheapest, if it is cheaper than *cost.  The more a margin guards, the larger the
+ * tolerances and the more frames are run twice: there is one best in between. */
 static gboolean
 find_margin (Search * s, double *by_group, gdouble * cost)
 {
-  static const double margins[] = { 0.0, 0.1, 0.25, 0.45, 0.65, 0.8, 0.9 };
-  double *lowest = g_new (double, MAX (s->n_groups, 1)), best = 0.0;
+  static const double margins[] = { 0.1, 0.25, 0.45, 0.65, 0.8, 0.9, 0.96 };
+  double *lowest = g_new (double, MAX (s->n_groups, 1)), best = s->margin;
   gboolean ok = TRUE;
   guint i, j, worse = 0;
 
-  for (i = 0; i < s->n_groups; i++) {
+  for (i = 0; i < s->n_groups; i++)
     lowest[i] = LOWEST;
-    by_group[i] = 0.0;
-  }
-  *cost = G_MAXDOUBLE;
   for (i = 0; ok && i < G_N_ELEMENTS (margins) && worse < 2
       && s->n_groups > 0; i++) {
     CalResult result = { 0 };
@@ -362,6 +334,36 @@ find_margin (Search * s, double *by_group, gdouble * cost)
   return ok;
 }
 
+/* The same for what an earlier calibration found, as a shape.  *taken: it is cheaper. */
+static gboolean
+find_again (Search * s, double *by_group, gdouble * cost, gboolean * taken)
+{
+  CalFound *found = s->found, before = *found;
+  gdouble before_cost = *cost;
+  gboolean ok = TRUE;
+  gint i;
+
+  if (cal_values_known_shape (s->frames, s->group, s->shape))
+    ok = find_margin (s, by_group, cost);
+  *taken = *cost < before_cost;
+  /* those are of one tolerance for all values */
+  found->global = before.global;
+  found->global_tolerance = before.global_tolerance;
+  found->global_margin = before.global_margin;
+  for (i = 0; !*taken && i < s->program->n_values; i++)
+    s->shape[i] = 1.0;
+  return ok;
+}
+
+/* By odds, as a margin is between 0 and 1. */
+static gdouble
+turned (gdouble margin, gdouble factor)
+{
+  gdouble odds = MAX (margin, 0.05) / (1.0 - MIN (margin, 0.999)) * factor;
+
+  return rounded (odds / (1.0 + odds));
+}
+
 /* A little more of a margin, or less, where that costs less; *cost: as it is. */
 static gboolean
 turn_margin (Search * s, double *by_group, gdouble * cost)
@@ -372,13 +374,11 @@ turn_margin (Search * s, double *by_group, gdouble * cost)
   guint i;
 
   for (i = 0; ok && i < 2 && !cal_runner_is_late (s->runner); i++) {
-    /* by odds, as a margin is between 0 and 1 */
-    double odds = MAX (from, 0.05) / (1.0 - from), factor;
     CalResult result = { 0 };
+    double factor;
 
-    odds *= i ? 1.0 / TURN : TURN;
     tell (s, "margin", i / 2.0);
-    s->margin = rounded (odds / (1.0 + odds));
+    s->margin = turned (from, i ? 1.0 / TURN : TURN);
     ok = scale (s, by_group, 0.5, 2.2, 6, 3, &factor, &result);
     if (!ok || factor <= 0.0 || result.cost >= *cost)
       continue;
@@ -395,74 +395,32 @@ turn_margin (Search * s, double *by_group, gdouble * cost)
   return ok;
 }
 
-/* Whether some convolution multiplies a value, which may be moved before. */
-static gboolean
-is_multiplied (const Search * s, gint value, guint depth)
-{
-  const DcnProgram *program = s->program;
-  gint i, j;
-
-  for (i = 0; i < program->n_ops; i++) {
-    const DcnOp *op = &program->ops[i];
-
-    for (j = 0; j < op->n_inputs && op->inputs[j] != value; j++);
-    if (j == op->n_inputs)
-      continue;
-    if (op->kind == DCN_OP_CONCAT || op->kind == DCN_OP_GATHER) {
-      if (depth < 8 && is_multiplied (s, op->output, depth + 1))
-        return TRUE;
-    } else if (dcn_op_macs (program, op) > 0
-        && !g_str_equal (dcn_net_op_class (s->frames->net, i), "depthwise")) {
-      return TRUE;
-    }
-  }
-  return FALSE;
-}
-
-static void
-set_shape (Search * s, const double *shape, const gboolean * light)
-{
-  const DcnProgram *program = s->program;
-  gint i;
-
-  for (i = -1; i < program->n_ops; i++) {
-    gint value = i < 0 ? program->input : program->ops[i].output;
-    double log_factor = shape[SHAPE_SLOPE] * ((i + 1.0) / program->n_ops - 0.5);
-
-    if (i < 0)
-      log_factor += shape[SHAPE_INPUT];
-    else if (light[value])
-      log_factor += shape[SHAPE_LIGHT];
-    s->shape[value] = exp (log_factor);
-  }
-}
-
 /* Step 2.  by_group, the same for all, keeps the agreement at *cost; and so it does
  * afterwards, with the best shape found. */
 static gboolean
 find_shape (Search * s, double *by_group, gdouble * cost)
 {
   gboolean *light = g_new0 (gboolean, s->program->n_values), ok = TRUE;
-  double best[N_SHAPES] = { 0.0 }, step = SHAPE_STEP;
+  double best[CAL_N_SHAPES] = { 0.0 }, step = SHAPE_STEP;
   gint i;
 
   for (i = 0; i < s->program->n_values; i++)
-    light[i] = s->group[i] >= 0 && !is_multiplied (s, i, 0);
+    light[i] = s->group[i] >= 0 && !cal_value_is_multiplied (s->frames, i);
   while (ok && step >= SHAPE_STEP_LEAST) {
-    double from[N_SHAPES], tolerance = by_group[0], best_factor = 0.0;
+    double from[CAL_N_SHAPES], tolerance = by_group[0], best_factor = 0.0;
     gdouble before = *cost;
 
     memcpy (from, best, sizeof from);
-    for (i = 0; ok && i < 2 * N_SHAPES; i++) {
-      double next[N_SHAPES], factor;
+    for (i = 0; ok && i < 2 * CAL_N_SHAPES; i++) {
+      double next[CAL_N_SHAPES], factor;
       CalResult result = { 0 };
 
-      tell (s, "first to last layer", i / (2.0 * N_SHAPES));
+      tell (s, "first to last layer", i / (2.0 * CAL_N_SHAPES));
       if (cal_runner_is_late (s->runner))
         break;
       memcpy (next, from, sizeof next);
       next[i / 2] += i % 2 ? -step : step;
-      set_shape (s, next, light);
+      cal_values_shape (s->program, next, light, s->shape);
       ok = scale (s, by_group, 0.35, 2.2, 6, 3, &factor, &result);
       if (!ok || factor <= 0.0 || result.cost >= *cost)
         continue;
@@ -470,7 +428,7 @@ find_shape (Search * s, double *by_group, gdouble * cost)
       best_factor = factor;
       memcpy (best, next, sizeof best);
     }
-    set_shape (s, best, light);
+    cal_values_shape (s->program, best, light, s->shape);
     if (best_factor > 0.0) {
       for (i = 0; i < (gint) s->n_groups; i++)
         by_group[i] = tolerance * best_factor;
@@ -516,12 +474,39 @@ refine (Search * s, double *by_group, gdouble * cost)
   return ok;
 }
 
+/* What was found on a part of the frames, on all those to search on. */
+static gboolean
+settle (Search * s, const double *by_group)
+{
+  CalResult result = { 0 };
+  gboolean ok = TRUE;
+  double factor, *next;
+  guint i;
+
+  if (s->coarse <= 1)
+    return TRUE;
+  s->coarse = 1;
+  cal_runner_set_deadline (s->runner, 0);
+  ok = scale (s, by_group, 0.5, 1.4, 6, 1, &factor, &result);
+  if (!ok || factor <= 0.0)
+    return ok;
+  next = g_new (double, s->n_groups);
+  for (i = 0; i < s->n_groups; i++)
+    next[i] = by_group[i] * factor;
+  remember (s, next, result.cost);
+  g_free (next);
+  return TRUE;
+}
+
 /* Of few frames, a share of one counts as one. */
 static gboolean
 holds (const CalKind * kind, const CalSearchSettings * settings)
 {
-  return kind->differ <= ceil (kind->frames * (1.0 - settings->agreement) -
-      1e-9) && kind->mean_error <= settings->error;
+  gdouble may = kind->frames * (1.0 - settings->agreement);
+
+  return kind->differ <= ceil (may - 1e-9)
+      && kind->unsure <= ceil (may * UNSURE - 1e-9)
+      && kind->mean_error <= settings->error;
 }
 
 /* All frames together, and neither kind at the other's expense. */
@@ -556,7 +541,7 @@ confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
     trials[n_trials].margin =
         g_array_index (s->candidates, Candidate, i).margin;
     trials[n_trials].all = TRUE;
-    trials[n_trials].most_differ = G_MAXUINT;
+    trials[n_trials].most_differ = trials[n_trials].most_unsure = G_MAXUINT;
     numbers[n_trials++] = i;
   }
   ok = cal_runner_run (s->runner, trials, results, n_trials);
@@ -585,14 +570,40 @@ confirm_scaled (Search * s, gdouble factor, gboolean * open, guint n)
   return ok;
 }
 
+static void
+free_candidate (gpointer data)
+{
+  g_free (((Candidate *) data)->by_value);
+}
+
+/* Leaves the cheapest candidates, and the first of these with larger margins, too: frames
+ * held out may ask for more than those searched on. */
+static void
+guard_more (Search * s)
+{
+  guint n = MIN (s->candidates->len, MOST_CANDIDATES), i, j;
+
+  g_array_set_size (s->candidates, n);
+  for (i = 0; i < MIN (n, MOST_GUARDED); i++)
+    for (j = 0; j < MORE_MARGINS; j++) {
+      Candidate more = g_array_index (s->candidates, Candidate, i);
+
+      more.margin = turned (more.margin, pow (TURN, j + 1));
+      more.by_value = scaled (s, more.by_value, 1.0);
+      g_array_append_val (s->candidates, more);
+    }
+}
+
 /* Step 4. */
 static gboolean
 confirm (Search * s)
 {
-  guint n = MIN (s->candidates->len, MOST_CANDIDATES), i, left = n;
-  gboolean open[MOST_CANDIDATES], ok = TRUE;
+  gboolean open[MOST_CANDIDATES + MOST_GUARDED * MORE_MARGINS], ok = TRUE;
   gdouble factor = 1.0;
+  guint n, i, left;
 
+  guard_more (s);
+  n = left = s->candidates->len;
   for (i = 0; i < n; i++)
     open[i] = TRUE;
   while (ok && left) {
@@ -611,18 +622,19 @@ cal_search (CalRunner * runner, const CalFrames * frames,
 {
   Search s = { runner, frames, settings, dcn_net_program (frames->net), found };
   guint i, searched = frames->frames->len - frames->n_held_out;
-  gdouble work = (gdouble) dcn_net_macs (frames->net) * searched;
+  gdouble may, work = (gdouble) dcn_net_macs (frames->net) * searched;
   double *by_group;
-  gdouble cost;
-  gboolean ok;
+  gdouble cost = G_MAXDOUBLE;
+  gboolean ok, again = FALSE;
 
   memset (found, 0, sizeof *found);
-  s.most_differ = (guint) floor (searched * (1.0 - settings->agreement) *
-      (1.0 - RESERVE) + 1e-9);
+  may = searched * (1.0 - settings->agreement);
+  s.most_differ = (guint) floor (may * (1.0 - RESERVE) + 1e-9);
   /* few frames: the one that may differ must not be lost to rounding */
   if (s.most_differ == 0 && frames->frames->len * (1.0 -
           settings->agreement) >= 1.0 - 1e-9)
     s.most_differ = 1;
+  s.most_unsure = (guint) floor (MAX (may, s.most_differ) * UNSURE + 1e-9);
   s.group = g_new (gint, s.program->n_values);
   s.shape = g_new (double, s.program->n_values);
   for (i = 0; i < (guint) s.program->n_values; i++) {
@@ -630,23 +642,27 @@ cal_search (CalRunner * runner, const CalFrames * frames,
     s.shape[i] = 1.0;
   }
   /* Large networks get fewer groups and fewer frames, so that a round still ends. */
-  group_values (&s, CLAMP ((guint) (1.5e12 / MAX (work, 1.0)), FEWEST_GROUPS,
-          MOST_GROUPS));
+  s.n_groups = cal_values_group (s.program,
+      CLAMP ((guint) (1.5e12 / MAX (work, 1.0)), FEWEST_GROUPS, MOST_GROUPS),
+      s.group);
   s.skip = CLAMP ((guint) (work / 5e10), 1, 4);
+  s.coarse = MIN (s.skip, MAX (s.most_differ, 1));
   by_group = g_new (double, MAX (s.n_groups, 1));
   s.candidates = g_array_new (FALSE, FALSE, sizeof (Candidate));
+  g_array_set_clear_func (s.candidates, free_candidate);
   cal_runner_set_deadline (runner, settings->deadline);
-  ok = find_margin (&s, by_group, &cost);
+  for (i = 0; i < s.n_groups; i++)
+    by_group[i] = 0.0;
+  ok = find_margin (&s, by_group, &cost)
+      && find_again (&s, by_group, &cost, &again);
   if (s.candidates->len)
-    ok = ok && find_shape (&s, by_group, &cost)
+    ok = ok && (again || find_shape (&s, by_group, &cost))
         && turn_margin (&s, by_group, &cost) && refine (&s, by_group, &cost)
-        && turn_margin (&s, by_group, &cost);
+        && turn_margin (&s, by_group, &cost) && settle (&s, by_group);
   else                          /* not even the smallest: by_group is 0 */
     remember (&s, by_group, 0.0);
   cal_runner_set_deadline (runner, 0);
   ok = ok && confirm (&s);
-  for (i = 0; i < s.candidates->len; i++)
-    g_free (g_array_index (s.candidates, Candidate, i).by_value);
   g_array_unref (s.candidates);
   g_free (by_group);
   g_free (s.group);

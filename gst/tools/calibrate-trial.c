@@ -62,8 +62,10 @@ take_frame (Worker * worker, const CalFrame * frame)
   return TRUE;
 }
 
+/* margin: what the class had to pass, 1 where the result is exact. */
 static void
-judge (const Worker * worker, const CalFrame * frame, CalKind * kind)
+judge (const Worker * worker, const CalFrame * frame, gdouble margin,
+    CalKind * kind)
 {
   const CalFrames *frames = worker->runner->frames;
   gdouble square = 0.0, lost, lead, scale, typical;
@@ -80,6 +82,9 @@ judge (const Worker * worker, const CalFrame * frame, CalKind * kind)
   best = cal_best (frames, worker->scores, &lead);
   kind->frames++;
   kind->differ += best != frame->best;
+  kind->unsure += best != frame->best
+      || cal_share (frames, worker->scores, best)
+      - cal_share (frames, frame->scores, best) > margin;
   lost = frame->margin - cal_lead (frames, worker->scores, frame->best);
   /* The typical lead keeps frames whose class hardly leads from outweighing all
    * others: those are lost or not, whatever is done. */
@@ -131,7 +136,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
   const CalRunner *runner = worker->runner;
   const CalFrames *frames = runner->frames;
   const DcnProgram *program = dcn_net_program (frames->net);
-  gboolean full = TRUE, jumped = TRUE, waiting = FALSE;
+  gboolean full = TRUE, jumped = TRUE, waiting = FALSE, sure = FALSE;
   GstDeltaCnnGuard guard = { trial->margin };
   guint i, run = 0;
   gint j;
@@ -169,6 +174,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
           full ? NULL : worker->pending, worker->threads, worker->outputs,
           &info);
       dcn_state_value (worker->state, frames->scores_value, worker->scores);
+      sure = info.run.exact;
     }
     if (!full && !jumped) {
       result->partial++;
@@ -179,10 +185,11 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
       for (j = 0; trial->ops && waiting && j < program->n_ops; j++)
         trial->ops[j].macs += stats[j].macs;
     }
-    judge (worker, frame, kind);
+    judge (worker, frame, sure ? 1.0 : trial->margin, kind);
     memset (worker->pending, 0, frames->pixels);
     full = jumped = waiting = FALSE;
-    if (result->searched.differ > trial->most_differ)
+    if (result->searched.differ > trial->most_differ
+        || result->searched.unsure > trial->most_unsure)
       return;
   }
   finish (frames, &result->searched);

@@ -17,6 +17,9 @@ G_BEGIN_DECLS
 typedef struct
 {
   guint frames, differ;         /* differ: another class than in dense mode */
+  guint unsure;                 /* tolerances made the class lead by so much more than in dense
+                                 * mode that a class with no lead would have passed the margin:
+                                 * all that differ, and those that were lucky */
   gdouble risk[CAL_RISKS];      /* mean over frames of what the class loses of its lead,
                                  * squared and in proportion: to its lead and a typical one;
                                  * to its lead and itself, so that 1 is the most */
@@ -32,7 +35,7 @@ typedef struct
   gdouble macs;                 /* the same, share of a dense frame's multiplies */
   gdouble ns;                   /* the same, measured, network only */
   guint redone;                 /* of them, run again without tolerances */
-  gboolean complete;            /* FALSE: given up, as more differ than may, or time is over */
+  gboolean complete;            /* FALSE: given up, as more are unsure than may, or time is over */
 } CalResult;
 
 /* One op, summed up over partial frames. */
@@ -47,7 +50,7 @@ typedef struct
   gdouble margin;               /* guard.h */
   gboolean all;                 /* also the frames held out */
   guint skip;                   /* 0, or: of the runs of frames only every so many-th */
-  guint most_differ;            /* of those to search on; G_MAXUINT: any number */
+  guint most_differ, most_unsure;       /* of those to search on; G_MAXUINT: any number */
   CalOp *ops;                   /* [n_ops] to add to, or NULL */
 } CalTrial;
 

@@ -51,7 +51,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
           "(default: 0.99)", "A"},
     {"error", 'e', 0, G_OPTION_ARG_DOUBLE, &o->error,
         "Mean error of the scores that is allowed besides, as a share of their "
-          "spread within a frame (default: 0.1)", "E"},
+          "spread within a frame (default: 0.5)", "E"},
     {"source", 's', 0, G_OPTION_ARG_STRING, &o->source_name,
           "What tells the changes: auto, codec or pixel (default: auto)",
         "SOURCE"},
@@ -79,7 +79,7 @@ parse_options (Options * o, int *argc, char ***argv, GError ** error)
   gint i;
 
   o->agreement = 0.99;
-  o->error = 0.1;
+  o->error = 0.5;
   o->seconds = 120;
   o->megabytes = 2048;
   if (!tool_parse (entries, NULL,
@@ -201,6 +201,13 @@ share_same (const CalKind * kind)
   return kind->frames ? 1.0 - (gdouble) kind->differ / kind->frames : 1.0;
 }
 
+/* Frames on which the error is no larger than the margin, or there is none. */
+static gdouble
+share_sure (const CalKind * kind)
+{
+  return kind->frames ? 1.0 - (gdouble) kind->unsure / kind->frames : 1.0;
+}
+
 static void
 print_report (const Options * o, const CalFrames * frames,
     const CalFound * found, const CalOp * ops, gdouble dense_ns, gdouble ns,
@@ -229,6 +236,8 @@ print_report (const Options * o, const CalFrames * frames,
       r->held_out.frames);
   g_print ("same class as dense       %11.4f  %8.4f\n",
       share_same (&r->searched), share_same (&r->held_out));
+  g_print ("would keep it at any lead %10.4f  %8.4f\n",
+      share_sure (&r->searched), share_sure (&r->held_out));
   g_print ("error of the scores, mean %11.4f  %8.4f   (of their spread in a "
       "frame)\n", r->searched.mean_error, r->held_out.mean_error);
   g_print ("                  largest %11.4f  %8.4f\n", r->searched.max_error,
@@ -326,7 +335,7 @@ search_and_write (const Options * o, const CalFrames * frames,
   trial.tolerances = found.tolerances;
   trial.margin = found.margin;
   trial.all = TRUE;
-  trial.most_differ = G_MAXUINT;
+  trial.most_differ = trial.most_unsure = G_MAXUINT;
   trial.ops = g_new0 (CalOp, MAX (dcn_net_program (frames->net)->n_ops, 1));
   if (!o->quiet) {
     dense_ns = cal_runner_time_dense (runner);
