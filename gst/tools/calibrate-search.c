@@ -35,7 +35,7 @@
 #define LOWEST 0.001
 #define HIGHEST 1.0
 /* For each frame that may differ, so many may be unsure. */
-#define UNSURE 2.0
+#define UNSURE 3.0
 /* Of the frames that may differ, and of the error, these shares are kept in reserve while
  * searching. */
 #define RESERVE 0.25
