@@ -530,8 +530,8 @@ gst_delta_picture_get_macroblock_flags (GstDeltaPicture * picture,
  *
  * Compares two pictures of one stream, in any order and at any distance.
  *
- * Returns: %FALSE, with nothing written, where the pictures do not compare (another epoch, size or crop, not
- *   complete): everything may differ
+ * Returns: %FALSE, with nothing written, where the pictures do not compare (another epoch, size or crop, one not
+ *   complete or not known): everything may differ
  *
  * Since: 0.1
  */

@@ -97,6 +97,7 @@ test_untouched (void)
   GPtrArray *buffers = coded_buffers (FALSE, 1);
   GstHarness *h = harness ();
   GstClockTime spent = 0, last = 0;
+  gsize bytes = 0;
 
   for (guint i = 0; i < buffers->len; i++) {
     GstBuffer *buffer = g_ptr_array_index (buffers, i), *out;
@@ -127,9 +128,11 @@ test_untouched (void)
         (out)->picture);
     g_assert_cmpuint (last, >, 0);
     spent += last;
+    bytes += gst_buffer_get_size (buffer);
     gst_buffer_unref (out);
   }
   g_assert_cmpuint (stat (h, "buffers"), ==, buffers->len);
+  g_assert_cmpuint (stat (h, "bytes"), ==, bytes);
   g_assert_cmpuint (stat (h, "pictures-i") + stat (h, "pictures-p") +
       stat (h, "pictures-b"), ==, buffers->len);
   g_assert_cmpuint (stat (h, "not-understood"), ==, 0);
@@ -641,6 +644,9 @@ test_meta_copies (void)
   gst_video_info_set_format (&out, GST_VIDEO_FORMAT_I420, 48, 32);
   g_assert_false (meta->info->transform_func (copy, meta, buffer,
           gst_video_meta_transform_scale_get_quark (), &scale));
+  /* a kind that is not known, whatever comes with it */
+  g_assert_false (meta->info->transform_func (copy, meta, buffer,
+          g_quark_from_static_string ("gst-video-turn-round"), NULL));
   g_assert_null (gst_buffer_get_delta_coding_meta (copy));
   gst_buffer_unref (copy);
 

@@ -236,6 +236,42 @@ test_stats_hostile (void)
   gst_harness_teardown (h);
 }
 
+/* Nothing at all and next to nothing read differently; all that is below one per cent reads the same. */
+static void
+test_small_shares (void)
+{
+  static const gdouble shares[] = { 0, 1e-6, 0.004 };
+  GstVideoInfo info = make_info ("I420", 320, 240);
+  GstHarness *h = harness_new (COMPOSITION, "I420", 320, 240);
+  GstBuffer *panel[G_N_ELEMENTS (shares)];
+  guint i;
+
+  gst_util_set_object_arg (G_OBJECT (h->element), "show", "stats");
+  for (i = 0; i < G_N_ELEMENTS (shares); i++) {
+    GstBuffer *buffer = noise_buffer (&info, 1);
+
+    add_meta (buffer)->multiplies = shares[i];
+    buffer = attached (h, buffer);
+    panel[i] =
+        gst_buffer_ref (gst_video_overlay_rectangle_get_pixels_unscaled_argb
+        (gst_video_overlay_composition_get_rectangle (get_composition (buffer),
+                0), GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE));
+    gst_buffer_unref (buffer);
+  }
+  assert_same_bytes (panel[1], panel[2]);
+  if (gst_buffer_get_size (panel[0]) == gst_buffer_get_size (panel[1])) {
+    GstMapInfo map;
+
+    gst_buffer_map (panel[0], &map, GST_MAP_READ);
+    g_assert_cmpint (gst_buffer_memcmp (panel[1], 0, map.data, map.size), !=,
+        0);
+    gst_buffer_unmap (panel[0], &map);
+  }
+  for (i = 0; i < G_N_ELEMENTS (shares); i++)
+    gst_buffer_unref (panel[i]);
+  gst_harness_teardown (h);
+}
+
 /* There is light and dark in both panels, on white, on black and on noise. */
 static void
 test_readable (void)
@@ -359,6 +395,7 @@ main (int argc, char **argv)
   g_test_add_func ("/overlay/confidence-bar", test_confidence_bar);
   g_test_add_func ("/overlay/labels-hostile", test_labels_hostile);
   g_test_add_func ("/overlay/stats-hostile", test_stats_hostile);
+  g_test_add_func ("/overlay/small-shares", test_small_shares);
   g_test_add_func ("/overlay/readable", test_readable);
   g_test_add_func ("/overlay/tiny", test_tiny);
   result = g_test_run ();
