@@ -205,6 +205,46 @@ test_blocks (void)
   g_rand_free (rand);
 }
 
+/* A line runs round what changed, on all four sides, and not between two blocks that did. */
+static void
+test_blocks_outline (void)
+{
+  static const guint8 blocks[8 * 6] = {[8 + 1] = 1,[8 + 2] = 1 };
+  static const gint outline[][2] = { {0, 4}, {15, 4}, {4, 0}, {12, 7} };
+  static const gint inside[][2] = { {7, 4}, {8, 4}, {12, 3} };
+  GstVideoInfo info = make_info ("I420", 64, 48);
+  GstHarness *h = harness_new (COMPOSITION, "I420", 64, 48);
+  GstBuffer *buffer = noise_buffer (&info, 1);
+  GstVideoRectangle at;
+  GstBuffer *pixels;
+  GstMapInfo map;
+  guint i;
+
+  gst_util_set_object_arg (G_OBJECT (h->element), "show", "blocks");
+  set_blocks (add_meta (buffer), 8, 6, blocks);
+  buffer = attached (h, buffer);
+  at = rectangle_at (get_composition (buffer), 0);
+  g_assert_cmpint (at.x, ==, 8);
+  g_assert_cmpint (at.y, ==, 8);
+  g_assert_cmpint (at.w, ==, 16);
+  g_assert_cmpint (at.h, ==, 8);
+  pixels = gst_video_overlay_rectangle_get_pixels_unscaled_argb
+      (gst_video_overlay_composition_get_rectangle (get_composition (buffer),
+          0), GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
+  gst_buffer_map (pixels, &map, GST_MAP_READ);
+#define PIXEL(p) (((const guint32 *) map.data)[(p)[1] * 16 + (p)[0]])
+  for (i = 0; i < G_N_ELEMENTS (outline); i++)
+    g_assert_cmphex (PIXEL (outline[i]), ==, PIXEL (outline[0]));
+  for (i = 0; i < G_N_ELEMENTS (inside); i++) {
+    g_assert_cmphex (PIXEL (inside[i]), ==, PIXEL (inside[0]));
+    g_assert_cmphex (PIXEL (inside[i]), !=, PIXEL (outline[0]));
+  }
+#undef PIXEL
+  gst_buffer_unmap (pixels, &map);
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+}
+
 /* A frame scaled since: the grid is stretched. */
 static void
 test_blocks_scaled (void)
@@ -503,6 +543,7 @@ main (int argc, char **argv)
   g_test_add_func ("/overlay/element", test_element);
   g_test_add_func ("/overlay/formats", test_formats);
   g_test_add_func ("/overlay/blocks", test_blocks);
+  g_test_add_func ("/overlay/blocks-outline", test_blocks_outline);
   g_test_add_func ("/overlay/blocks-scaled", test_blocks_scaled);
   g_test_add_func ("/overlay/blocks-bad", test_blocks_bad);
   g_test_add_func ("/overlay/caps-change", test_caps_change);
