@@ -21,6 +21,8 @@
 #define TAKE_UP_DENSITY 0.4
 /* ... and gives them up when a run with them took more than this share of one without. */
 #define GIVE_UP_COST 0.9
+/* More of its outputs than that are nearly all. */
+#define MOST_PIXELS 0.7
 
 typedef struct {
   DcnJob *job;
@@ -33,6 +35,7 @@ typedef struct {
   float lo, hi;                 /* limits while storing */
   int parts;                    /* the output channels are cut into this many parts */
   int n_stale;                  /* so many of the job's pixels, the first ones, are stale */
+  int n_done;                   /* of them the first ones, done by Winograd's way already */
   int n_stale_blocks, n_blocks; /* of pixels; a block has stale ones or others */
 } Loop;
 
@@ -41,10 +44,10 @@ static int
 block_pixels(const Loop *loop, int block, int *begin)
 {
   gboolean stale = block < loop->n_stale_blocks;
-  int64_t first = stale ? 0 : loop->n_stale, pixels = loop->job->count - first;
+  int64_t first = stale ? loop->n_done : loop->n_stale, pixels = loop->job->count - first;
   int blocks = loop->n_blocks - loop->n_stale_blocks;
   if (stale) {
-    pixels = loop->n_stale;
+    pixels = loop->n_stale - loop->n_done;
     blocks = loop->n_stale_blocks;
   } else {
     block -= loop->n_stale_blocks;
@@ -274,27 +277,30 @@ static gboolean
 with_deltas_next(const Loop *loop, gboolean now, double density)
 {
   const DcnState *state = loop->job->state;
+  /* From values, Winograd's way takes less where nearly all is to be computed. */
+  const DcnJob *job = loop->job;
+  double values_cost = loop->plan->winograd && job->count > MOST_PIXELS * job->out->net->pixels
+                           ? MIN(1, job->op->full_macs / (double)job->op->macs)
+                           : 1;
   if (!now)
-    return density < TAKE_UP_DENSITY;
+    return density < TAKE_UP_DENSITY * values_cost;
   uint64_t cost = 0, values = 0;
   for (int i = 0; i < state->n_workers; i++) {
     cost += state->workers[i]->cost;
     values += state->workers[i]->cost_values;
   }
   /* What was done from values because it was stale says nothing. */
-  return density < TAKE_UP_DENSITY ||
-         (density < MAX_DENSITY &&
-          (loop->n_stale_blocks > 0 || (double)cost < GIVE_UP_COST * (double)values));
+  return density < TAKE_UP_DENSITY * values_cost ||
+         (density < MAX_DENSITY * values_cost &&
+          (loop->n_stale > 0 || (double)cost < GIVE_UP_COST * values_cost * (double)values));
 }
 
-/* FALSE: has to be done another way. */
-static gboolean
-full_by_winograd(const Loop *loop)
+static DcnWinogradRun
+winograd_run(const Loop *loop)
 {
-  DcnJob *job = loop->job;
   const DcnConvPlan *plan = loop->plan;
-  const DcnWinogradRun run = {
-      .job = job,
+  return (DcnWinogradRun){
+      .job = loop->job,
       .winograd = plan->winograd,
       .bias = plan->bias,
       .lo = loop->lo,
@@ -306,10 +312,43 @@ full_by_winograd(const Loop *loop)
       .cg = plan->cg,
       .mg = plan->mg,
   };
+}
+
+/* FALSE: has to be done another way. */
+static gboolean
+full_by_winograd(const Loop *loop)
+{
+  const DcnWinogradRun run = winograd_run(loop);
   if (!dcn_winograd_run(&run))
     return FALSE;
-  dcn_worker(job, 0)->macs += job->op->macs;
+  dcn_worker(loop->job, 0)->macs += loop->job->op->macs;
   return TRUE;
+}
+
+/* Stale pixels that lie close together: computed and emitted. */
+static void
+touched_by_winograd(Loop *loop)
+{
+  DcnJob *job = loop->job;
+  const DcnConvPlan *plan = loop->plan;
+  Loop part = *loop;
+  if (!part.sums) { /* on the way to ref */
+    part.sums = job->acc;
+    part.stride = (size_t)job->out->net->pitch;
+  }
+  DcnWinogradRun run = winograd_run(&part);
+  int n = dcn_winograd_choose(job, &run, loop->n_stale);
+  if (n == 0 || !dcn_winograd_run(&run))
+    return;
+  dcn_parallel_for(job->state->threads, n, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
+                   &part);
+  DcnWorker *worker = dcn_worker(job, 0);
+  uint64_t cost = (uint64_t)dcn_winograd_cost(&run, run.n_tiles);
+  worker->macs +=
+      (uint64_t)n * (uint64_t)(plan->taps * plan->cg) * (uint64_t)(plan->groups * plan->mg);
+  worker->cost += cost;
+  worker->cost_values += cost;
+  loop->n_done = n;
 }
 
 void
@@ -339,8 +378,10 @@ dcn_conv_run(DcnJob *job)
     if (with_deltas && density < TAKE_UP_DENSITY)
       state->stale += (double)loop.n_stale * job->out->net->c;
   }
+  if (!job->full && plan->winograd && job->acc)
+    touched_by_winograd(&loop);
   int size = plan->block_pixels, threads = state->threads;
-  loop.n_stale_blocks = (loop.n_stale + size - 1) / size;
+  loop.n_stale_blocks = (loop.n_stale - loop.n_done + size - 1) / size;
   /* What is computed from values does not depend on how it is cut. */
   if (threads > 1 && loop.n_stale_blocks > 1)
     loop.n_stale_blocks = (loop.n_stale_blocks + threads - 1) / threads * threads;
@@ -371,10 +412,10 @@ dcn_conv_run(DcnJob *job)
       !(loop.clamps && loop.sums == job->out->ref)) /* else it is finished */
     dcn_parallel_for(threads, job->count, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
                      &loop);
-  if (loop.n_stale > 0) { /* all at once, as they are cut by threads */
-    uint64_t values =
-        dcn_cost_igemm(job->kernels, loop.n_stale, (uint64_t)plan->taps * plan->cg, plan->mg) *
-        (uint64_t)plan->groups;
+  if (loop.n_stale > loop.n_done) { /* all at once, as they are cut by threads */
+    uint64_t values = dcn_cost_igemm(job->kernels, loop.n_stale - loop.n_done,
+                                     (uint64_t)plan->taps * plan->cg, plan->mg) *
+                      (uint64_t)plan->groups;
     dcn_worker(job, 0)->cost_values += values;
     dcn_worker(job, 0)->cost += values;
   }

@@ -29,12 +29,6 @@ tile_floats(const DcnKernels *k, const DcnWinograd *w)
   return (size_t)w->points * ((size_t)w->pitch + (size_t)k->nr);
 }
 
-static int
-chunks_of(const DcnWinograd *w)
-{
-  return (w->tiles + w->chunk_tiles - 1) / w->chunk_tiles;
-}
-
 /* Multiplies, and what reading weights takes over that: while one is read from far away, so many multiplies can be
  * done, a third of them for nothing otherwise. */
 static double
@@ -52,14 +46,15 @@ whole_vectors(const DcnKernels *k, int columns)
   return (double)((columns + lanes - 1) / lanes * lanes);
 }
 
+/* What `tiles` of them take, cut into chunks. */
 static double
-cost_of(const DcnKernels *k, const DcnWinograd *w, int groups, int cg, int mg)
+cost_of(const DcnKernels *k, const DcnWinograd *w, int groups, int cg, int mg, int tiles)
 {
-  int chunks = chunks_of(w);
-  double columns = whole_vectors(k, mg), per_group = (double)w->tiles * w->points;
+  int chunks = (tiles + w->chunk_tiles - 1) / w->chunk_tiles;
+  double columns = whole_vectors(k, mg), per_group = (double)tiles * w->points;
   return groups *
-         (matrix_cost(k, (double)w->points * cg * columns, (double)w->tiles / chunks, chunks) +
-          per_group * (cg * IN_COST + columns * OUT_COST) + w->tiles * TILE_COST);
+         (matrix_cost(k, (double)w->points * cg * columns, (double)tiles / MAX(chunks, 1), chunks) +
+          per_group * (cg * IN_COST + columns * OUT_COST) + tiles * TILE_COST);
 }
 
 static double
@@ -169,7 +164,7 @@ dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, double *cost)
       continue;
     DcnWinograd w = {.pad_top = conv->pad_top, .pad_left = conv->pad_left};
     set_size(&w, k, in, out, m, groups);
-    double c = cost_of(k, &w, groups, cg, mg),
+    double c = cost_of(k, &w, groups, cg, mg, w.tiles),
            memory = (double)w.block_floats * blocks * groups * MEMORY_COST;
     if (m == wanted || (c * LEAST_GAIN < direct && c + memory < least)) {
       least = c + memory;
@@ -183,9 +178,12 @@ dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, double *cost)
     return NULL; /* then there is the plain way */
   pack(&best, conv, groups, blocks, cg, mg, k->nr);
   best.weight_bytes = floats * sizeof(float);
+  best.always = best.m == wanted;
+  best.plain_pixel = 9.0 * cg * whole_vectors(k, mg);
   DcnNeeds *needs = &net->needs;
   needs->floats = MAX(needs->floats,
                       (size_t)best.chunk_tiles * tile_floats(k, &best) + (size_t)best.points * 16);
+  needs->tiles = MAX(needs->tiles, (size_t)best.tiles);
   needs->pointers = MAX(needs->pointers, (size_t)best.points * (best.chunk_tiles + k->mr));
   *cost = taken;
   return g_memdup2(&best, sizeof best);
@@ -202,8 +200,8 @@ dcn_winograd_free(DcnWinograd *winograd)
 
 typedef struct {
   const DcnWinogradRun *run;
-  int chunks, parts; /* of tiles, of output channels */
-  int failed;        /* atomic */
+  int tiles, chunks, parts; /* chunks of tiles, parts of output channels */
+  int failed;               /* atomic */
 } Loop;
 
 /* Output pixel of a tile's corner, as row and column of an image. */
@@ -226,6 +224,12 @@ point_floats(const DcnWinograd *w, int n)
   return ((size_t)n * w->pitch / 16 | 1) * 16;
 }
 
+static Corner
+corner_of(const DcnWinogradRun *run, int i)
+{
+  return corner(run->winograd, run->tiles ? run->tiles[i].tile : i);
+}
+
 /* Transformed inputs of tiles [begin, begin + n): [points][n][pitch]. */
 static void
 transform_inputs(const DcnWinogradRun *run, int begin, int n, int group, float *v)
@@ -237,7 +241,7 @@ transform_inputs(const DcnWinogradRun *run, int begin, int n, int group, float *
   size_t pitch = (size_t)in->ref_pitch;
   int side = w->m + 2;
   for (int t = 0; t < n; t++, v += w->pitch) {
-    Corner at = corner(w, begin + t);
+    Corner at = corner_of(run, begin + t);
     const float *d[DCN_WINOGRAD_POINTS];
     int top = at.y - w->pad_top, left = at.x - w->pad_left;
     for (int i = 0; i < side; i++) {
@@ -297,13 +301,15 @@ transform_sums(const DcnWinogradRun *run, int begin, int n, const float *sums, c
   int m = w->m, nr = job->kernels->nr;
   gboolean finite = TRUE;
   for (int t = 0; t < n; t++, sums += (size_t)w->points * nr) {
-    Corner at = corner(w, begin + t);
+    Corner at = corner_of(run, begin + t);
+    uint32_t wanted = run->tiles ? run->tiles[begin + t].wanted : ~UINT32_C(0);
     float *pixels[DCN_WINOGRAD_MOST * DCN_WINOGRAD_MOST];
     for (int i = 0; i < m; i++) {
       size_t row = ((size_t)at.image * out->h + at.y + i) * out->w + at.x;
       for (int j = 0; j < m; j++)
-        pixels[i * m + j] =
-            at.y + i < out->h && at.x + j < out->w ? run->sums + (row + j) * run->stride : NULL;
+        pixels[i * m + j] = at.y + i < out->h && at.x + j < out->w && (wanted >> (i * m + j) & 1)
+                                ? run->sums + (row + j) * run->stride
+                                : NULL;
     }
     finite &= job->kernels->winograd_out(m, sums, bias, run->lo, run->hi, pixels, (size_t)column,
                                          columns);
@@ -322,8 +328,8 @@ chunks(void *context, int first, int end, int number)
   float *v = worker->floats;
   for (int item = first; item < end; item++) {
     int chunk = item / loop->parts, part = item % loop->parts;
-    int begin = (int)((int64_t)w->tiles * chunk / loop->chunks);
-    int n = (int)((int64_t)w->tiles * (chunk + 1) / loop->chunks) - begin;
+    int begin = (int)((int64_t)loop->tiles * chunk / loop->chunks);
+    int n = (int)((int64_t)loop->tiles * (chunk + 1) / loop->chunks) - begin;
     int from = (int)((int64_t)all * part / loop->parts),
         to = (int)((int64_t)all * (part + 1) / loop->parts);
     float *sums = v + (size_t)w->points * point_floats(w, n);
@@ -348,18 +354,31 @@ dcn_winograd_run(const DcnWinogradRun *run)
 {
   const DcnWinograd *w = run->winograd;
   int threads = run->job->state->threads, all = run->groups * run->blocks;
-  Loop loop = {.run = run, .chunks = chunks_of(w), .parts = 1};
+  int tiles = run->tiles ? run->n_tiles : w->tiles;
+  Loop loop = {.run = run,
+               .tiles = tiles,
+               .chunks = (tiles + w->chunk_tiles - 1) / w->chunk_tiles,
+               .parts = 1};
   /* A tile's outputs depend neither on how tiles are cut into chunks nor on how channels are cut into parts.  To cut
    * channels takes transforming inputs twice, to cut tiles reading weights twice. */
-  double cost = (double)run->winograd->block_floats * all * w->tiles;
+  double cost = (double)w->block_floats * all * tiles;
   if (threads > 1 && cost > 2.0 * dcn_grain(0)) {
     if (loop.chunks == 1 && all >= threads)
       loop.parts = threads;
     else
-      loop.chunks = MIN(w->tiles, (loop.chunks + threads - 1) / threads * threads);
+      loop.chunks = MIN(tiles, (loop.chunks + threads - 1) / threads * threads);
   }
   int items = loop.chunks * loop.parts;
   double per_item = cost / MAX(items, 1);
   dcn_parallel_for(threads, items, dcn_grain((size_t)MAX(per_item, 1)), chunks, &loop);
-  return !loop.failed;
+  if (loop.failed)
+    return FALSE;
+  dcn_worker(run->job, 0)->tiles += tiles;
+  return TRUE;
+}
+
+double
+dcn_winograd_cost(const DcnWinogradRun *run, int n)
+{
+  return cost_of(run->job->kernels, run->winograd, run->groups, run->cg, run->mg, n);
 }

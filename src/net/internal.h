@@ -66,6 +66,7 @@ typedef struct {
   size_t list;     /* most pixels of a value */
   size_t row_words; /* of the widest row of pixels as bits */
   size_t marks;     /* words of all rows of any value */
+  size_t tiles;    /* most tiles of a convolution done by Winograd's way */
   size_t inputs;   /* most inputs of a fully connected layer */
 } DcnNeeds;
 
@@ -135,6 +136,7 @@ struct _DcnWorker {
   int pixels_touched;            /* of the input */
   uint64_t cost, cost_values;    /* a convolution's, as cost.c counts: as done, and all from values */
   uint64_t blocks_igemm, blocks_dgemm;
+  int tiles;
 };
 
 /* Whose accumulators go stale next, so that none is the sum of too many steps. */
@@ -169,6 +171,8 @@ struct _DcnState {
   int32_t *order;   /* the same in another order */
   uint64_t *row_bits; /* a row of any value, for dcn_window_reach */
   uint64_t *marks;    /* rows of any value: what the op at work is to compute */
+  struct DcnWinogradTile *tiles; /* of the op at work */
+  uint32_t *tile_bits;           /* its outputs that are to be computed, by tiles */
   uint32_t *fc_index;
   float *fc_x;
   DcnWorker **workers;

@@ -154,6 +154,7 @@ typedef struct {
   uint64_t inputs_changed;    /* (pixel, channel) values of its inputs that were propagated */
   uint64_t blocks_igemm,
       blocks_dgemm; /* convolutions: pixel blocks done from values, from differences */
+  int tiles;        /* by Winograd's way: tiles of outputs, which are also among blocks_igemm */
 } DcnOpStat;
 const DcnOpStat *
 dcn_state_op_stats(const DcnState *state); /* [n_ops of the program], owned by the state */

@@ -69,6 +69,7 @@ reset_workers(DcnState *state)
   for (int i = 0; i < state->n_workers; i++) {
     DcnWorker *w = state->workers[i];
     w->values_changed = w->macs = w->blocks_igemm = w->blocks_dgemm = 0;
+    w->tiles = 0;
     w->cost = w->cost_values = 0;
     w->pixels_touched = 0;
   }
@@ -137,6 +138,7 @@ run_op(DcnState *state, int index, Extent extent)
     cost += w->cost;
     stat->blocks_igemm += w->blocks_igemm;
     stat->blocks_dgemm += w->blocks_dgemm;
+    stat->tiles += w->tiles;
   }
   if (!full)
     dcn_value_finish(job.out);

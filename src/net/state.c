@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "net/internal.h"
 #include "net/state.h"
+#include "net/winograd.h"
 #include "util/memory.h"
 #include "util/parallel.h"
 #include <string.h>
@@ -92,6 +93,8 @@ dcn_state_new(DcnNet *net, GError **error)
   state->order = take(&budget, needs->list, sizeof *state->order);
   state->row_bits = take(&budget, needs->row_words, sizeof *state->row_bits);
   state->marks = take(&budget, needs->marks, sizeof *state->marks);
+  state->tiles = take(&budget, needs->tiles, sizeof *state->tiles);
+  state->tile_bits = take(&budget, needs->tiles, sizeof *state->tile_bits);
   state->fc_index = take(&budget, needs->inputs + 1, sizeof *state->fc_index);
   state->fc_x = take(&budget, needs->inputs + 1, sizeof(float));
   for (int i = 0; i < program->n_values && !budget.failed; i++) {
@@ -161,6 +164,8 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->order);
   dcn_aligned_free(state->row_bits);
   dcn_aligned_free(state->marks);
+  dcn_aligned_free(state->tiles);
+  dcn_aligned_free(state->tile_bits);
   dcn_aligned_free(state->fc_index);
   dcn_aligned_free(state->fc_x);
   g_free(state->values);

@@ -9,9 +9,11 @@ typedef struct {
   int m, points;               /* points: (m + 2)^2 */
   int tiles_y, tiles_x, tiles; /* tiles: of all images */
   int pad_top, pad_left;
+  gboolean always;     /* whatever it costs (dcn_winograd_ask()) */
   int chunk_tiles;     /* tiles that are transformed and multiplied together, at most */
   int pitch;           /* of a transformed pixel, floats */
   size_t block_floats; /* points * cg * nr */
+  double plain_pixel;  /* what an output pixel of one group takes the plain way, in multiplies of igemm */
   size_t weight_bytes;
   float *weights; /* owned */
 } DcnWinograd;
@@ -24,6 +26,12 @@ DcnWinograd *dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, do
 void dcn_winograd_ask(int m);
 void dcn_winograd_free(DcnWinograd *winograd); /* NULL is fine */
 
+/* A tile of which some outputs are wanted: bit y * m + x. */
+typedef struct DcnWinogradTile {
+  int32_t tile;
+  uint32_t wanted;
+} DcnWinogradTile;
+
 /* Where sums go, and what is done to them on the way. */
 typedef struct {
   DcnJob *job;
@@ -33,8 +41,17 @@ typedef struct {
   float *sums;       /* [pixels][stride] */
   size_t stride;
   int groups, blocks, cg, mg; /* as in DcnConvPlan */
+  const DcnWinogradTile *tiles; /* NULL: all */
+  int n_tiles;
 } DcnWinogradRun;
 
-/* All outputs.  FALSE where one is not finite: then all are to be computed another way, as a tile's outputs also see
+/* All outputs, or those that are wanted of some tiles.  FALSE where one is not finite: then all are to be computed another way, as a tile's outputs also see
  * what lies outside of their windows. */
 gboolean dcn_winograd_run(const DcnWinogradRun *run);
+
+/* What n tiles take, in multiplies of igemm. */
+double dcn_winograd_cost(const DcnWinogradRun *run, int n);
+
+/* conv-touched.c: of the job's first n pixels chooses those that are cheaper done by tiles, and moves them to the front of
+ * the list, in its order.  Sets run->tiles and returns how many pixels that are; 0: none. */
+int dcn_winograd_choose(DcnJob *job, DcnWinogradRun *run, int n);

@@ -64,8 +64,8 @@ layer(guint32 seed)
 }
 
 /* A full run gives what the program says, a partial run goes on from there, and the number of threads does not
- * matter. */
-static void
+ * matter.  Returns the tiles that partial runs did. */
+static int
 check(Subject *s, guint32 seed, double bound, const char *what)
 {
   const DcnValue *in = subject_input(s);
@@ -73,6 +73,7 @@ check(Subject *s, guint32 seed, double bound, const char *what)
   uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
   float *frame = g_malloc0(frame_bytes(in));
   DcnState *state[2] = {state_new(s->net), state_new(s->net)};
+  int tiles = 0;
   for (int i = 0; i < 5; i++) {
     DcnMode mode = i == 2 ? DCN_MODE_DENSE : DCN_MODE_DELTA;
     change_frame(rand, in, i % 2 ? CHANGE_BLOCK : CHANGE_ALL, 1, frame, touched);
@@ -83,6 +84,8 @@ check(Subject *s, guint32 seed, double bound, const char *what)
       memcpy(dcn_state_input(state[t]), frame, frame_bytes(in));
       dcn_state_run(state[t], NULL, mode, t + 1, NULL);
     }
+    for (int o = 0; i > 2 && o < s->program->n_ops; o++)
+      tiles += dcn_state_op_stats(state[0])[o].tiles;
     assert_values(s, state[0], bound, what);
     assert_same(s, state[0], state[1], 0, what);
   }
@@ -91,25 +94,27 @@ check(Subject *s, guint32 seed, double bound, const char *what)
   g_free(frame);
   g_free(touched);
   g_rand_free(rand);
+  return tiles;
 }
 
 static void
 test_layers(gconstpointer data)
 {
   const Way *way = data;
-  int used = 0;
+  int used = 0, partial = 0;
   for (guint32 seed = 1; seed <= 60; seed++) {
     used += weight_bytes(layer(seed), way->kernels, way->m) >
             weight_bytes(layer(seed), way->kernels, 0);
     dcn_winograd_ask(way->m);
     Subject *s = subject_new(layer(seed), layer(seed), way->kernels);
     char *what = g_strdup_printf("%s, F(%d), layer %u", way->kernels->isa, way->m, seed);
-    check(s, seed, BOUND, what);
+    partial += check(s, seed, BOUND, what) > 0;
     g_free(what);
     subject_free(s);
   }
-  g_test_message("%d of 60 layers in this way", used);
+  g_test_message("%d of 60 layers in this way, %d in partial runs", used, partial);
   g_assert_cmpint(used, >, 40);
+  g_assert_cmpint(partial, >, 20);
 }
 
 /* A layer that is large enough for several threads, and more tiles than are done at a time. */
@@ -121,6 +126,45 @@ test_large(gconstpointer data)
   Subject *s = subject_new(netgen_conv(1, 34, 31, 40, 72, 3, 1, 1, DCN_ACT_RELU),
                            netgen_conv(1, 34, 31, 40, 72, 3, 1, 1, DCN_ACT_RELU), way->kernels);
   check(s, 1, BOUND, way->kernels->isa);
+  subject_free(s);
+}
+
+/* A partial run writes of a tile only what a change reached, or rounding would spread as changes do. */
+static void
+test_reach(gconstpointer data)
+{
+  enum { SIZE = 40, IN = 64, OUT = 40 };
+  const Way *way = data;
+  dcn_winograd_ask(way->m);
+  Subject *s =
+      subject_new(netgen_conv(1, SIZE, SIZE, IN, OUT, 3, 1, 1, DCN_ACT_NONE),
+                  netgen_conv(1, SIZE, SIZE, IN, OUT, 3, 1, 1, DCN_ACT_NONE), way->kernels);
+  GRand *rand = g_rand_new_with_seed(1);
+  uint8_t touched[SIZE * SIZE];
+  DcnState *state = state_new(s->net);
+  float *input = dcn_state_input(state);
+  dcn_state_set_adaptive(state, FALSE);
+  change_frame(rand, subject_input(s), CHANGE_ALL, 1, input, touched);
+  dcn_state_run(state, NULL, DCN_MODE_DENSE, 1, NULL);
+  dcn_state_output(state, 0, s->logical[0]);
+  for (int y = 5; y < 24; y++)
+    for (int x = 7; x < 30; x++)
+      for (int c = 0; c < IN; c++)
+        input[(y * SIZE + x) * IN + c] += 1;
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+  dcn_state_output(state, 0, s->logical[1]);
+  g_assert_cmpint(dcn_state_op_stats(state)[0].tiles, >=, 21 * 25 / (way->m * way->m));
+  for (int y = 0; y < SIZE; y++)
+    for (int x = 0; x < SIZE; x++) {
+      gboolean reached = y >= 4 && y < 25 && x >= 6 && x < 31;
+      for (int c = 0; c < OUT; c++) {
+        size_t i = ((size_t)c * SIZE + y) * SIZE + x;
+        if ((s->logical[0][i] != s->logical[1][i]) != reached)
+          g_error("pixel %d, %d: %s", x, y, reached ? "unchanged" : "changed");
+      }
+    }
+  dcn_state_free(state);
+  g_rand_free(rand);
   subject_free(s);
 }
 
@@ -202,6 +246,7 @@ main(int argc, char **argv)
   } tests[] = {{"layers", test_layers},
                {"large", test_large},
                {"networks", test_networks},
+               {"reach", test_reach},
                {"not-finite", test_not_finite}};
   Way ways[2 * 8], *way = ways;
   for (const DcnKernels *const *k = dcn_kernels_all(); *k; k++)
