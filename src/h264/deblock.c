@@ -5,8 +5,7 @@
  * both thresholds other than 0; then up to three luma samples either side may change (one of chroma),
  * so the 8x8 blocks on both its sides are marked. Edges of the transform lie on multiples of 4 luma
  * samples: none further away reaches into an 8x8 block.  Edges without a copy on either side are not looked at. */
-#include "h264/state.h"
-#include <string.h>
+#include "h264/around.h"
 
 /* Table 8-15: QP_C for qPI from 30 on */
 static const uint8_t qp_c_from_30[22] = {29, 30, 31, 32, 32, 33, 34, 34, 35, 35, 36,
@@ -15,7 +14,7 @@ static const uint8_t qp_c_from_30[22] = {29, 30, 31, 32, 32, 33, 34, 34, 35, 35,
 /* What one 4x4 block is predicted from. */
 typedef struct {
   DcnH264RefId id[2]; /* 0: list not used */
-  int mv[2][2];
+  DcnH264Mv mv[2];    /* 0 there */
 } Prediction;
 
 typedef struct {
@@ -26,24 +25,34 @@ typedef struct {
   int mv_limit; /* vertical, quarter samples */
 } Deblock;
 
-static void
+static inline void
 prediction(const Deblock *d, int mb, int b4, Prediction *p)
 {
   const DcnH264SliceInfo *slice = &d->slices[d->map->slice[mb]];
+  gboolean whole = d->map->kind[mb] & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_UNIFORM);
   for (int list = 0; list < 2; list++) {
-    int ref = dcn_h264_motion_at(d->map, mb, list, b4, p->mv[list]);
-    p->id[list] = ref >= 0 && ref < 32 ? slice->ref_id[list][ref] : 0;
+    int ref;
+    if (whole) {
+      p->mv[list] = dcn_h264_mv_load(d->map->whole[mb].mv[list]);
+      ref = d->map->whole[mb].ref_idx[list];
+    } else {
+      p->mv[list] = dcn_h264_mv_load(d->map->motion[mb].mv[list][b4]);
+      ref = d->map->motion[mb].ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
+    }
+    p->id[list] = (unsigned)ref < 32 ? slice->ref_id[list][ref] : 0;
   }
 }
 
-static gboolean
-far(const Deblock *d, const int a[2], const int b[2])
+static inline gboolean
+far(const Deblock *d, DcnH264Mv a, DcnH264Mv b)
 {
-  return ABS(a[0] - b[0]) >= 4 || ABS(a[1] - b[1]) >= d->mv_limit;
+  int x = dcn_h264_mv_part(a, 0) - dcn_h264_mv_part(b, 0);
+  int y = dcn_h264_mv_part(a, 1) - dcn_h264_mv_part(b, 1);
+  return (ABS(x) >= 4) | (ABS(y) >= d->mv_limit);
 }
 
 /* 8.7.2.1, bS 1: other pictures, another number of vectors, or vectors too far apart. */
-static gboolean
+static inline gboolean
 differs(const Deblock *d, const Prediction *p, const Prediction *q)
 {
   gboolean straight = p->id[0] == q->id[0] && p->id[1] == q->id[1];
@@ -100,14 +109,6 @@ coefficients(const Deblock *d, const DcnH264Mb *mb)
   return mb->nonzero;
 }
 
-/* Bits of a line of 4x4 blocks: a column (vertical) or a row. */
-static inline unsigned
-line_bits(unsigned blocks, int line, gboolean vertical)
-{
-  /* The product brings bits 0, 4, 8 and 12 side by side. */
-  return vertical ? (blocks >> line & 0x1111) * 0x1248 >> 12 & 15 : blocks >> 4 * line & 15;
-}
-
 /* The whole of both is predicted alike, but for what differs() lets pass. */
 static gboolean
 wholes_differ(const Deblock *d, int p, int q)
@@ -122,43 +123,49 @@ wholes_differ(const Deblock *d, int p, int q)
   return differs(d, &a, &b);
 }
 
-/* Bit i: the edge between 4x4 blocks p_b4(i) of p and q_b4(i) of q has bS > 0.  vertical: blocks i
- * of a column; else of a row.  p_line, q_line: the column or row in either macroblock. */
-static unsigned
-strengths(const Deblock *d, int p, int p_line, int q, int q_line, gboolean vertical)
+static inline gboolean
+blocks_differ(const Deblock *d, int p, int p_b4, int q, int q_b4)
 {
-  const DcnH264Mb *p_mb = &d->m->mbs[p], *q_mb = &d->m->mbs[q];
-  if (dcn_h264_mb_is_intra(p_mb) || dcn_h264_mb_is_intra(q_mb))
-    return 15;
-  unsigned bits = line_bits(coefficients(d, p_mb), p_line, vertical) |
-                  line_bits(coefficients(d, q_mb), q_line, vertical);
-  if (bits == 15)
-    return bits;
-  if (d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_UNIFORM)
-    return p != q && wholes_differ(d, p, q) ? 15 : bits;
   Prediction a, b;
-  gboolean differ = FALSE;
-  int fine = (d->map->kind[p] | d->map->kind[q]) & DCN_H264_MOTION_SUB;
-  for (int i = 0; i < 4; i++) {
-    /* Without small blocks both of a quarter are alike. */
-    if (!(i & 1) || fine) {
-      prediction(d, p, vertical ? 4 * i + p_line : 4 * p_line + i, &a);
-      prediction(d, q, vertical ? 4 * i + q_line : 4 * q_line + i, &b);
-      differ = differs(d, &a, &b);
-    }
-    bits |= (unsigned)differ << i;
-  }
-  return bits;
+  prediction(d, p, p_b4, &a);
+  prediction(d, q, q_b4, &b);
+  return differs(d, &a, &b);
 }
 
-/* Quarters beside an edge: bits of strengths to bits b8.  line: column or row of 4x4 blocks. */
-static unsigned
-quarters(unsigned bits, int line, gboolean vertical)
+/* Bits b8 of the quarters in which any of these 4x4 blocks (bit 4 * y + x) lies. */
+static inline unsigned
+quarters_of(unsigned blocks)
 {
-  unsigned first = bits & 3 ? 1 : 0, second = bits & 12 ? 1 : 0;
-  if (vertical)
-    return (first | second << 2) << (line >> 1);
-  return (first | second << 1) << (line >> 1) * 2;
+  return (blocks & 0x0033 ? 1u : 0) | (blocks & 0x00cc ? 2u : 0) | (blocks & 0x3300 ? 4u : 0) |
+         (blocks & 0xcc00 ? 8u : 0);
+}
+
+/* Edges inside of a macroblock in parts that have bS 1 for its vectors, by the block to the right of the edge
+ * (*vertical) or below it (*horizontal), bit 4 * y + x. */
+static void
+inner_motion(const Deblock *d, int q, unsigned *vertical, unsigned *horizontal)
+{
+  *vertical = *horizontal = 0;
+  if (d->map->kind[q] & DCN_H264_MOTION_SUB) {
+    for (int b4 = 0; b4 < 16; b4++) {
+      if (b4 & 3)
+        *vertical |= (unsigned)blocks_differ(d, q, b4 - 1, q, b4) << b4;
+      if (b4 >> 2)
+        *horizontal |= (unsigned)blocks_differ(d, q, b4 - 4, q, b4) << b4;
+    }
+    return;
+  }
+  Prediction quarter[4];
+  for (int b8 = 0; b8 < 4; b8++)
+    prediction(d, q, (b8 & 2) * 4 + (b8 & 1) * 2, &quarter[b8]);
+  if (differs(d, &quarter[0], &quarter[1]))
+    *vertical |= 0x0044;
+  if (differs(d, &quarter[2], &quarter[3]))
+    *vertical |= 0x4400;
+  if (differs(d, &quarter[0], &quarter[2]))
+    *horizontal |= 0x0300;
+  if (differs(d, &quarter[1], &quarter[3]))
+    *horizontal |= 0x0c00;
 }
 
 static void
@@ -167,21 +174,21 @@ inner_edges(const Deblock *d, int q)
   const DcnH264Mb *mb = &d->m->mbs[q];
   if (!d->coded->copy[q] || !can_filter(d, q, q))
     return;
-  uint8_t *filtered = &d->coded->filtered[q];
   if (dcn_h264_mb_is_intra(mb)) {
-    *filtered = 15;
+    d->coded->filtered[q] = 15;
     return;
   }
+  unsigned coded = coefficients(d, mb), vertical = 0, horizontal = 0;
+  if (!(d->map->kind[q] & DCN_H264_MOTION_UNIFORM))
+    inner_motion(d, q, &vertical, &horizontal);
+  vertical |= coded | coded << 1;
+  horizontal |= coded | coded << 4;
+  /* 8.7: edges of 8x8 transforms; but chroma of 4:2:2 has 4x4 ones at every fourth row */
   gboolean transform_8x8 = mb->flags & DCN_H264_MB_TRANSFORM_8X8;
-  for (int vertical = 0; vertical < 2; vertical++) {
-    for (int line = 1; line < 4; line++) {
-      /* 8.7: edges of 8x8 transforms; but chroma of 4:2:2 has 4x4 ones at every fourth row */
-      if (line & 1 && transform_8x8 && (vertical || d->m->chroma_array_type != 2))
-        continue;
-      unsigned bits = strengths(d, q, line - 1, q, line, vertical);
-      *filtered |= (uint8_t)(quarters(bits, line - 1, vertical) | quarters(bits, line, vertical));
-    }
-  }
+  vertical &= transform_8x8 ? 0x4444 : 0xeeee;
+  horizontal &= transform_8x8 && d->m->chroma_array_type != 2 ? 0x0f00 : 0xfff0;
+  d->coded->filtered[q] |=
+      (uint8_t)quarters_of(vertical | vertical >> 1 | horizontal | horizontal >> 4);
 }
 
 /* Most often: two macroblocks of one slice without coefficients, each predicted as one, in the same way. */
@@ -194,15 +201,58 @@ alike(const DcnH264MotionMap *map, int p, int q)
           memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0);
 }
 
-/* The edge between p, to the left of q or above it, and q. */
+/* Whether half of an edge has bS above 0 for vectors: the blocks p_b4 and q_b4 beside it, and those a step on. */
+static inline gboolean
+half_differs(const Deblock *d, int p, int p_b4, int q, int q_b4, int step)
+{
+  /* Without small blocks both of a quarter are alike. */
+  int fine = (d->map->kind[p] | d->map->kind[q]) & DCN_H264_MOTION_SUB;
+  return blocks_differ(d, p, p_b4, q, q_b4) ||
+         (fine && blocks_differ(d, p, p_b4 + step, q, q_b4 + step));
+}
+
+/* The edge between p, to the left of q or above it, and q, 8.7.2.1. */
 static void
 unlike(const Deblock *d, int p, int q, gboolean vertical)
 {
-  if (!can_filter(d, p, q))
+  const DcnH264Mb *p_mb = &d->m->mbs[p], *q_mb = &d->m->mbs[q];
+  /* Quarters beside its first half, and its second one, that it matters for. */
+  unsigned p_copy = d->coded->copy[p], q_copy = d->coded->copy[q];
+  unsigned p_first = p_copy & (vertical ? 2 : 4), p_second = p_copy & 8;
+  unsigned q_first = q_copy & 1, q_second = q_copy & (vertical ? 4 : 2);
+  if (!(p_first | p_second | q_first | q_second) || !can_filter(d, p, q))
     return;
-  unsigned bits = strengths(d, p, 3, q, 0, vertical);
-  d->coded->filtered[p] |= (uint8_t)quarters(bits, 3, vertical);
-  d->coded->filtered[q] |= (uint8_t)quarters(bits, 0, vertical);
+  gboolean first = TRUE, second = TRUE;
+  if (!dcn_h264_mb_is_intra(p_mb) && !dcn_h264_mb_is_intra(q_mb)) {
+    unsigned a = coefficients(d, p_mb), b = coefficients(d, q_mb);
+    if (vertical) {
+      first = ((a >> 3 | b) & 0x0011) != 0;
+      second = ((a >> 3 | b) & 0x1100) != 0;
+    } else {
+      first = ((a >> 12 | b) & 3) != 0;
+      second = ((a >> 12 | b) & 12) != 0;
+    }
+    if (!(first && second)) {
+      if (d->map->kind[p] & d->map->kind[q] & DCN_H264_MOTION_UNIFORM) {
+        if (wholes_differ(d, p, q))
+          first = second = TRUE;
+      } else {
+        int p_b4 = vertical ? 3 : 12, along = vertical ? 8 : 2, step = vertical ? 4 : 1;
+        if (!first && p_first | q_first)
+          first = half_differs(d, p, p_b4, q, 0, step);
+        if (!second && p_second | q_second)
+          second = half_differs(d, p, p_b4 + along, q, along, step);
+      }
+    }
+  }
+  if (first) {
+    d->coded->filtered[p] |= (uint8_t)p_first;
+    d->coded->filtered[q] |= (uint8_t)q_first;
+  }
+  if (second) {
+    d->coded->filtered[p] |= (uint8_t)p_second;
+    d->coded->filtered[q] |= (uint8_t)q_second;
+  }
 }
 
 static inline void

@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * ITU-T H.264 8.4.1.2. */
-#include "h264/state.h"
-#include <string.h>
+#include "h264/around.h"
 
 /* The co-located 4x4 block, 8.4.1.2.1. */
 typedef struct {
@@ -175,29 +174,22 @@ set_whole(DcnH264Coded *coded, int mb_addr, const int ref[2], int mv[2][2])
 }
 
 /* refIdxL0, refIdxL1 and the vectors of 8.4.1.2.2, before colZeroFlag. */
-static void
+static inline void
 spatial_prediction(const DcnH264Coded *coded, int mb_addr, int column, int ref[2], int mv[2][2])
 {
-  DcnH264Around around;
-  dcn_h264_around(coded, mb_addr, column, &around);
-  const DcnH264Whole *const *n = around.n;
-  if (n[0]->ref_idx[0] >= -1 && memcmp(n[0], n[1], sizeof *n[0]) == 0 &&
-      memcmp(n[0], n[2], sizeof *n[0]) == 0) {
-    /* All three alike, so their minimum and median is each of them. */
-    for (int list = 0; list < 2; list++) {
-      ref[list] = n[0]->ref_idx[list];
-      mv[list][0] = n[0]->mv[list][0];
-      mv[list][1] = n[0]->mv[list][1];
-    }
-  } else {
-    for (int list = 0; list < 2; list++) {
-      ref[list] = MAX(
-          min_positive(n[0]->ref_idx[list], min_positive(n[1]->ref_idx[list], n[2]->ref_idx[list])),
-          -1);
-      mv[list][0] = mv[list][1] = 0;
-      if (ref[list] >= 0)
-        dcn_h264_median_around(&around, list, ref[list], mv[list]);
-    }
+  DcnH264Addresses at = {-1, -1, -1, -1};
+  if (!coded->mbaff)
+    at = dcn_h264_addresses(coded, mb_addr, column);
+  for (int list = 0; list < 2; list++) {
+    DcnH264Three n;
+    if (G_UNLIKELY(coded->mbaff))
+      dcn_h264_three_mbaff(coded, mb_addr, list, 0, 0, 16, &n);
+    else
+      dcn_h264_three(coded->map, &at, list, &n);
+    ref[list] = MAX(min_positive(n.ref[0], min_positive(n.ref[1], n.ref[2])), -1);
+    DcnH264Mv predicted = ref[list] >= 0 ? dcn_h264_predict(&n, ref[list]) : 0;
+    mv[list][0] = dcn_h264_mv_part(predicted, 0);
+    mv[list][1] = dcn_h264_mv_part(predicted, 1);
   }
   if (ref[0] < 0 && ref[1] < 0) {
     ref[0] = ref[1] = 0;

@@ -387,6 +387,7 @@ open_picture(DcnH264Extractor *extractor, DcnH264Frame *frame, const DcnH264Slic
   coded->frame = frame;
   coded->map = NULL;
   coded->slice = NULL;
+  coded->next_mb = coded->next_x = coded->next_y = 0;
   coded->error = not_understood(&coded->sps, header);
   /* libavcodec counts fields without a partner, in each of its threads, and from the second one on shows first fields before
    * their second ones are decoded; what it makes of a field that is not whole lasts beyond IDR pictures, too.  Nothing but a

@@ -99,6 +99,24 @@ reserve_vectors(DcnH264Coded *coded, size_t n)
   return TRUE;
 }
 
+/* Writes a vector; what it returns is behind it if the list is used, else the same place.  Room was made, for one more. */
+static inline DcnVector *
+put_vector(DcnVector *to, const DcnH264SliceInfo *slice, int list, int ref, const int16_t mv[2],
+           int x, int y, int w, int h)
+{
+  *to = (DcnVector){
+      .x = (uint16_t)x,
+      .y = (uint16_t)y,
+      .w = (uint16_t)w,
+      .h = (uint16_t)h,
+      .ref_number = slice->ref_number[list][ref & 31],
+      .mv_x_qpel = mv[0],
+      .mv_y_qpel = mv[1],
+      .direction = (uint8_t)list,
+  };
+  return to + ((unsigned)ref < (unsigned)slice->n_refs[list]);
+}
+
 /* Room was made. */
 static inline void
 add_vector(const Place *place, int list, int b4, int w, int h)
@@ -111,21 +129,15 @@ add_vector(const Place *place, int list, int b4, int w, int h)
   int entry = place->field_mb ? ref >> 1 : ref;
   if (entry >= coded->slice->n_refs[list])
     return;
-  int ref_field = 0;
-  if (place->field)
-    ref_field = dcn_h264_ref_at(coded->slice, list, ref, place->field_mb, place->bottom).fields;
-  coded->vectors[coded->n_vectors++] = (DcnVector){
-      .x = (uint16_t)(place->x + (b4 & 3) * 4),
-      .y = (uint16_t)(place->y + (b4 >> 2) * 4 * place->line_step),
-      .w = (uint16_t)w,
-      .h = (uint16_t)(h * place->line_step),
-      .ref_number = coded->slice->ref_number[list][entry],
-      .mv_x_qpel = (int16_t)mv[0],
-      .mv_y_qpel = (int16_t)mv[1],
-      .direction = (uint8_t)list,
-      .field = (uint8_t)place->field,
-      .ref_field = (uint8_t)ref_field,
-  };
+  DcnVector *vector = coded->vectors + coded->n_vectors++;
+  int16_t value[2] = {(int16_t)mv[0], (int16_t)mv[1]};
+  put_vector(vector, coded->slice, list, entry, value, place->x + (b4 & 3) * 4,
+             place->y + (b4 >> 2) * 4 * place->line_step, w, h * place->line_step);
+  if (place->field) {
+    vector->field = (uint8_t)place->field;
+    vector->ref_field =
+        (uint8_t)dcn_h264_ref_at(coded->slice, list, ref, place->field_mb, place->bottom).fields;
+  }
 }
 
 /* Direct prediction in 4x4 blocks is told as one 8x8 block where they are alike. */
@@ -177,6 +189,46 @@ add_vectors(const Place *place)
   }
 }
 
+/* The same of a macroblock in parts, not in a field or an MBAFF frame; (x, y): its corner. */
+static void
+add_parts(DcnH264Coded *coded, int mb_addr, int x, int y)
+{
+  const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr];
+  const DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  const DcnH264SliceInfo *slice = coded->slice;
+  DcnVector *to = coded->vectors + coded->n_vectors;
+  for (int list = 0; list < 2; list++) {
+    const int8_t *ref = motion->ref_idx[list];
+    const int16_t(*mv)[2] = motion->mv[list];
+    if (slice->n_refs[list] == 0)
+      continue;
+    if (mb->type == DCN_H264_MB_16X8) {
+      to = put_vector(to, slice, list, ref[0], mv[0], x, y, 16, 8);
+      to = put_vector(to, slice, list, ref[2], mv[8], x, y + 8, 16, 8);
+      continue;
+    }
+    if (mb->type == DCN_H264_MB_8X16) {
+      to = put_vector(to, slice, list, ref[0], mv[0], x, y, 8, 16);
+      to = put_vector(to, slice, list, ref[1], mv[2], x + 8, y, 8, 16);
+      continue;
+    }
+    for (int b8 = 0; b8 < 4; b8++) {
+      int bx = (b8 & 1) * 2, by = b8 & 2, first = 4 * by + bx, shape = DCN_H264_SUB_8X8;
+      if (!(mb->sub[b8] & DCN_H264_SUB_DIRECT))
+        shape = mb->sub[b8] & DCN_H264_SUB_SHAPE;
+      else if (coded->map->kind[mb_addr] & DCN_H264_MOTION_SUB &&
+               !alike(coded->map, mb_addr, list, first))
+        shape = DCN_H264_SUB_4X4;
+      int w = shape & DCN_H264_SUB_4X8 ? 1 : 2, h = shape & DCN_H264_SUB_8X4 ? 1 : 2;
+      for (int j = 0; j < 2; j += h)
+        for (int i = 0; i < 2; i += w)
+          to = put_vector(to, slice, list, ref[b8], mv[first + 4 * j + i], x + 4 * (bx + i),
+                          y + 4 * (by + j), 4 * w, 4 * h);
+    }
+  }
+  coded->n_vectors = (size_t)(to - coded->vectors);
+}
+
 static inline uint8_t
 flags_of(const DcnH264Mb *mb)
 {
@@ -225,22 +277,21 @@ enter_plain(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
   if (kind & DCN_H264_MOTION_INTRA)
     return;
   gboolean whole = kind & DCN_H264_MOTION_UNIFORM;
-  if (!reserve_vectors(coded, (whole ? 2 : 32) * (size_t)count))
+  if (!reserve_vectors(coded, (whole ? 2 : 32) * (size_t)count + 1))
     return;
-  Place place = {
-      .coded = coded, .line_step = 1, .mb_addr = mb_addr, .x = 16 * mb_x, .y = 16 * mb_y};
   if (!whole) {
-    add_vectors(&place);
+    add_parts(coded, mb_addr, 16 * mb_x, 16 * mb_y);
     return;
   }
-  size_t n = coded->n_vectors;
-  add_vector(&place, 0, 0, 16, 16);
-  add_vector(&place, 1, 0, 16, 16);
+  const DcnH264SliceInfo *slice = coded->slice;
+  const DcnH264Whole *motion = &coded->map->whole[mb_addr];
+  DcnVector *from = coded->vectors + coded->n_vectors, *to = from;
+  for (int list = 0; list < 2; list++)
+    to = put_vector(to, slice, list, motion->ref_idx[list], motion->mv[list], 16 * mb_x, 16 * mb_y,
+                    16, 16);
   /* The others are like those of the first one but for their place. */
-  const DcnVector *from = coded->vectors + n;
-  size_t step = coded->n_vectors - n;
-  DcnVector *to = coded->vectors + coded->n_vectors;
-  coded->n_vectors += step * (size_t)(count - 1);
+  size_t step = (size_t)(to - from);
+  coded->n_vectors += step * (size_t)count;
   for (int i = 1; i < count; i++) {
     if (++mb_x == m->mb_width) {
       mb_x = 0;
@@ -260,7 +311,7 @@ static void
 enter_lines(DcnH264Coded *coded, int mb_addr, int count)
 {
   const DcnH264Macroblocks *m = &coded->macroblocks;
-  if (!reserve_vectors(coded, 32 * (size_t)count))
+  if (!reserve_vectors(coded, 32 * (size_t)count + 1))
     return;
   for (int i = 0; i < count; i++) {
     const DcnH264Mb *mb = &m->mbs[mb_addr + i];

@@ -2,75 +2,67 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * ITU-T H.264 8.4.1, without direct prediction (direct.c). */
-#include "h264/state.h"
-#include <string.h>
-
-/* 8.4.1.1: TRUE for a zero vector */
-static gboolean
-p_skip(const DcnH264Coded *coded, int mb_addr, int column, int out[2])
-{
-  DcnH264Around around;
-  dcn_h264_around(coded, mb_addr, column, &around);
-  out[0] = out[1] = 0;
-  for (int i = 0; i < 2; i++) {
-    const DcnH264Whole *n = around.n[i];
-    if (n->ref_idx[0] == -2 || (n->ref_idx[0] == 0 && n->mv[0][0] == 0 && n->mv[0][1] == 0))
-      return TRUE;
-  }
-  dcn_h264_median_around(&around, 0, 0, out);
-  return out[0] == 0 && out[1] == 0;
-}
+#include "h264/around.h"
 
 /* Prediction plus difference; 8.4.1 wants it to stay in range, and decoders wrap at 16 bits. */
-static inline void
-add_mvd(const DcnH264Coded *coded, uint32_t *next, int mv[2])
+static inline DcnH264Mv
+add_mvd(const DcnH264Coded *coded, uint32_t *next, DcnH264Mv mv)
 {
-  const int16_t *mvd = coded->macroblocks.mvd[(*next)++];
-  mv[0] = (int16_t)(mv[0] + mvd[0]);
-  mv[1] = (int16_t)(mv[1] + mvd[1]);
+  DcnH264Mv mvd = dcn_h264_mv_load(coded->macroblocks.mvd[(*next)++]);
+  const uint32_t signs = UINT32_C(0x80008000);
+  return ((mv & ~signs) + (mvd & ~signs)) ^ ((mv ^ mvd) & signs);
 }
 
-static void
+/* Neighbours of the macroblock as a whole. */
+static inline void
+three_of(const DcnH264Coded *coded, int mb_addr, const DcnH264Addresses *at, int list,
+         DcnH264Three *three)
+{
+  if (G_UNLIKELY(coded->mbaff))
+    dcn_h264_three_mbaff(coded, mb_addr, list, 0, 0, 16, three);
+  else
+    dcn_h264_three(coded->map, at, list, three);
+}
+
+static inline DcnH264Addresses
+addresses(const DcnH264Coded *coded, int mb_addr, int column)
+{
+  if (G_UNLIKELY(coded->mbaff))
+    return (DcnH264Addresses){-1, -1, -1, -1};
+  return dcn_h264_addresses(coded, mb_addr, column);
+}
+
+/* 8.4.1.1 */
+static inline DcnH264Mv
+p_skip(const DcnH264Coded *coded, int mb_addr, int column)
+{
+  DcnH264Addresses at = addresses(coded, mb_addr, column);
+  DcnH264Three n;
+  three_of(coded, mb_addr, &at, 0, &n);
+  if (((unsigned)n.ref[0] | n.mv[0]) == 0 || ((unsigned)n.ref[1] | n.mv[1]) == 0 ||
+      n.ref[0] == DCN_H264_UNAVAILABLE || n.ref[1] == DCN_H264_UNAVAILABLE)
+    return 0;
+  return dcn_h264_predict(&n, 0);
+}
+
+static inline void
 whole(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
 {
   DcnH264Whole *to = &coded->map->whole[mb_addr];
-  DcnH264Around around;
+  DcnH264Addresses at = addresses(coded, mb_addr, column);
   uint32_t next = mb->first_mvd;
-  dcn_h264_around(coded, mb_addr, column, &around);
   for (int list = 0; list < 2; list++) {
-    int mv[2] = {0, 0}, ref_idx = mb->ref_idx[list][0];
+    int ref_idx = mb->ref_idx[list][0];
+    DcnH264Mv mv = 0;
     if (ref_idx >= 0) {
-      dcn_h264_median_around(&around, list, ref_idx, mv);
-      add_mvd(coded, &next, mv);
+      DcnH264Three n;
+      three_of(coded, mb_addr, &at, list, &n);
+      mv = add_mvd(coded, &next, dcn_h264_predict(&n, ref_idx));
     }
-    to->mv[list][0] = (int16_t)mv[0];
-    to->mv[list][1] = (int16_t)mv[1];
+    dcn_h264_mv_store(to->mv[list], mv);
     to->ref_idx[list] = (int8_t)ref_idx;
   }
   coded->map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM;
-}
-
-/* One partition, in 4x4 blocks.  grid: NULL in MBAFF frames */
-static inline __attribute__((always_inline)) void
-partition(DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y, int w, int h,
-          int shape, DcnH264MotionGrid *grid, uint32_t *next)
-{
-  DcnH264Motion *motion = &coded->map->motion[mb_addr];
-  int mv[2] = {0, 0};
-  if (ref_idx >= 0) {
-    dcn_h264_predict_mv(coded, mb_addr, list, ref_idx, x, y, w, shape, grid, mv);
-    add_mvd(coded, next, mv);
-  }
-  int16_t value[2] = {(int16_t)mv[0], (int16_t)mv[1]};
-  for (int by = y; by < y + h; by++) {
-    for (int bx = x; bx < x + w; bx++) {
-      memcpy(motion->mv[list][4 * by + bx], value, sizeof value);
-      if (grid) {
-        grid->ref_idx[DCN_H264_BLOCK(bx, by)] = (int8_t)ref_idx;
-        memcpy(grid->mv[DCN_H264_BLOCK(bx, by)], value, sizeof value);
-      }
-    }
-  }
 }
 
 /* TRUE where nothing of the macroblock uses the list; its vectors are then 0. */
@@ -86,13 +78,89 @@ unused(DcnH264Motion *motion, int list)
 
 /* Vectors of one list of a macroblock in two halves, the second one from 4x4 block 8 (16x8) or 2 (8x16) on. */
 static inline void
-set_halves(DcnH264Motion *motion, int list, gboolean upper_lower, int mv[2][2])
+set_halves(DcnH264Motion *motion, int list, gboolean upper_lower, DcnH264Mv a, DcnH264Mv b)
 {
-  int16_t(*to)[2] = motion->mv[list];
-  int16_t a[2] = {(int16_t)mv[0][0], (int16_t)mv[0][1]},
-          b[2] = {(int16_t)mv[1][0], (int16_t)mv[1][1]};
-  for (int i = 0; i < 16; i++)
-    memcpy(to[i], (upper_lower ? i & 8 : i & 2) ? b : a, sizeof a);
+  DcnH264Mv *to = (DcnH264Mv *)(void *)motion->mv[list];
+  DcnH264Mv row[2][4] = {{a, a, a, a}, {b, b, b, b}}, both[4] = {a, a, b, b};
+  for (int y = 0; y < 4; y++)
+    memcpy(to + 4 * y, upper_lower ? row[y >> 1] : both, sizeof both);
+}
+
+/* 8.4.1.3: directional prediction from `take`, where that has the same reference. */
+static inline DcnH264Mv
+predict_half(const DcnH264Three *n, int ref_idx, int take)
+{
+  return n->ref[take] == ref_idx ? n->mv[take] : dcn_h264_predict(n, ref_idx);
+}
+
+static inline DcnH264Mv
+upper_lower_halves(const DcnH264Coded *coded, const DcnH264Addresses *at, int list,
+                   const int refs[2], uint32_t *next, DcnH264Mv *second)
+{
+  const DcnH264MotionMap *map = coded->map;
+  DcnH264Mv mv[2] = {0, 0};
+  DcnH264Three n;
+  if (refs[0] >= 0) {
+    dcn_h264_three(map, at, list, &n);
+    mv[0] = add_mvd(coded, next, predict_half(&n, refs[0], 1));
+  }
+  if (refs[1] >= 0) {
+    n.ref[0] = dcn_h264_block_motion(map, at->a, list, 11, &n.mv[0]);
+    n.ref[1] = refs[0];
+    n.mv[1] = mv[0];
+    /* D: nothing to the right of the macroblock is decoded. */
+    n.ref[2] = dcn_h264_block_motion(map, at->a, list, 7, &n.mv[2]);
+    mv[1] = add_mvd(coded, next, predict_half(&n, refs[1], 0));
+  }
+  *second = mv[1];
+  return mv[0];
+}
+
+static inline DcnH264Mv
+left_right_halves(const DcnH264Coded *coded, const DcnH264Addresses *at, int list,
+                  const int refs[2], uint32_t *next, DcnH264Mv *second)
+{
+  const DcnH264MotionMap *map = coded->map;
+  DcnH264Mv mv[2] = {0, 0};
+  DcnH264Three n;
+  if (refs[0] >= 0) {
+    n.ref[0] = dcn_h264_block_motion(map, at->a, list, 3, &n.mv[0]);
+    n.ref[1] = dcn_h264_block_motion(map, at->b, list, 12, &n.mv[1]);
+    n.ref[2] = at->b >= 0 ? dcn_h264_block_motion(map, at->b, list, 14, &n.mv[2])
+                          : dcn_h264_block_motion(map, at->d, list, 15, &n.mv[2]);
+    mv[0] = add_mvd(coded, next, predict_half(&n, refs[0], 0));
+  }
+  if (refs[1] >= 0) {
+    n.ref[0] = refs[0];
+    n.mv[0] = mv[0];
+    n.ref[1] = dcn_h264_block_motion(map, at->b, list, 14, &n.mv[1]);
+    n.ref[2] = at->c >= 0 ? dcn_h264_block_motion(map, at->c, list, 12, &n.mv[2])
+                          : dcn_h264_block_motion(map, at->b, list, 13, &n.mv[2]);
+    mv[1] = add_mvd(coded, next, predict_half(&n, refs[1], 2));
+  }
+  *second = mv[1];
+  return mv[0];
+}
+
+/* The same in an MBAFF frame. */
+static DcnH264Mv
+halves_mbaff(DcnH264Coded *coded, int mb_addr, int list, gboolean upper_lower, const int refs[2],
+             uint32_t *next, DcnH264Mv *second)
+{
+  DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  DcnH264Mv mv[2] = {0, 0};
+  for (int i = 0; i < 2; i++) {
+    DcnH264Three n;
+    if (refs[i] >= 0) {
+      dcn_h264_three_mbaff(coded, mb_addr, list, upper_lower ? 0 : 8 * i, upper_lower ? 8 * i : 0,
+                           upper_lower ? 16 : 8, &n);
+      mv[i] = add_mvd(coded, next, predict_half(&n, refs[i], upper_lower ? 1 - i : 2 * i));
+    }
+    if (i == 0)
+      set_halves(motion, list, upper_lower, mv[0], 0); /* the second one may ask for the first */
+  }
+  *second = mv[1];
+  return mv[0];
 }
 
 /* 16x8, 8x16 */
@@ -101,50 +169,140 @@ halves(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
 {
   gboolean upper_lower = mb->type == DCN_H264_MB_16X8;
   DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  DcnH264Addresses at = addresses(coded, mb_addr, column);
   uint32_t next = mb->first_mvd;
   memcpy(motion->ref_idx, mb->ref_idx, sizeof mb->ref_idx);
   for (int list = 0; list < 2; list++) {
+    DcnH264Mv first, second;
+    int refs[2] = {mb->ref_idx[list][0], mb->ref_idx[list][upper_lower ? 2 : 1]};
     if (unused(motion, list))
       continue;
-    if (coded->mbaff) {
-      for (int i = 0; i < 2; i++) {
-        int x = upper_lower ? 0 : 2 * i, y = upper_lower ? 2 * i : 0;
-        partition(coded, mb_addr, list, mb->ref_idx[list][y + x / 2], x, y, upper_lower ? 4 : 2,
-                  upper_lower ? 2 : 4, 1 + !upper_lower, NULL, &next);
-      }
-      continue;
-    }
-    int mv[2][2] = {{0, 0}, {0, 0}};
-    int refs[2] = {mb->ref_idx[list][0], mb->ref_idx[list][upper_lower ? 2 : 1]};
-    DcnH264MotionGrid grid;
-    dcn_h264_motion_grid(coded, mb_addr, column, list, &grid);
-    if (refs[0] >= 0) {
-      dcn_h264_predict_mv(coded, mb_addr, list, refs[0], 0, 0, upper_lower ? 4 : 2,
-                          1 + !upper_lower, &grid, mv[0]);
-      add_mvd(coded, &next, mv[0]);
-    }
-    if (refs[1] >= 0) {
-      /* Of the first half only the block beside, above or to the left, is asked for. */
-      int at = upper_lower ? DCN_H264_BLOCK(0, 1) : DCN_H264_BLOCK(1, 0);
-      grid.ref_idx[at] = (int8_t)refs[0];
-      grid.mv[at][0] = (int16_t)mv[0][0];
-      grid.mv[at][1] = (int16_t)mv[0][1];
-      dcn_h264_predict_mv(coded, mb_addr, list, refs[1], upper_lower ? 0 : 2, upper_lower ? 2 : 0,
-                          upper_lower ? 4 : 2, 1 + !upper_lower, &grid, mv[1]);
-      add_mvd(coded, &next, mv[1]);
-    }
-    set_halves(motion, list, upper_lower, mv);
+    if (G_UNLIKELY(coded->mbaff))
+      first = halves_mbaff(coded, mb_addr, list, upper_lower, refs, &next, &second);
+    else if (upper_lower)
+      first = upper_lower_halves(coded, &at, list, refs, &next, &second);
+    else
+      first = left_right_halves(coded, &at, list, refs, &next, &second);
+    set_halves(motion, list, upper_lower, first, second);
   }
 }
 
-/* Enters a direct quarter for the prediction of those that follow. */
+/* One list's vectors and indices of a macroblock and what stands around it, by BLOCK(x, y) of 4x4 blocks, -1 <= x <= 4,
+ * -1 <= y <= 3; blocks that are not decoded yet are not available. */
+typedef struct {
+  int8_t ref_idx[40];
+  DcnH264Mv mv[40];
+} MotionGrid;
+
+#define BLOCK(x, y) (8 * ((y) + 1) + (x) + 1)
+
 static void
-show_quarter(const DcnH264Motion *motion, int list, int b8, DcnH264MotionGrid *grid)
+grid_around(const DcnH264MotionMap *map, const DcnH264Addresses *at, int list, MotionGrid *grid)
 {
+  memset(grid->ref_idx, DCN_H264_UNAVAILABLE, sizeof grid->ref_idx);
+  memset(grid->mv, 0, sizeof grid->mv);
   for (int i = 0; i < 4; i++) {
-    int x = (b8 & 1) * 2 + (i & 1), y = (b8 & 2) + (i >> 1);
-    grid->ref_idx[DCN_H264_BLOCK(x, y)] = motion->ref_idx[list][b8];
-    memcpy(grid->mv[DCN_H264_BLOCK(x, y)], motion->mv[list][4 * y + x], sizeof grid->mv[0]);
+    grid->ref_idx[BLOCK(-1, i)] =
+        (int8_t)dcn_h264_block_motion(map, at->a, list, 4 * i + 3, &grid->mv[BLOCK(-1, i)]);
+    grid->ref_idx[BLOCK(i, -1)] =
+        (int8_t)dcn_h264_block_motion(map, at->b, list, 12 + i, &grid->mv[BLOCK(i, -1)]);
+  }
+  grid->ref_idx[BLOCK(4, -1)] =
+      (int8_t)dcn_h264_block_motion(map, at->c, list, 12, &grid->mv[BLOCK(4, -1)]);
+  grid->ref_idx[BLOCK(-1, -1)] =
+      (int8_t)dcn_h264_block_motion(map, at->d, list, 15, &grid->mv[BLOCK(-1, -1)]);
+}
+
+/* The vector of a partition, w 4x4 blocks wide. */
+static inline DcnH264Mv
+grid_vector(const DcnH264Coded *coded, const MotionGrid *grid, int at, int w, int ref_idx,
+            uint32_t *next)
+{
+  int c = grid->ref_idx[at - 8 + w] == DCN_H264_UNAVAILABLE ? at - 9 : at - 8 + w;
+  DcnH264Three n = {.ref = {grid->ref_idx[at - 1], grid->ref_idx[at - 8], grid->ref_idx[c]},
+                    .mv = {grid->mv[at - 1], grid->mv[at - 8], grid->mv[c]}};
+  return add_mvd(coded, next, dcn_h264_predict(&n, ref_idx));
+}
+
+static inline void
+grid_quarter(const DcnH264Coded *coded, MotionGrid *grid, int at, int sub, int ref_idx,
+             uint32_t *next)
+{
+  DcnH264Mv *mv = grid->mv + at;
+  memset(grid->ref_idx + at, ref_idx, 2);
+  memset(grid->ref_idx + at + 8, ref_idx, 2);
+  if (ref_idx < 0)
+    return; /* the vectors are 0 */
+  switch (sub & DCN_H264_SUB_SHAPE) {
+  case DCN_H264_SUB_8X8:
+    mv[0] = mv[1] = mv[8] = mv[9] = grid_vector(coded, grid, at, 2, ref_idx, next);
+    break;
+  case DCN_H264_SUB_8X4:
+    mv[0] = mv[1] = grid_vector(coded, grid, at, 2, ref_idx, next);
+    mv[8] = mv[9] = grid_vector(coded, grid, at + 8, 2, ref_idx, next);
+    break;
+  case DCN_H264_SUB_4X8:
+    mv[0] = mv[8] = grid_vector(coded, grid, at, 1, ref_idx, next);
+    mv[1] = mv[9] = grid_vector(coded, grid, at + 1, 1, ref_idx, next);
+    break;
+  default:
+    mv[0] = grid_vector(coded, grid, at, 1, ref_idx, next);
+    mv[1] = grid_vector(coded, grid, at + 1, 1, ref_idx, next);
+    mv[8] = grid_vector(coded, grid, at + 8, 1, ref_idx, next);
+    mv[9] = grid_vector(coded, grid, at + 9, 1, ref_idx, next);
+  }
+}
+
+/* Quarters of one list; bit b8 of direct: it is there already. */
+static void
+quarters(DcnH264Coded *coded, int mb_addr, const DcnH264Addresses *around, const DcnH264Mb *mb,
+         int list, unsigned direct, uint32_t *next)
+{
+  DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  MotionGrid grid;
+  grid_around(coded->map, around, list, &grid);
+  for (int b8 = 0; b8 < 4; b8++) {
+    static const uint8_t places[4] = {BLOCK(0, 0), BLOCK(2, 0), BLOCK(0, 2), BLOCK(2, 2)};
+    int at = places[b8], ref_idx = motion->ref_idx[list][b8];
+    if (G_UNLIKELY(direct >> b8 & 1)) {
+      int first = (b8 & 2) * 4 + (b8 & 1) * 2;
+      memset(grid.ref_idx + at, ref_idx, 2);
+      memset(grid.ref_idx + at + 8, ref_idx, 2);
+      memcpy(grid.mv + at, motion->mv[list][first], 8);
+      memcpy(grid.mv + at + 8, motion->mv[list][first + 4], 8);
+    } else {
+      grid_quarter(coded, &grid, at, mb->sub[b8], ref_idx, next);
+    }
+  }
+  for (int y = 0; y < 4; y++)
+    memcpy(motion->mv[list][4 * y], grid.mv + BLOCK(0, y), 16);
+}
+
+/* The same in an MBAFF frame. */
+static void
+quarters_mbaff(DcnH264Coded *coded, int mb_addr, const DcnH264Mb *mb, int list, unsigned direct,
+               uint32_t *next)
+{
+  DcnH264Motion *motion = &coded->map->motion[mb_addr];
+  for (int b8 = 0; b8 < 4; b8++) {
+    int ref_idx = motion->ref_idx[list][b8], x0 = (b8 & 1) * 2, y0 = b8 & 2;
+    int shape = mb->sub[b8] & DCN_H264_SUB_SHAPE;
+    int w = shape == DCN_H264_SUB_4X8 || shape == DCN_H264_SUB_4X4 ? 1 : 2;
+    int h = shape == DCN_H264_SUB_8X4 || shape == DCN_H264_SUB_4X4 ? 1 : 2;
+    if (direct >> b8 & 1)
+      continue;
+    for (int y = y0; y < y0 + 2; y += h) {
+      for (int x = x0; x < x0 + 2; x += w) {
+        DcnH264Mv mv = 0;
+        if (ref_idx >= 0) {
+          DcnH264Three n;
+          dcn_h264_three_mbaff(coded, mb_addr, list, 4 * x, 4 * y, 4 * w, &n);
+          mv = add_mvd(coded, next, dcn_h264_predict(&n, ref_idx));
+        }
+        for (int i = 0; i < w * h; i++)
+          dcn_h264_mv_store(motion->mv[list][4 * (y + i / w) + x + i % w], mv);
+      }
+    }
   }
 }
 
@@ -163,34 +321,18 @@ sub_macroblocks(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *m
   /* Derived from other macroblocks only, so in advance; `direct` fills in its quarters alone. */
   if (direct)
     dcn_h264_direct(coded, mb_addr, column, direct);
+  DcnH264Addresses at = addresses(coded, mb_addr, column);
   uint32_t next = mb->first_mvd;
   for (int list = 0; list < 2; list++) {
-    DcnH264MotionGrid grid, *around = coded->mbaff ? NULL : &grid;
     for (int b8 = 0; b8 < 4; b8++)
       if (!(direct >> b8 & 1))
         motion->ref_idx[list][b8] = mb->ref_idx[list][b8];
     if (unused(motion, list))
       continue;
-    if (around)
-      dcn_h264_motion_grid(coded, mb_addr, column, list, around);
-    for (int b8 = 0; b8 < 4; b8++) {
-      int x0 = (b8 & 1) * 2, y0 = b8 & 2;
-      if (direct >> b8 & 1) {
-        if (around)
-          show_quarter(motion, list, b8, around);
-        continue;
-      }
-      int shape = mb->sub[b8] & DCN_H264_SUB_SHAPE;
-      if (shape == DCN_H264_SUB_8X8) {
-        partition(coded, mb_addr, list, mb->ref_idx[list][b8], x0, y0, 2, 2, 0, around, &next);
-        continue;
-      }
-      int w = shape == DCN_H264_SUB_4X8 || shape == DCN_H264_SUB_4X4 ? 1 : 2;
-      int h = shape == DCN_H264_SUB_8X4 || shape == DCN_H264_SUB_4X4 ? 1 : 2;
-      for (int y = y0; y < y0 + 2; y += h)
-        for (int x = x0; x < x0 + 2; x += w)
-          partition(coded, mb_addr, list, mb->ref_idx[list][b8], x, y, w, h, 0, around, &next);
-    }
+    if (G_UNLIKELY(coded->mbaff))
+      quarters_mbaff(coded, mb_addr, mb, list, direct, &next);
+    else
+      quarters(coded, mb_addr, &at, mb, list, direct, &next);
   }
 }
 
@@ -259,7 +401,7 @@ derive(DcnH264Coded *coded, int mb_addr, int column)
   DcnH264MotionMap *map = coded->map;
   static const DcnH264Whole intra = {.ref_idx = {-1, -1}}, zero = {.ref_idx = {0, -1}};
   map->kind[mb_addr] = mb->flags & DCN_H264_MB_FIELD ? DCN_H264_MOTION_FIELD : 0;
-  int mv[2];
+  DcnH264Mv mv;
   switch (mb->type) {
   case DCN_H264_MB_16X16:
     whole(coded, mb_addr, column, mb);
@@ -278,12 +420,10 @@ derive(DcnH264Coded *coded, int mb_addr, int column)
   case DCN_H264_MB_P_SKIP:
     map->whole[mb_addr] = zero;
     map->kind[mb_addr] |= DCN_H264_MOTION_UNIFORM;
-    if (p_skip(coded, mb_addr, column, mv)) {
+    mv = p_skip(coded, mb_addr, column);
+    dcn_h264_mv_store(map->whole[mb_addr].mv[0], mv);
+    if (mv == 0)
       map->kind[mb_addr] |= DCN_H264_MOTION_ZERO;
-    } else {
-      map->whole[mb_addr].mv[0][0] = (int16_t)mv[0];
-      map->whole[mb_addr].mv[0][1] = (int16_t)mv[1];
-    }
     break;
   default:
     map->whole[mb_addr] = intra;
@@ -324,7 +464,13 @@ dcn_h264_motion(DcnH264Coded *coded, int mb_addr, int count)
     }
     return;
   }
-  dcn_h264_mb_position(&coded->macroblocks, mb_addr, &mb_x, &mb_y);
+  /* Mostly it goes on where it ended. */
+  if (mb_addr == coded->next_mb) {
+    mb_x = coded->next_x;
+    mb_y = coded->next_y;
+  } else {
+    dcn_h264_mb_position(&coded->macroblocks, mb_addr, &mb_x, &mb_y);
+  }
   int first = mb_addr, first_x = mb_x, first_y = mb_y, end = mb_addr + count;
   for (int mb = mb_addr; mb < end; mb++) {
     gboolean around = one(coded, mb, mb_x);
@@ -369,4 +515,7 @@ dcn_h264_motion(DcnH264Coded *coded, int mb_addr, int count)
     }
   }
   dcn_h264_enter(coded, first, first_x, first_y, end - first);
+  coded->next_mb = end;
+  coded->next_x = mb_x;
+  coded->next_y = mb_y;
 }

@@ -190,6 +190,7 @@ typedef struct {
   const DcnH264SliceHeader *slice_header;
   DcnH264SliceInfo *slice;       /* into map->slices; moves when one is added */
   int slice_index;
+  int next_mb, next_x, next_y;   /* outside of MBAFF: a macroblock and its place; of the one behind the last, mostly */
   const char *error;             /* static string; set once */
 } DcnH264Coded;
 
@@ -229,37 +230,6 @@ dcn_h264_ref_at(const DcnH264SliceInfo *slice, int list, int ref_idx, gboolean f
     ref.fields = (ref_idx & 1) == bottom_mb ? DCN_H264_TOP : DCN_H264_BOTTOM;
   return ref;
 }
-
-/* ---- neighbourhood.c ---- */
-
-/* 8.4.1.3.2 for a macroblock as a whole: neighbours A, B and C (or D in its place), as the macroblock sees them.
- * refIdx -1: list not used, -2: not available. */
-typedef struct {
-  const DcnH264Whole *n[3]; /* into the map, or into scratch */
-  DcnH264Whole scratch[3];
-} DcnH264Around;
-
-/* column: of the macroblock (outside of MBAFF) */
-void dcn_h264_around(const DcnH264Coded *coded, int mb_addr, int column, DcnH264Around *around);
-/* 8.4.1.3.1 of the neighbours around */
-void dcn_h264_median_around(const DcnH264Around *around, int list, int ref_idx, int out[2]);
-
-/* One list's vectors and indices of a macroblock and what stands around it, by DCN_H264_BLOCK(x, y) of 4x4 blocks, -1 <= x
- * <= 4, -1 <= y <= 3; blocks that are not decoded yet are not available. */
-typedef struct {
-  int8_t ref_idx[40];
-  int16_t mv[40][2];
-} DcnH264MotionGrid;
-
-#define DCN_H264_BLOCK(x, y) (8 * ((y) + 1) + (x) + 1)
-
-/* Around a macroblock that is not in an MBAFF frame; nothing in it is decoded. */
-void dcn_h264_motion_grid(const DcnH264Coded *coded, int mb_addr, int column, int list, DcnH264MotionGrid *grid);
-
-/* 8.4.1.3: the prediction of a vector for the partition at (x, y) of width w, all in 4x4 blocks.  shape: 0 median, 1 16x8,
- * 2 8x16; grid: NULL in MBAFF frames. */
-void dcn_h264_predict_mv(const DcnH264Coded *coded, int mb_addr, int list, int ref_idx, int x, int y, int w, int shape,
-                         const DcnH264MotionGrid *grid, int mv[2]);
 
 /* ---- motion.c ---- */
 

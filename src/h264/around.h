@@ -1,0 +1,128 @@
+/* deltacnn: motion of neighbouring macroblocks of H.264, outside of MBAFF frames.  Internal to src/h264.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * ITU-T H.264 8.4.1.3 and 8.4.1.3.2 where neighbours are where they are drawn; neighbourhood.c has the rest.  All of it runs
+ * for nearly every macroblock, and so is inline. */
+#pragma once
+#include "h264/state.h"
+#include <string.h>
+
+#define DCN_H264_UNAVAILABLE -2 /* as a reference index; the vector beside it is 0 */
+
+/* A vector in one piece: as it lies in DcnH264Motion. */
+typedef uint32_t DcnH264Mv;
+
+static inline DcnH264Mv
+dcn_h264_mv_load(const int16_t mv[2])
+{
+  DcnH264Mv value;
+  memcpy(&value, mv, sizeof value);
+  return value;
+}
+
+static inline void
+dcn_h264_mv_store(int16_t mv[2], DcnH264Mv value)
+{
+  memcpy(mv, &value, sizeof value);
+}
+
+static inline DcnH264Mv
+dcn_h264_mv_of(int x, int y)
+{
+  int16_t mv[2] = {(int16_t)x, (int16_t)y};
+  return dcn_h264_mv_load(mv);
+}
+
+static inline int
+dcn_h264_mv_part(DcnH264Mv value, int component)
+{
+  int16_t mv[2];
+  memcpy(mv, &value, sizeof mv);
+  return mv[component];
+}
+
+/* Addresses of A, B, C and D of 6.4.9, -1 where not available. */
+typedef struct {
+  int a, b, c, d;
+} DcnH264Addresses;
+
+/* What comes before mb_addr in the map is of this picture, because slices come in the order of their addresses. */
+static inline DcnH264Addresses
+dcn_h264_addresses(const DcnH264Coded *coded, int mb_addr, int column)
+{
+  int w = coded->macroblocks.mb_width, slice = coded->slice_index;
+  const uint16_t *slices = coded->map->slice + mb_addr;
+  DcnH264Addresses at = {-1, -1, -1, -1};
+  if (column > 0 && slices[-1] == slice)
+    at.a = mb_addr - 1;
+  if (mb_addr >= w) {
+    if (slices[-w] == slice)
+      at.b = mb_addr - w;
+    if (column < w - 1 && slices[1 - w] == slice)
+      at.c = mb_addr - w + 1;
+    if (column > 0 && slices[-1 - w] == slice)
+      at.d = mb_addr - w - 1;
+  }
+  return at;
+}
+
+/* Reference index and vector of one block of a macroblock, mb -1: not available. */
+static inline int
+dcn_h264_block_motion(const DcnH264MotionMap *map, int mb, int list, int b4, DcnH264Mv *mv)
+{
+  if (mb < 0) {
+    *mv = 0;
+    return DCN_H264_UNAVAILABLE;
+  }
+  if (map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_INTRA)) {
+    *mv = dcn_h264_mv_load(map->whole[mb].mv[list]);
+    return map->whole[mb].ref_idx[list];
+  }
+  *mv = dcn_h264_mv_load(map->motion[mb].mv[list][b4]);
+  return map->motion[mb].ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
+}
+
+/* A, B and C of one list; D is in the place of a C that is not available. */
+typedef struct {
+  int ref[3];
+  DcnH264Mv mv[3];
+} DcnH264Three;
+
+/* neighbourhood.c: the same in MBAFF frames, of the partition at (x, y) of width w, in luma samples. */
+void dcn_h264_three_mbaff(const DcnH264Coded *coded, int mb_addr, int list, int x, int y, int w, DcnH264Three *three);
+
+/* Of the macroblock as a whole. */
+static inline void
+dcn_h264_three(const DcnH264MotionMap *map, const DcnH264Addresses *at, int list, DcnH264Three *three)
+{
+  three->ref[0] = dcn_h264_block_motion(map, at->a, list, 3, &three->mv[0]);
+  three->ref[1] = dcn_h264_block_motion(map, at->b, list, 12, &three->mv[1]);
+  if (at->c >= 0)
+    three->ref[2] = dcn_h264_block_motion(map, at->c, list, 12, &three->mv[2]);
+  else
+    three->ref[2] = dcn_h264_block_motion(map, at->d, list, 15, &three->mv[2]);
+}
+
+static inline int
+dcn_h264_median(int a, int b, int c)
+{
+  return MAX(MIN(a, b), MIN(MAX(a, b), c));
+}
+
+/* 8.4.1.3.1 */
+static inline DcnH264Mv
+dcn_h264_predict(const DcnH264Three *n, int ref_idx)
+{
+  int a = n->ref[0] == ref_idx, b = n->ref[1] == ref_idx, c = n->ref[2] == ref_idx;
+  if (a + b + c == 1)
+    return n->mv[a ? 0 : b ? 1 : 2];
+  /* When both B and C are not available and A is, A stands for them. */
+  if (G_UNLIKELY(n->ref[1] == DCN_H264_UNAVAILABLE && n->ref[2] == DCN_H264_UNAVAILABLE &&
+                 n->ref[0] != DCN_H264_UNAVAILABLE))
+    return n->mv[0];
+  int x = dcn_h264_median(dcn_h264_mv_part(n->mv[0], 0), dcn_h264_mv_part(n->mv[1], 0),
+                          dcn_h264_mv_part(n->mv[2], 0));
+  int y = dcn_h264_median(dcn_h264_mv_part(n->mv[0], 1), dcn_h264_mv_part(n->mv[1], 1),
+                          dcn_h264_mv_part(n->mv[2], 1));
+  return dcn_h264_mv_of(x, y);
+}
