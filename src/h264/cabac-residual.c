@@ -134,63 +134,63 @@ block_8x8(DcnH264Slice *s, int cat, int field)
   return ok;
 }
 
-/* One colour plane's coded_block_flags with those around them; bit DCN_H264_GRID(x, y). */
-typedef uint64_t Grid;
+/* One colour plane's coded_block_flags, with those around them; bit GRID(x, y) of 4x4 block (x, y).  Rows of five bits: so
+ * one multiplication brings a column to its place. */
+typedef uint32_t Grid;
+
+#define GRID(x, y) (5 * ((y) + 1) + (x) + 1)
+
+/* Bits 0, 4, 8 and 12 to GRID(-1, 0), (-1, 1), (-1, 2) and (-1, 3): each is shifted by 5 and as much again as its row;
+ * what else the product has lies elsewhere. */
+static inline Grid
+column_at_left(unsigned bits)
+{
+  return (bits & 0x1111) * 0x1e0 & (1u << GRID(-1, 0) | 1u << GRID(-1, 1) | 1u << GRID(-1, 2) | 1u << GRID(-1, 3));
+}
 
 /* Transform blocks of neighbours as 9.3.3.1.1.9 assigns them: one that is not available counts as coded for intra
- * macroblocks.  flags_wanted: 4:4:4 and 8x8 transform: only such neighbours (and I_PCM) count. */
+ * macroblocks.  only_8x8: 4:4:4 and 8x8 transform: only such neighbours (and I_PCM) count. */
 static gboolean
 counts(const DcnH264Mb *mb, gboolean only_8x8)
 {
   return !only_8x8 || (mb->flags & DCN_H264_MB_TRANSFORM_8X8) || mb->type == DCN_H264_MB_I_PCM;
 }
 
-static Grid
+static inline Grid
 luma_grid(const DcnH264Slice *s, int plane, gboolean intra, gboolean only_8x8)
 {
-  Grid top, left = 0;
+  unsigned top = intra ? 15 : 0, left = intra ? 0x1111 : 0;
   if (s->b_mb)
     top = counts(s->b_mb, only_8x8) ? s->top->coded[plane] >> 12 : 0;
-  else
-    top = intra ? 15 : 0;
-  if (s->a) {
-    for (int y = 0; y < 4; y++) {
+  if (s->a && !s->m->mbaff) {
+    left = counts(s->a, only_8x8) ? s->left[0]->coded[plane] >> 3 : 0;
+  } else if (s->a) {
+    left = 0;
+    for (int y = 0; y < 4; y++)
       if (counts(s->left_mb[y], only_8x8))
-        left |= (Grid)(s->left[y]->coded[plane] >> (4 * s->left_row[y] + 3) & 1)
-                << DCN_H264_GRID(-1, y);
-    }
-  } else if (intra) {
-    left = UINT64_C(0x0101010100);
+        left |= (s->left[y]->coded[plane] >> (4 * s->left_row[y] + 3) & 1u) << 4 * y;
   }
-  return top << DCN_H264_GRID(0, -1) | left;
+  return top << GRID(0, -1) | column_at_left(left);
 }
 
 /* rows of 4x4 chroma blocks: 2 in 4:2:0, 4 in 4:2:2 */
-static Grid
+static inline Grid
 chroma_grid(const DcnH264Slice *s, int plane, gboolean intra, int rows)
 {
-  Grid top = intra ? 3 : 0, left = 0;
+  unsigned top = intra ? 3 : 0, left = intra ? 0x1111 : 0;
   if (s->b_mb)
     top = s->top->coded[plane] >> 4 * (rows - 1) & 3;
-  if (s->a) {
+  if (s->a && !s->m->mbaff) {
+    left = s->left[0]->coded[plane] >> 1;
+  } else if (s->a) {
+    left = 0;
     for (int y = 0; y < rows; y++) {
       int from = rows == 2 ? 2 * y : y;
       int row = rows == 2 ? s->left_row[from] >> 1 : s->left_row[from];
-      left |= (Grid)(s->left[from]->coded[plane] >> (4 * row + 1) & 1) << DCN_H264_GRID(-1, y);
+      left |= (s->left[from]->coded[plane] >> (4 * row + 1) & 1u) << 4 * y;
     }
-  } else if (intra) {
-    left = UINT64_C(0x0101010100);
   }
-  return top << DCN_H264_GRID(0, -1) | left;
-}
-
-static uint16_t
-grid_inside(Grid grid)
-{
-  unsigned coded = 0;
-  for (int y = 0; y < 4; y++)
-    coded |= (unsigned)(grid >> DCN_H264_GRID(0, y) & 15) << 4 * y;
-  return (uint16_t)coded;
+  return top << GRID(0, -1) | column_at_left(left);
 }
 
 static inline unsigned
@@ -202,7 +202,7 @@ coded_block_flag(DcnH264Slice *s, int cat, unsigned a, unsigned b)
 static inline unsigned
 coded_at(Grid grid, int x, int y)
 {
-  return (unsigned)(grid >> DCN_H264_GRID(x, y)) & 1;
+  return grid >> GRID(x, y) & 1;
 }
 
 static gboolean
@@ -235,6 +235,7 @@ residual_luma(DcnH264Slice *s, int plane, int first_cat, int field)
     return ok;
 
   Grid grid = luma_grid(s, plane, intra, big && s->chroma_array_type == 3);
+  unsigned coded = 0;
   if (big) {
     /* 5, 9, 13 */
     cat = plane == 0 ? LUMA_8X8 : first_cat + 3;
@@ -245,7 +246,8 @@ residual_luma(DcnH264Slice *s, int plane, int first_cat, int field)
       if (s->chroma_array_type == 3 &&
           !coded_block_flag(s, cat, coded_at(grid, x - 1, y), coded_at(grid, x, y - 1)))
         continue;
-      grid |= UINT64_C(0x0303) << DCN_H264_GRID(x, y);
+      grid |= 0x63u << GRID(x, y);
+      coded |= 0x33u << (4 * y + x);
       ok = block_8x8(s, cat, field);
     }
   } else {
@@ -258,11 +260,12 @@ residual_luma(DcnH264Slice *s, int plane, int first_cat, int field)
       int x = (i & 1) | (i >> 1 & 2), y = (i >> 1 & 1) | (i >> 2 & 2);
       if (!coded_block_flag(s, cat, coded_at(grid, x - 1, y), coded_at(grid, x, y - 1)))
         continue;
-      grid |= UINT64_C(1) << DCN_H264_GRID(x, y);
+      grid |= 1u << GRID(x, y);
+      coded |= 1u << (4 * y + x);
       ok = block_4x4(s, cat, max, field);
     }
   }
-  s->context->coded[plane] = grid_inside(grid);
+  s->context->coded[plane] = (uint16_t)coded;
   return ok;
 }
 
@@ -286,15 +289,17 @@ residual_chroma(DcnH264Slice *s, int field)
     return TRUE;
   for (int plane = 1; plane < 3; plane++) {
     Grid grid = chroma_grid(s, plane, intra, rows);
+    unsigned coded = 0;
     for (int i = 0; i < 2 * rows; i++) {
       int x = i & 1, y = i >> 1;
       if (!coded_block_flag(s, CHROMA_AC, coded_at(grid, x - 1, y), coded_at(grid, x, y - 1)))
         continue;
-      grid |= UINT64_C(1) << DCN_H264_GRID(x, y);
+      grid |= 1u << GRID(x, y);
+      coded |= 1u << (4 * y + x);
       if (!block_4x4(s, CHROMA_AC, 15, field))
         return FALSE;
     }
-    s->context->coded[plane] = grid_inside(grid);
+    s->context->coded[plane] = (uint16_t)coded;
   }
   return TRUE;
 }

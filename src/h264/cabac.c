@@ -43,6 +43,12 @@ bin_of(DcnH264Cabac *engine, DcnH264Slice *s, int ctx_idx)
   return dcn_h264_cabac_bin(engine, &s->states[ctx_idx]);
 }
 
+static inline unsigned
+straight_bin_of(DcnH264Cabac *engine, DcnH264Slice *s, int ctx_idx)
+{
+  return dcn_h264_cabac_bin_straight(engine, &s->states[ctx_idx]);
+}
+
 /* 9.3.1.1 */
 void
 dcn_h264_cabac_contexts(DcnH264Slice *s, int cabac_init_idc, int slice_qp)
@@ -211,7 +217,7 @@ dcn_h264_cabac_intra_pred_modes(DcnH264Slice *s, int n)
     if (bin_of(&engine, s, PREV_INTRA_PRED_MODE_FLAG))
       continue;
     for (int i = 0; i < 3; i++)
-      bin_of(&engine, s, REM_INTRA_PRED_MODE);
+      straight_bin_of(&engine, s, REM_INTRA_PRED_MODE);
   }
   s->engine = engine;
 }
@@ -307,10 +313,10 @@ dcn_h264_cabac_coded_block_pattern(DcnH264Slice *s)
   }
   int base = CODED_BLOCK_PATTERN_LUMA;
   DcnH264Cabac engine = s->engine;
-  int pattern = (int)bin_of(&engine, s, base + !(left & 2) + 2 * !(above & 4));
-  pattern |= (int)bin_of(&engine, s, base + !(pattern & 1) + 2 * !(above & 8)) << 1;
-  pattern |= (int)bin_of(&engine, s, base + !(left & 8) + 2 * !(pattern & 1)) << 2;
-  pattern |= (int)bin_of(&engine, s, base + !(pattern & 4) + 2 * !(pattern & 2)) << 3;
+  int pattern = (int)straight_bin_of(&engine, s, base + !(left & 2) + 2 * !(above & 4));
+  pattern |= (int)straight_bin_of(&engine, s, base + !(pattern & 1) + 2 * !(above & 8)) << 1;
+  pattern |= (int)straight_bin_of(&engine, s, base + !(left & 8) + 2 * !(pattern & 1)) << 2;
+  pattern |= (int)straight_bin_of(&engine, s, base + !(pattern & 4) + 2 * !(pattern & 2)) << 3;
 
   if (s->chroma_array_type == 1 || s->chroma_array_type == 2) {
     base = CODED_BLOCK_PATTERN_CHROMA;

@@ -85,6 +85,22 @@ dcn_h264_cabac_bin(DcnH264Cabac *c, uint8_t *state)
   return symbol ^ 1;
 }
 
+/* The same without a branch, for symbols that nothing branches on: they are often hard to guess. */
+static inline unsigned
+dcn_h264_cabac_bin_straight(DcnH264Cabac *c, uint8_t *state)
+{
+  unsigned symbol = *state;
+  uint64_t row = dcn_h264_engine[*state];
+  uint64_t lps = row << (c->range >> 57 & 0x18) & DCN_H264_ENGINE_LPS;
+  uint64_t mps = c->range - lps;
+  uint64_t is_lps = ~(uint64_t)((int64_t)(c->value - mps) >> 63);
+  *state = (uint8_t)(row >> (8 & is_lps));
+  c->value -= mps & is_lps;
+  c->range = mps ^ ((mps ^ lps) & is_lps);
+  dcn_h264_cabac_shift(c, __builtin_clzll(c->range) - 1);
+  return (symbol ^ (unsigned)is_lps) & 1;
+}
+
 /* DecodeBypass, 9.3.3.2.3 */
 static inline unsigned
 dcn_h264_cabac_bypass(DcnH264Cabac *c)

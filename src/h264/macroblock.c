@@ -189,66 +189,63 @@ read_ref_idx(DcnH264Slice *s, int list, int quarter, int *ref_idx)
   return TRUE;
 }
 
-/* |mvd| of list by DCN_H264_GRID(x, y) and component, as the current macroblock counts lines; CABAC. */
-typedef uint8_t MvdGrid[40][2];
+/* |mvd| of both components, at most DCN_H264_MVD_LIMIT, as the current macroblock counts lines; CABAC. */
+typedef struct {
+  uint8_t part[2];
+} Magnitude;
 
-static void
-mvd_neighbour(const DcnH264Slice *s, const DcnH264Mb *mb, const uint8_t from[2], uint8_t to[2])
+static inline Magnitude
+mvd_neighbour(const DcnH264Slice *s, const DcnH264Mb *mb, const uint8_t from[2])
 {
   int vertical = from[1];
   if (s->field != !!(mb->flags & DCN_H264_MB_FIELD))
     vertical = s->field ? vertical >> 1 : MIN(2 * vertical, 255);
-  to[0] = from[0];
-  to[1] = (uint8_t)vertical;
+  return (Magnitude){{from[0], (uint8_t)vertical}};
 }
 
+/* Of the block to the left of a row of 4x4 blocks, or above a column. */
+static inline Magnitude
+mvd_left(const DcnH264Slice *s, int list, int row)
+{
+  if (!s->a)
+    return (Magnitude){{0, 0}};
+  const uint8_t(*right)[2] = s->left[row]->mvd.right[list];
+  if (!s->m->mbaff)
+    return (Magnitude){{right[row][0], right[row][1]}};
+  return mvd_neighbour(s, s->left_mb[row], right[s->left_row[row]]);
+}
+
+static inline Magnitude
+mvd_above(const DcnH264Slice *s, int list, int column)
+{
+  if (!s->b_mb)
+    return (Magnitude){{0, 0}};
+  const uint8_t *bottom = s->top->mvd.bottom[list][column];
+  if (!s->m->mbaff)
+    return (Magnitude){{bottom[0], bottom[1]}};
+  return mvd_neighbour(s, s->b_mb, bottom);
+}
+
+/* What the neighbours will see of two blocks each, at the right or the bottom. */
 static inline void
-mvd_grid(const DcnH264Slice *s, int list, MvdGrid grid)
+mvd_keep(uint8_t (*edge)[2], Magnitude first, Magnitude second)
 {
-  memset(grid, 0, sizeof(MvdGrid));
-  if (!s->m->mbaff) {
-    if (s->b_mb)
-      memcpy(grid[DCN_H264_GRID(0, -1)], s->top->mvd.bottom[list], sizeof s->top->mvd.bottom[list]);
-    if (s->a)
-      for (int i = 0; i < 4; i++)
-        memcpy(grid[DCN_H264_GRID(-1, i)], s->left[0]->mvd.right[list][i], 2);
-    return;
-  }
-  for (int i = 0; i < 4; i++) {
-    if (s->b_mb)
-      mvd_neighbour(s, s->b_mb, s->top->mvd.bottom[list][i], grid[DCN_H264_GRID(i, -1)]);
-    if (s->a)
-      mvd_neighbour(s, s->left_mb[i], s->left[i]->mvd.right[list][s->left_row[i]],
-                    grid[DCN_H264_GRID(-1, i)]);
-  }
+  for (int i = 0; i < 4; i++)
+    memcpy(edge[i], i < 2 ? first.part : second.part, 2);
 }
 
-static void
-mvd_keep(DcnH264Slice *s, int list, MvdGrid grid)
-{
-  for (int i = 0; i < 4; i++) {
-    memcpy(s->context->mvd.bottom[list][i], grid[DCN_H264_GRID(i, 3)], 2);
-    memcpy(s->context->mvd.right[list][i], grid[DCN_H264_GRID(3, i)], 2);
-  }
-}
-
-/* mvd_lX of a partition of w x h 4x4 blocks at (x, y). */
+/* mvd_lX; a, b: of the neighbours.  *out is set with CABAC only. */
 static inline gboolean
-read_mvd(DcnH264Slice *s, MvdGrid grid, int x, int y, int w, int h)
+read_mvd(DcnH264Slice *s, Magnitude a, Magnitude b, Magnitude *out)
 {
   DcnH264Macroblocks *m = s->m;
   int value[2];
   if (s->cabac) {
-    int at = DCN_H264_GRID(x, y);
-    uint8_t magnitude[2];
     for (int c = 0; c < 2; c++) {
-      if (!dcn_h264_cabac_mvd(s, c, grid[at - 1][c] + grid[at - 8][c], &value[c]))
+      if (!dcn_h264_cabac_mvd(s, c, a.part[c] + b.part[c], &value[c]))
         return FALSE;
-      magnitude[c] = (uint8_t)MIN(abs(value[c]), DCN_H264_MVD_LIMIT);
+      out->part[c] = (uint8_t)MIN(abs(value[c]), DCN_H264_MVD_LIMIT);
     }
-    for (int j = 0; j < h; j++)
-      for (int i = 0; i < w; i++)
-        memcpy(grid[at + 8 * j + i], magnitude, 2);
   } else {
     value[0] = dcn_h264_se(&s->reader);
     value[1] = dcn_h264_se(&s->reader);
@@ -259,6 +256,78 @@ read_mvd(DcnH264Slice *s, MvdGrid grid, int x, int y, int w, int h)
   m->mvd[m->n_mvd][0] = (int16_t)value[0];
   m->mvd[m->n_mvd][1] = (int16_t)value[1];
   m->n_mvd++;
+  return TRUE;
+}
+
+/* mvd_lX of one list of 16x16, 16x8 and 8x16 */
+static inline gboolean
+partition_mvds(DcnH264Slice *s, int list, int n, int second)
+{
+  const DcnH264Mb *mb = s->mb;
+  const Magnitude none = {{0, 0}};
+  Magnitude of[2] = {{{0, 0}}, {{0, 0}}}, a = none, b = none;
+  if (mb->sub[0] >> list & 1) {
+    if (s->cabac) {
+      a = mvd_left(s, list, 0);
+      b = mvd_above(s, list, 0);
+    }
+    if (!read_mvd(s, a, b, &of[0]))
+      return FALSE;
+  }
+  if (n == 1) {
+    of[1] = of[0];
+  } else if (mb->sub[3] >> list & 1) {
+    if (s->cabac) {
+      a = second == 2 ? mvd_left(s, list, 2) : of[0];
+      b = second == 2 ? of[0] : mvd_above(s, list, 2);
+    }
+    if (!read_mvd(s, a, b, &of[1]))
+      return FALSE;
+  }
+  if (s->cabac) {
+    mvd_keep(s->context->mvd.right[list], second == 2 ? of[0] : of[1], of[1]);
+    mvd_keep(s->context->mvd.bottom[list], second == 2 ? of[1] : of[0], of[1]);
+  }
+  return TRUE;
+}
+
+/* The same of sub-macroblocks */
+static gboolean
+sub_macroblock_mvds(DcnH264Slice *s, int list)
+{
+  const DcnH264Mb *mb = s->mb;
+  const Magnitude none = {{0, 0}};
+  Magnitude grid[40] = {{{0, 0}}}; /* by DCN_H264_GRID(x, y) */
+  if (s->cabac) {
+    for (int i = 0; i < 4; i++) {
+      grid[DCN_H264_GRID(i, -1)] = mvd_above(s, list, i);
+      grid[DCN_H264_GRID(-1, i)] = mvd_left(s, list, i);
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    if (!(mb->sub[i] >> list & 1))
+      continue;
+    int w = mb->sub[i] & DCN_H264_SUB_4X8 ? 1 : 2, h = mb->sub[i] & DCN_H264_SUB_8X4 ? 1 : 2;
+    for (int y = 0; y < 2; y += h) {
+      for (int x = 0; x < 2; x += w) {
+        if (!s->cabac) {
+          if (!read_mvd(s, none, none, NULL))
+            return FALSE;
+          continue;
+        }
+        Magnitude *at = grid + DCN_H264_GRID(2 * (i & 1) + x, (i & 2) + y);
+        if (!read_mvd(s, at[-1], at[-8], at))
+          return FALSE;
+        at[w - 1] = at[8 * (h - 1)] = at[8 * (h - 1) + w - 1] = at[0];
+      }
+    }
+  }
+  if (s->cabac) {
+    for (int i = 0; i < 4; i++) {
+      memcpy(s->context->mvd.bottom[list][i], grid[DCN_H264_GRID(i, 3)].part, 2);
+      memcpy(s->context->mvd.right[list][i], grid[DCN_H264_GRID(3, i)].part, 2);
+    }
+  }
   return TRUE;
 }
 
@@ -289,18 +358,9 @@ read_partitions(DcnH264Slice *s)
     }
   }
   for (int list = 0; list < 1 + s->b; list++) {
-    MvdGrid grid;
-    if (!((mb->sub[0] | mb->sub[3]) >> list & 1))
-      continue; /* the context holds zeros */
-    if (s->cabac)
-      mvd_grid(s, list, grid);
-    for (int i = 0; i < n; i++) {
-      int quarter = i * second;
-      if (mb->sub[quarter] >> list & 1 && !read_mvd(s, grid, 2 * (quarter & 1), quarter & 2, w, h))
-        return FALSE;
-    }
-    if (s->cabac)
-      mvd_keep(s, list, grid);
+    /* Where the list is not used the context holds zeros. */
+    if ((mb->sub[0] | mb->sub[3]) >> list & 1 && !partition_mvds(s, list, n, second))
+      return FALSE;
   }
   return TRUE;
 }
@@ -331,22 +391,9 @@ read_sub_macroblocks(DcnH264Slice *s, gboolean ref0, gboolean *no_small)
     }
   }
   for (int list = 0; list < 1 + s->b; list++) {
-    MvdGrid grid;
-    if (!((mb->sub[0] | mb->sub[1] | mb->sub[2] | mb->sub[3]) >> list & 1))
-      continue;
-    if (s->cabac)
-      mvd_grid(s, list, grid);
-    for (int i = 0; i < 4; i++) {
-      if (!(mb->sub[i] >> list & 1))
-        continue;
-      int w = mb->sub[i] & DCN_H264_SUB_4X8 ? 1 : 2, h = mb->sub[i] & DCN_H264_SUB_8X4 ? 1 : 2;
-      for (int y = 0; y < 2; y += h)
-        for (int x = 0; x < 2; x += w)
-          if (!read_mvd(s, grid, 2 * (i & 1) + x, (i & 2) + y, w, h))
-            return FALSE;
-    }
-    if (s->cabac)
-      mvd_keep(s, list, grid);
+    if ((mb->sub[0] | mb->sub[1] | mb->sub[2] | mb->sub[3]) >> list & 1 &&
+        !sub_macroblock_mvds(s, list))
+      return FALSE;
   }
   return TRUE;
 }
@@ -380,7 +427,13 @@ read_qp_delta(DcnH264Slice *s)
   if (delta < -(26 + offset / 2) || delta > 25 + offset / 2)
     return dcn_h264_fail(s, "mb_qp_delta out of range");
   s->last_qp_delta = delta != 0;
-  s->qp = (s->qp + delta + 52 + 2 * offset) % (52 + offset) - offset;
+  /* (7-37), without its division: one step back into the range is enough. */
+  int qp = s->qp + delta;
+  if (qp < -offset)
+    qp += 52 + offset;
+  else if (qp > 51)
+    qp -= 52 + offset;
+  s->qp = qp;
   return TRUE;
 }
 
