@@ -41,6 +41,27 @@ dcn_h264_mv_part(DcnH264Mv value, int component)
   return mv[component];
 }
 
+/* Bits b8 of the quarters in which any of these 4x4 blocks (bit 4 * y + x) lies. */
+static inline unsigned
+dcn_h264_quarters_of(unsigned blocks)
+{
+  return (blocks & 0x0033 ? 1u : 0) | (blocks & 0x00cc ? 2u : 0) | (blocks & 0x3300 ? 4u : 0) |
+         (blocks & 0xcc00 ? 8u : 0);
+}
+
+/* Without a branch: whether neighbours are alike is hard to guess. */
+static inline gboolean
+dcn_h264_same_whole(const DcnH264Whole *a, const DcnH264Whole *b)
+{
+  uint64_t a_mv, b_mv;
+  uint16_t a_ref, b_ref;
+  memcpy(&a_mv, a->mv, sizeof a_mv);
+  memcpy(&b_mv, b->mv, sizeof b_mv);
+  memcpy(&a_ref, a->ref_idx, sizeof a_ref);
+  memcpy(&b_ref, b->ref_idx, sizeof b_ref);
+  return ((a_mv ^ b_mv) | (uint64_t)(a_ref ^ b_ref)) == 0;
+}
+
 /* Addresses of A, B, C and D of 6.4.9, -1 where not available. */
 typedef struct {
   int a, b, c, d;

@@ -55,13 +55,11 @@ far(const Deblock *d, DcnH264Mv a, DcnH264Mv b)
 static inline gboolean
 differs(const Deblock *d, const Prediction *p, const Prediction *q)
 {
-  gboolean straight = p->id[0] == q->id[0] && p->id[1] == q->id[1];
-  gboolean crossed = p->id[0] == q->id[1] && p->id[1] == q->id[0];
-  if (straight && !far(d, p->mv[0], q->mv[0]) && !far(d, p->mv[1], q->mv[1]))
-    return FALSE;
-  if (crossed && !far(d, p->mv[0], q->mv[1]) && !far(d, p->mv[1], q->mv[0]))
-    return FALSE;
-  return TRUE;
+  gboolean straight = (p->id[0] == q->id[0]) & (p->id[1] == q->id[1]) &
+                      !far(d, p->mv[0], q->mv[0]) & !far(d, p->mv[1], q->mv[1]);
+  gboolean crossed = (p->id[0] == q->id[1]) & (p->id[1] == q->id[0]) &
+                     !far(d, p->mv[0], q->mv[1]) & !far(d, p->mv[1], q->mv[0]);
+  return !(straight | crossed);
 }
 
 /* QP_C of 8.5.8 */
@@ -116,7 +114,7 @@ wholes_differ(const Deblock *d, int p, int q)
   const DcnH264MotionMap *map = d->map;
   Prediction a, b;
   if (map->slice[p] == map->slice[q] &&
-      memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0)
+      dcn_h264_same_whole(&map->whole[p], &map->whole[q]))
     return FALSE;
   prediction(d, p, 0, &a);
   prediction(d, q, 0, &b);
@@ -130,14 +128,6 @@ blocks_differ(const Deblock *d, int p, int p_b4, int q, int q_b4)
   prediction(d, p, p_b4, &a);
   prediction(d, q, q_b4, &b);
   return differs(d, &a, &b);
-}
-
-/* Bits b8 of the quarters in which any of these 4x4 blocks (bit 4 * y + x) lies. */
-static inline unsigned
-quarters_of(unsigned blocks)
-{
-  return (blocks & 0x0033 ? 1u : 0) | (blocks & 0x00cc ? 2u : 0) | (blocks & 0x3300 ? 4u : 0) |
-         (blocks & 0xcc00 ? 8u : 0);
 }
 
 /* Edges inside of a macroblock in parts that have bS 1 for its vectors, by the block to the right of the edge
@@ -188,17 +178,15 @@ inner_edges(const Deblock *d, int q)
   vertical &= transform_8x8 ? 0x4444 : 0xeeee;
   horizontal &= transform_8x8 && d->m->chroma_array_type != 2 ? 0x0f00 : 0xfff0;
   d->coded->filtered[q] |=
-      (uint8_t)quarters_of(vertical | vertical >> 1 | horizontal | horizontal >> 4);
+      (uint8_t)dcn_h264_quarters_of(vertical | vertical >> 1 | horizontal | horizontal >> 4);
 }
 
 /* Most often: two macroblocks of one slice without coefficients, each predicted as one, in the same way. */
 static inline gboolean
 alike(const DcnH264MotionMap *map, int p, int q)
 {
-  int both = map->kind[p] & map->kind[q];
-  return both & DCN_H264_MOTION_CLEAN && map->slice[p] == map->slice[q] &&
-         (both & DCN_H264_MOTION_ZERO ||
-          memcmp(&map->whole[p], &map->whole[q], sizeof map->whole[p]) == 0);
+  return ((map->kind[p] & map->kind[q] & DCN_H264_MOTION_CLEAN) != 0) &
+         (map->slice[p] == map->slice[q]) & dcn_h264_same_whole(&map->whole[p], &map->whole[q]);
 }
 
 /* Whether half of an edge has bS above 0 for vectors: the blocks p_b4 and q_b4 beside it, and those a step on. */
@@ -308,6 +296,65 @@ mbaff(Deblock *d)
   }
 }
 
+#define INNER (1 << 16)
+#define LEFT (1 << 17)
+#define ABOVE (1 << 18)
+
+/* DCN_H264_MOTION_LIKE of so many macroblocks and those above */
+static inline gboolean
+eight_alike(const uint8_t *kind, const uint8_t *above)
+{
+  uint64_t a, b, like = DCN_H264_MOTION_LIKE * UINT64_C(0x0101010101010101);
+  memcpy(&a, kind, sizeof a);
+  memcpy(&b, above, sizeof b);
+  return (~(a & b) & like) == 0;
+}
+
+/* A row of macroblocks, in two steps: first what there is to do, a column and flags for each macroblock, found without
+ * branches, for what is copied and what is alike is hard to guess. */
+static int
+row_work(const Deblock *d, int y, int work[1024])
+{
+  int w = d->m->mb_width, n = 0, up = y > 0 ? w : 0;
+  const uint8_t *copy = d->coded->copy + y * w, *kind = d->map->kind + y * w;
+  gboolean like_above = FALSE; /* the macroblock before was as the one above it */
+  for (int x = 0; x < w; x++) {
+    /* Most often: beside one that is like it, both under ones that are. */
+    if (like_above && kind[x] & kind[x - w] & DCN_H264_MOTION_LIKE) {
+      while (x + 8 < w && eight_alike(kind + x + 1, kind + x + 1 - w))
+        x += 8;
+      continue;
+    }
+    int mb = y * w + x, back = x > 0;
+    like_above = (y > 0) & alike(d->map, mb - up, mb);
+    gboolean like_left = ((kind[x] & DCN_H264_MOTION_LIKE) != 0) | alike(d->map, mb - back, mb);
+    /* Where nothing is copied it does not matter what is filtered. */
+    gboolean inner = (copy[x] != 0) & !(kind[x] & DCN_H264_MOTION_CLEAN);
+    gboolean left = back & ((copy[x] | copy[x - back]) != 0) & !like_left;
+    gboolean above = (y > 0) & ((copy[x] | copy[x - up]) != 0) & !like_above;
+    work[n] = x | (inner ? INNER : 0) | (left ? LEFT : 0) | (above ? ABOVE : 0);
+    n += inner | left | above;
+  }
+  return n;
+}
+
+static void
+row(const Deblock *d, int y)
+{
+  int work[1024], n = row_work(d, y, work), w = d->m->mb_width;
+  for (int i = 0; i < n; i++) {
+    int mb = y * w + (work[i] & 0xffff);
+    if (d->slices[d->map->slice[mb]].disable_deblocking_filter_idc == 1)
+      continue;
+    if (work[i] & INNER)
+      inner_edges(d, mb);
+    if (work[i] & LEFT && crosses(d, mb - 1, mb))
+      unlike(d, mb - 1, mb, TRUE);
+    if (work[i] & ABOVE && crosses(d, mb - w, mb))
+      unlike(d, mb - w, mb, FALSE);
+  }
+}
+
 void
 dcn_h264_deblock(DcnH264Coded *coded)
 {
@@ -331,28 +378,6 @@ dcn_h264_deblock(DcnH264Coded *coded)
     mbaff(&d);
     return;
   }
-  int w = m->mb_width;
-  const uint8_t *copy = coded->copy, *kind = d.map->kind;
-  for (int y = 0; y < m->mb_height; y++) {
-    gboolean like_above = FALSE; /* the macroblock before was as the one above it */
-    for (int x = 0; x < w; x++) {
-      int mb = y * w + x;
-      /* Most often: beside one that is like it, both under ones that are. */
-      if (like_above && kind[mb] & kind[mb - w] & DCN_H264_MOTION_LIKE)
-        continue;
-      like_above = y > 0 && alike(d.map, mb - w, mb);
-      /* Where nothing is copied it does not matter what is filtered. */
-      unsigned left = x > 0 ? copy[mb - 1] : 0, above = y > 0 ? copy[mb - w] : 0;
-      if (!(copy[mb] | left | above) ||
-          d.slices[d.map->slice[mb]].disable_deblocking_filter_idc == 1)
-        continue;
-      if (copy[mb] && !(kind[mb] & DCN_H264_MOTION_CLEAN))
-        inner_edges(&d, mb);
-      if (x > 0 && copy[mb] | left && !(kind[mb] & DCN_H264_MOTION_LIKE) &&
-          !alike(d.map, mb - 1, mb) && crosses(&d, mb - 1, mb))
-        unlike(&d, mb - 1, mb, TRUE);
-      if (y > 0 && copy[mb] | above && !like_above && crosses(&d, mb - w, mb))
-        unlike(&d, mb - w, mb, FALSE);
-    }
-  }
+  for (int y = 0; y < m->mb_height; y++)
+    row(&d, y);
 }

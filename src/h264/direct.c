@@ -148,6 +148,18 @@ col_zeros(DcnH264Coded *coded, int mb_addr, const ColPic *pic, unsigned quarters
                  ? 0xffff
                  : 0;
     }
+    if (inference) {
+      /* Corners, of which only those that are asked for are looked at behind this. */
+      const DcnH264Motion *motion = &map->motion[mb_addr];
+      for (int b8 = 0; b8 < 4; b8++) {
+        static const uint8_t corners[4] = {0, 3, 12, 15};
+        int list = motion->ref_idx[0][b8] < 0;
+        const int16_t *mv = motion->mv[list][corners[b8]];
+        gboolean zero = (motion->ref_idx[list][b8] == 0) & (ABS(mv[0]) <= 1) & (ABS(mv[1]) <= 1);
+        zeros |= zero ? 0x33u << ((b8 & 2) * 4 + (b8 & 1) * 2) : 0;
+      }
+      return zeros;
+    }
   }
   for (int b4 = 0; b4 < 16; b4++) {
     Col col;

@@ -526,10 +526,13 @@ describe_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps, const DcnH264
       slice->ref_id[list][i] = ref.frame->id | (DcnH264RefId)ref.fields;
       if (ref.frame->picture && ref.frame->picture->epoch == coded->frame->picture->epoch)
         slice->ref_number[list][i] = ref.frame->picture->number;
+      if (slice->ref_number[list][i] != DCN_NUMBER_NONE && ref.frame != coded->frame)
+        slice->born[list][i] = ref.frame->picture->born;
       slice->long_term[list] |= (uint32_t)((ref.frame->long_term & ref.fields) != 0) << i;
     }
   }
   dcn_h264_weights(&coded->sps, pps, header, slice);
+  dcn_h264_copies(slice);
 }
 
 /* Whether a slice has other lists than those of its picture before it. */

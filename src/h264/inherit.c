@@ -11,21 +11,13 @@
  *   - the deblocking filter touches nothing of it (deblock.c), which depends on neighbours of later
  * macroblocks and slices: so this is decided when the whole picture is parsed. In field pictures both
  * fields must have been copied, from blocks of the same born. */
-#include "h264/state.h"
-#include <string.h>
+#include "h264/around.h"
 
 /* Whether prediction with zero vectors from these references (-1: none) gives what is in them. */
 static inline gboolean
 keeps(const DcnH264SliceInfo *slice, int ref0, int ref1)
 {
-  if (ref0 < 0 && ref1 < 0)
-    return FALSE;
-  if ((ref0 >= 0 && !(slice->same_lines[0] >> ref0 & 1)) ||
-      (ref1 >= 0 && !(slice->same_lines[1] >> ref1 & 1)))
-    return FALSE;
-  if (ref0 >= 0 && ref1 >= 0)
-    return slice->copy_bi[ref0] >> ref1 & 1;
-  return ref0 >= 0 ? slice->copy_single[0] >> ref0 & 1 : slice->copy_single[1] >> ref1 & 1;
+  return slice->copies[ref0 + 1] >> ((ref1 + 1) & 63) & 1;
 }
 
 /* Whether a quarter of a macroblock in parts is predicted by a copy. */
@@ -52,24 +44,17 @@ copies(const DcnH264Coded *coded, int mb_addr)
   int kind = coded->map->kind[mb_addr];
   if (kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD) || mb->flags & DCN_H264_MB_CHROMA)
     return 0;
-  unsigned result = 15;
+  unsigned result;
   if (kind & DCN_H264_MOTION_UNIFORM) {
-    static const int16_t zero[2][2] = {{0, 0}, {0, 0}};
     const DcnH264Whole *whole = &coded->map->whole[mb_addr];
-    if (memcmp(whole->mv, zero, sizeof zero) != 0 ||
-        !keeps(coded->slice, whole->ref_idx[0], whole->ref_idx[1]))
-      return 0;
+    gboolean still = (dcn_h264_mv_load(whole->mv[0]) | dcn_h264_mv_load(whole->mv[1])) == 0;
+    result = still & keeps(coded->slice, whole->ref_idx[0], whole->ref_idx[1]) ? 15 : 0;
   } else {
     result = 0;
     for (int b8 = 0; b8 < 4; b8++)
       result |= (unsigned)is_copy(coded, &coded->map->motion[mb_addr], b8) << b8;
   }
-  if (mb->nonzero) {
-    for (int b8 = 0; b8 < 4; b8++)
-      if (mb->nonzero & 0x33u << ((b8 >> 1) * 8 + (b8 & 1) * 2))
-        result &= ~(1u << b8);
-  }
-  return result;
+  return result & ~dcn_h264_quarters_of(mb->nonzero);
 }
 
 typedef struct {
@@ -353,17 +338,6 @@ dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
     enter_lines(coded, mb_addr, count);
 }
 
-/* Where a reference's born values are, or NULL where nothing may be inherited from it. */
-static const uint32_t *
-source(const DcnH264Coded *coded, const DcnH264SliceInfo *slice, int list, int ref)
-{
-  const DcnH264Frame *frame = slice->refs[list][ref].frame;
-  if (!frame || !frame->picture || slice->ref_number[list][ref] == DCN_NUMBER_NONE ||
-      frame->picture == coded->frame->picture)
-    return NULL;
-  return frame->picture->born;
-}
-
 /* n blocks from block i of the grid on are copies. */
 static void
 inherit_blocks(DcnH264Coded *coded, const uint32_t *const sources[2], size_t i, size_t n)
@@ -402,29 +376,94 @@ quarter_sources(const DcnH264Coded *coded, int mb, int b8, const uint32_t *sourc
     int ref = dcn_h264_motion_at(coded->map, mb, list, (b8 >> 1) * 8 + (b8 & 1) * 2, mv);
     if (ref < 0)
       continue;
-    sources[n] = source(coded, slice, list, ref);
+    sources[n] = slice->born[list][ref];
     if (!sources[n++])
       return FALSE;
   }
   return n > 0;
 }
 
-/* Macroblocks from mb on, to the end of the row, that are copies as the first one is: all of them, from the same
- * references. */
-static int
-run_of_copies(const DcnH264Coded *coded, int mb, int limit)
+/* The quarters `copied` of a macroblock of a frame. */
+static inline void
+inherit_macroblock(DcnH264Coded *coded, int mb, unsigned copied, uint32_t *born, size_t i)
 {
-  const DcnH264MotionMap *map = coded->map;
-  const uint8_t *kind = map->kind + mb, *copy = coded->copy + mb, *filtered = coded->filtered + mb;
-  const DcnH264Whole *whole = map->whole + mb;
-  int run = 1;
-  for (; run < limit && copy[run] == 15 && !filtered[run]; run++) {
-    if (!(kind[run] & DCN_H264_MOTION_LIKE) &&
-        (!(kind[run] & DCN_H264_MOTION_UNIFORM) || map->slice[mb + run] != map->slice[mb] ||
-         memcmp(whole[run].ref_idx, whole->ref_idx, sizeof whole->ref_idx) != 0))
+  size_t cols = (size_t)coded->frame->picture->cols;
+  for (int b8 = 0; b8 < 4; b8++) {
+    const uint32_t *sources[2];
+    size_t k = i + (b8 & 1) + (b8 >> 1) * cols;
+    if (!(copied >> b8 & 1) || !quarter_sources(coded, mb, b8, sources))
+      continue;
+    const uint32_t *other = sources[1] ? sources[1] : sources[0];
+    born[k] = sources[0][k] == other[k] ? sources[0][k] : born[k];
+  }
+}
+
+/* The same where it is predicted as one; without branches for what is hard to guess. */
+static inline void
+inherit_whole(DcnH264Coded *coded, int mb, unsigned copied, uint32_t *born, size_t i)
+{
+  const DcnH264SliceInfo *slice =
+      &g_array_index(coded->map->slices, DcnH264SliceInfo, coded->map->slice[mb]);
+  const int8_t *ref = coded->map->whole[mb].ref_idx;
+  const uint32_t *first = ref[0] >= 0 ? slice->born[0][ref[0] & 31] : slice->born[1][ref[1] & 31];
+  const uint32_t *second = ref[1] >= 0 ? slice->born[1][ref[1] & 31] : first;
+  size_t cols = (size_t)coded->frame->picture->cols;
+  if (!first || !second)
+    return;
+  for (int b8 = 0; b8 < 4; b8++) {
+    size_t k = i + (b8 & 1) + (b8 >> 1) * cols;
+    uint32_t from = first[k], now = born[k];
+    born[k] = (from == second[k]) & (copied >> b8) ? from : now;
+  }
+}
+
+/* Macroblocks behind mb, up to limit, that are copies as mb is: all of them, from the same references.  In eights: where
+ * pictures stand still there are many, elsewhere hardly any, which is easy to guess. */
+static inline int
+more_copies(const DcnH264Coded *coded, int mb, int limit)
+{
+  int more = 0;
+  for (; more + 8 <= limit; more += 8) {
+    uint64_t copy, filtered, kind;
+    memcpy(&copy, coded->copy + mb + 1 + more, 8);
+    memcpy(&filtered, coded->filtered + mb + 1 + more, 8);
+    memcpy(&kind, coded->map->kind + mb + 1 + more, 8);
+    uint64_t like = DCN_H264_MOTION_LIKE * UINT64_C(0x0101010101010101);
+    if ((copy ^ UINT64_C(0x0f0f0f0f0f0f0f0f)) | filtered | (~kind & like))
       break;
   }
-  return run;
+  return more;
+}
+
+/* Frames without MBAFF: a macroblock's blocks lie together. */
+static void
+inherit_frame(DcnH264Coded *coded)
+{
+  const DcnH264Macroblocks *m = &coded->macroblocks;
+  DcnPicture *picture = coded->frame->picture;
+  for (int y = 0; y < m->mb_height; y++) {
+    for (int x = 0; x < m->mb_width; x++) {
+      int mb = y * m->mb_width + x;
+      unsigned copied = coded->copy[mb] & ~coded->filtered[mb];
+      size_t i = (size_t)(2 * y) * (size_t)picture->cols + (size_t)(2 * x);
+      if (!copied)
+        continue;
+      if (!(coded->map->kind[mb] & DCN_H264_MOTION_UNIFORM)) {
+        inherit_macroblock(coded, mb, copied, picture->born, i);
+        continue;
+      }
+      int more = copied == 15 ? more_copies(coded, mb, m->mb_width - 1 - x) : 0;
+      const uint32_t *sources[2];
+      if (more == 0) {
+        inherit_whole(coded, mb, copied, picture->born, i);
+      } else if (quarter_sources(coded, mb, 0, sources)) {
+        size_t n = 2 * (size_t)(1 + more);
+        inherit_blocks(coded, sources, i, n);
+        inherit_blocks(coded, sources, i + (size_t)picture->cols, n);
+      }
+      x += more;
+    }
+  }
 }
 
 void
@@ -435,27 +474,25 @@ dcn_h264_inherit(DcnH264Coded *coded)
   DcnPicture *picture = coded->frame->picture;
   size_t cols = (size_t)picture->cols;
   gboolean field = coded->structure != DCN_H264_FRAME;
+  if (!field && !coded->mbaff) {
+    inherit_frame(coded);
+    return;
+  }
   int n_mbs = m->mb_width * m->mb_height;
-  for (int mb = 0; mb < n_mbs;) {
+  for (int mb = 0; mb < n_mbs; mb++) {
     unsigned copied = coded->copy[mb] & ~coded->filtered[mb];
-    int x, y, run = 1;
-    if (!copied) {
-      mb++;
+    int x, y;
+    if (!copied)
       continue;
-    }
     dcn_h264_mb_position(m, mb, &x, &y);
     gboolean whole = copied == 15 && map->kind[mb] & DCN_H264_MOTION_UNIFORM;
-    if (whole && !coded->mbaff)
-      run = run_of_copies(coded, mb, m->mb_width - x);
     const uint32_t *sources[2];
-    if (whole && !quarter_sources(coded, mb, 0, sources)) {
-      mb += run;
+    if (whole && !quarter_sources(coded, mb, 0, sources))
       continue;
-    }
     for (int b8 = 0; b8 < 4; b8 += whole ? 2 : 1) {
       if (!whole && (!(copied >> b8 & 1) || !quarter_sources(coded, mb, b8, sources)))
         continue;
-      size_t n = whole ? 2 * (size_t)run : 1;
+      size_t n = whole ? 2 : 1;
       size_t column = 2 * (size_t)x + (whole ? 0 : (size_t)(b8 & 1));
       /* A block row of a field lies on two of the frame. */
       size_t row = (size_t)(2 * y + (b8 >> 1)) * (field ? 2 : 1);
@@ -463,6 +500,5 @@ dcn_h264_inherit(DcnH264Coded *coded)
         if (row + (size_t)k < (size_t)picture->rows && column + n <= cols)
           inherit_blocks(coded, sources, (row + (size_t)k) * cols + column, n);
     }
-    mb += run;
   }
 }

@@ -340,9 +340,7 @@ sub_macroblocks(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *m
 static inline void
 use(DcnH264SliceInfo *slice, int list, int ref_idx, gboolean field_mb, uint32_t *missing)
 {
-  if (ref_idx < 0)
-    return;
-  uint32_t bit = 1u << ((field_mb ? ref_idx >> 1 : ref_idx) & 31);
+  uint32_t bit = (uint32_t)(ref_idx >= 0) << ((field_mb ? ref_idx >> 1 : ref_idx) & 31);
   slice->used[list] |= bit;
   *missing |= bit & ~slice->present[list];
 }
@@ -380,14 +378,15 @@ as_around(DcnH264Coded *coded, int mb_addr, int column)
   if (column == 0 || column == w - 1 || mb_addr < w || !coded->slice->direct_spatial ||
       coded->mbaff)
     return FALSE;
-  if (slices[-1] != slice || slices[-w] != slice || slices[1 - w] != slice ||
-      !(kind[-1] & kind[-w] & kind[1 - w] & DCN_H264_MOTION_UNIFORM) ||
-      memcmp(&whole[-1], &whole[-w], sizeof *whole) != 0 ||
-      memcmp(&whole[-1], &whole[1 - w], sizeof *whole) != 0)
-    return FALSE;
+  /* One branch for all of it: each by itself is hard to guess. */
+  gboolean alike = (slices[-1] == slice) & (slices[-w] == slice) & (slices[1 - w] == slice) &
+                   ((kind[-1] & kind[-w] & kind[1 - w] & DCN_H264_MOTION_UNIFORM) != 0) &
+                   dcn_h264_same_whole(&whole[-1], &whole[-w]) &
+                   dcn_h264_same_whole(&whole[-1], &whole[1 - w]);
   for (int list = 0; list < 2; list++)
-    if (whole[-1].ref_idx[list] == 0 && (whole[-1].mv[list][0] || whole[-1].mv[list][1]))
-      return FALSE;
+    alike &= (whole[-1].ref_idx[list] != 0) | (dcn_h264_mv_load(whole[-1].mv[list]) == 0);
+  if (!alike)
+    return FALSE;
   /* Of the same slice, so that their references were checked. */
   whole[0] = whole[-1];
   map->kind[mb_addr] = DCN_H264_MOTION_UNIFORM;
@@ -444,9 +443,9 @@ one(DcnH264Coded *coded, int mb_addr, int column)
   gboolean around = mb->type == DCN_H264_MB_B_SKIP && as_around(coded, mb_addr, column);
   if (!around)
     derive(coded, mb_addr, column);
-  if (map->kind[mb_addr] & DCN_H264_MOTION_UNIFORM && mb->nonzero == 0 &&
-      !(m->chroma_array_type == 3 && mb->flags & DCN_H264_MB_CHROMA))
-    map->kind[mb_addr] |= DCN_H264_MOTION_CLEAN;
+  gboolean clean = ((map->kind[mb_addr] & DCN_H264_MOTION_UNIFORM) != 0) & (mb->nonzero == 0) &
+                   !(m->chroma_array_type == 3 && mb->flags & DCN_H264_MB_CHROMA);
+  map->kind[mb_addr] |= clean ? DCN_H264_MOTION_CLEAN : 0;
   return around;
 }
 
@@ -477,7 +476,7 @@ dcn_h264_motion(DcnH264Coded *coded, int mb_addr, int count)
     /* Skipped macroblocks that are alike are entered together. */
     if (mb > first) {
       if (map->kind[mb] == map->kind[first] && map->kind[mb] & DCN_H264_MOTION_UNIFORM &&
-          memcmp(&map->whole[mb], &map->whole[first], sizeof map->whole[mb]) == 0) {
+          dcn_h264_same_whole(&map->whole[mb], &map->whole[first])) {
         if (mb_x > 0)
           map->kind[mb] |= DCN_H264_MOTION_LIKE;
       } else {

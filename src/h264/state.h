@@ -48,6 +48,9 @@ typedef struct {
   uint32_t same_lines[2];       /* bit refIdx: a frame where a frame is decoded, the field of the same parity for a field */
   uint32_t copy_single[2];      /* bit refIdx: prediction from it alone leaves samples as they are (weights.c) */
   uint32_t copy_bi[32];         /* [refIdxL0] bit refIdxL1: so does the mean of two equal samples */
+  uint64_t copies[33];          /* the three in one: [1 + refIdxL0] bit 1 + refIdxL1, -1 where a list is not used: prediction
+                                 * with zero vectors from them gives what is in them, where they are the same */
+  const uint32_t *born[2][32];  /* borrowed, as refs: what may be inherited from the reference; NULL: nothing */
   uint32_t used[2];             /* bit refIdx: something is predicted from it */
   gboolean direct_spatial;
   int disable_deblocking_filter_idc;
@@ -246,6 +249,9 @@ void dcn_h264_direct(DcnH264Coded *coded, int mb_addr, int column, unsigned quar
 /* Fills in copy_single and copy_bi. */
 void dcn_h264_weights(const DcnH264Sps *sps, const DcnH264Pps *pps, const DcnH264SliceHeader *header,
                       DcnH264SliceInfo *slice);
+
+/* Fills in copies, from those two and same_lines. */
+void dcn_h264_copies(DcnH264SliceInfo *slice);
 
 /* ---- deblock.c ---- */
 

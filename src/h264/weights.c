@@ -3,6 +3,7 @@
  *
  * ITU-T H.264 8.4.2.3. */
 #include "h264/state.h"
+#include <string.h>
 
 void
 dcn_h264_weights(const DcnH264Sps *sps, const DcnH264Pps *pps, const DcnH264SliceHeader *header,
@@ -47,6 +48,25 @@ dcn_h264_weights(const DcnH264Sps *sps, const DcnH264Pps *pps, const DcnH264Slic
                 (w0->offset[plane] + w1->offset[plane] + 1) >> 1 == 0;
       }
       slice->copy_bi[i] |= (uint32_t)copy << k;
+    }
+  }
+}
+
+void
+dcn_h264_copies(DcnH264SliceInfo *slice)
+{
+  memset(slice->copies, 0, sizeof slice->copies);
+  for (int i = -1; i < slice->n_refs[0]; i++) {
+    if (i >= 0 && !(slice->same_lines[0] >> i & 1))
+      continue;
+    for (int k = -1; k < slice->n_refs[1]; k++) {
+      if (k >= 0 && !(slice->same_lines[1] >> k & 1))
+        continue;
+      gboolean copy = i < 0 && k < 0 ? FALSE
+                      : k < 0        ? slice->copy_single[0] >> i & 1
+                      : i < 0        ? slice->copy_single[1] >> k & 1
+                                     : slice->copy_bi[i] >> k & 1;
+      slice->copies[1 + i] |= (uint64_t)copy << (1 + k);
     }
   }
 }
