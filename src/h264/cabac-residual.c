@@ -145,7 +145,8 @@ typedef uint32_t Grid;
 static inline Grid
 column_at_left(unsigned bits)
 {
-  return (bits & 0x1111) * 0x1e0 & (1u << GRID(-1, 0) | 1u << GRID(-1, 1) | 1u << GRID(-1, 2) | 1u << GRID(-1, 3));
+  return (bits & 0x1111) * 0x1e0 &
+         (1u << GRID(-1, 0) | 1u << GRID(-1, 1) | 1u << GRID(-1, 2) | 1u << GRID(-1, 3));
 }
 
 /* Transform blocks of neighbours as 9.3.3.1.1.9 assigns them: one that is not available counts as coded for intra

@@ -62,27 +62,28 @@ dcn_h264_cabac_shift(DcnH264Cabac *c, int shift)
     dcn_h264_cabac_refill(c);
 }
 
-/* DecodeDecision, 9.3.3.2.1 */
+/* DecodeDecision, 9.3.3.2.1.  One tail for both symbols: there are many copies of this, and small ones are faster. */
 static inline unsigned
 dcn_h264_cabac_bin(DcnH264Cabac *c, uint8_t *state)
 {
-  unsigned symbol = *state & 1;
-  uint64_t row = dcn_h264_engine[*state];
+  unsigned symbol = *state;
+  uint64_t row = dcn_h264_engine[symbol];
   uint64_t lps = row << (c->range >> 57 & 0x18) & DCN_H264_ENGINE_LPS;
-  uint64_t mps = c->range - lps;
-  if (c->value < mps) {
-    /* codIRange is 2 * 256 - 240 and more before, so one step of renormalisation is enough. */
-    int shift = (int)(mps >> 62) ^ 1;
+  int shift;
+  c->range -= lps;
+  /* codIRange is 2 * 256 - 240 and more before, so behind an MPS one step of renormalisation is enough. */
+  if (G_LIKELY(c->value < c->range)) {
+    shift = (int)(c->range >> 62) ^ 1;
     *state = (uint8_t)row;
-    c->range = mps;
-    dcn_h264_cabac_shift(c, shift);
-    return symbol;
+  } else {
+    c->value -= c->range;
+    *state = (uint8_t)(row >> 8);
+    c->range = lps;
+    shift = __builtin_clzll(lps) - 1;
+    symbol = ~symbol;
   }
-  *state = (uint8_t)(row >> 8);
-  c->value -= mps;
-  c->range = lps;
-  dcn_h264_cabac_shift(c, __builtin_clzll(lps) - 1);
-  return symbol ^ 1;
+  dcn_h264_cabac_shift(c, shift);
+  return symbol & 1;
 }
 
 /* The same without a branch, for symbols that nothing branches on: they are often hard to guess. */

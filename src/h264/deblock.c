@@ -55,11 +55,12 @@ far(const Deblock *d, DcnH264Mv a, DcnH264Mv b)
 static inline gboolean
 differs(const Deblock *d, const Prediction *p, const Prediction *q)
 {
-  gboolean straight = (p->id[0] == q->id[0]) & (p->id[1] == q->id[1]) &
-                      !far(d, p->mv[0], q->mv[0]) & !far(d, p->mv[1], q->mv[1]);
-  gboolean crossed = (p->id[0] == q->id[1]) & (p->id[1] == q->id[0]) &
-                     !far(d, p->mv[0], q->mv[1]) & !far(d, p->mv[1], q->mv[0]);
-  return !(straight | crossed);
+  /* 0 where alike; in numbers, because a branch for each is hard to guess */
+  uint32_t straight = (p->id[0] ^ q->id[0]) | (p->id[1] ^ q->id[1]) |
+                      (uint32_t)far(d, p->mv[0], q->mv[0]) | (uint32_t)far(d, p->mv[1], q->mv[1]);
+  uint32_t crossed = (p->id[0] ^ q->id[1]) | (p->id[1] ^ q->id[0]) |
+                     (uint32_t)far(d, p->mv[0], q->mv[1]) | (uint32_t)far(d, p->mv[1], q->mv[0]);
+  return straight && crossed;
 }
 
 /* QP_C of 8.5.8 */
@@ -113,8 +114,7 @@ wholes_differ(const Deblock *d, int p, int q)
 {
   const DcnH264MotionMap *map = d->map;
   Prediction a, b;
-  if (map->slice[p] == map->slice[q] &&
-      dcn_h264_same_whole(&map->whole[p], &map->whole[q]))
+  if (map->slice[p] == map->slice[q] && dcn_h264_same_whole(&map->whole[p], &map->whole[q]))
     return FALSE;
   prediction(d, p, 0, &a);
   prediction(d, q, 0, &b);
@@ -297,7 +297,7 @@ mbaff(Deblock *d)
 }
 
 #define INNER (1 << 16)
-#define LEFT (1 << 17)
+#define LEFT  (1 << 17)
 #define ABOVE (1 << 18)
 
 /* DCN_H264_MOTION_LIKE of so many macroblocks and those above */

@@ -7,7 +7,7 @@
  *   frame.c       frames and the motion kept with them
  *   lists.c       reference picture lists, per slice                 8.2.4
  *   the slice data parser (decode.h), per slice                      7.3.4, 7.3.5
- *   motion.c, direct.c, neighbourhood.c  vectors and reference indices, per macroblock 8.4.1
+ *   motion.c, direct.c, around.h, neighbourhood.c  vectors and reference indices, per macroblock 8.4.1
  *   weights.c     where weighted prediction leaves samples alone     8.4.2.3
  *   deblock.c     which edges the deblocking filter may touch        8.7, whole picture
  *   inherit.c     the born rule, vectors, flags, whole picture
