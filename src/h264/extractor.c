@@ -1,26 +1,15 @@
 /* deltacnn: the H.264 extractor: pictures, field pairs, references, and when they are in doubt.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The map must hold for what decoders really put out.  A stream that is as it should be has one
- * meaning; where something is lost, damaged or not understood, decoders conceal, drop or go on as
- * they like, and for a while nobody knows which pictures they hold for reference.  So any such event
- * ends the epoch and leaves the references in doubt: pictures are not known until every decoder must
- * hold the same ones again, which is
- *   - at an IDR picture, or
- *   - when max_num_ref_frames frames have been decoded since, all understood and short-term: no
- * decoder has room for another then (8.2.5.3).
- * After a loss of data a decoder may skip all that comes before an I picture or a recovery point, so
- * that these frames count from there on only. Frames decoded in between are themselves not known, but
- * what later pictures copy from one of them is the same for all that do: they are numbered like
- * others. */
-#include "h264/state.h"
+ * A stream that is as it should be has one meaning, which is followed here; doubt.c decides what holds where something is lost,
+ * damaged or not understood. */
+#include "h264/doubt.h"
 #include <string.h>
 
 struct _DcnH264Extractor {
   uint64_t epoch;
-  uint32_t number;        /* of the next picture */
-  gboolean epoch_is_over; /* the next picture starts a new epoch */
-  uint32_t frame_id;      /* of the last frame, times 4 */
+  uint32_t number;   /* of the next picture */
+  uint32_t frame_id; /* of the last frame, times 4 */
 
   gboolean have_sps;
   DcnH264Sps sps;
@@ -30,16 +19,9 @@ struct _DcnH264Extractor {
   gboolean have_prev_ref_frame_num;
   int prev_ref_frame_num;
 
-  gboolean in_doubt;       /* which references a decoder holds is not known */
-  gboolean wait_for_start; /* and none counts before an I picture or a recovery point */
-  gboolean recovery_point; /* the open, or next picture is one */
-  gboolean intra_only;     /* the open picture (or the first field before it) so far */
+  DcnH264Doubt doubt;
 
   DcnH264Frame *first_field; /* owned; waits for its second field */
-  gboolean field_was_lost;   /* one came without its partner, or damaged, any time before */
-  gboolean long_term_used;   /* since the last IDR picture */
-  gboolean cavlc;            /* a slice of the open picture, parsed or not, is coded so */
-  int leftovers; /* pictures in which coefficients left over in a decoder may yet turn up */
   DcnH264SliceHeader first_field_header;
 
   DcnH264Coded coded;
@@ -51,40 +33,15 @@ dcn_h264_extractor_new(void)
 {
   DcnH264Extractor *extractor = g_new0(DcnH264Extractor, 1);
   extractor->epoch = dcn_epoch_new();
-  extractor->in_doubt = extractor->wait_for_start = TRUE;
   extractor->dpb.max_long_term_frame_idx = -1;
+  dcn_h264_doubt_start(&extractor->doubt, &extractor->dpb);
   return extractor;
 }
 
-/* Something happened after which the references of decoders may differ. */
 static void
 doubt(DcnH264Extractor *extractor)
 {
-  extractor->epoch_is_over = TRUE;
-  extractor->in_doubt = TRUE;
-  for (int i = 0; i < extractor->dpb.n_frames; i++)
-    extractor->dpb.frames[i]->clean = FALSE;
-}
-
-/* Where CAVLC residual data breaks off in the middle of a macroblock, libavcodec keeps what it has read of it, and adds it to
- * the next macroblock it reconstructs with the same context, be that skipped and in a picture behind the next IDR picture:
- * each of its threads has a context of its own, and takes each n-th picture.  Samples of I_PCM leave the coefficients
- * waiting.  So many pictures in turn without any, and they are gone from as many threads. */
-#define LEFTOVER_PICTURES 64
-
-static void
-expect_leftovers(DcnH264Extractor *extractor)
-{
-  extractor->leftovers = LEFTOVER_PICTURES;
-}
-
-static gboolean
-has_pcm(const DcnH264Macroblocks *m)
-{
-  for (int i = 0; i < m->mb_width * m->mb_height; i++)
-    if (m->mbs[i].type == DCN_H264_MB_I_PCM)
-      return TRUE;
-  return FALSE;
+  dcn_h264_doubt_raise(&extractor->doubt, &extractor->dpb);
 }
 
 /* Gives up the picture whose second field did not come. */
@@ -106,7 +63,7 @@ damaged(DcnH264Extractor *extractor, const char *reason)
 {
   dcn_h264_fail(&extractor->coded, reason);
   if (extractor->coded.header.field_pic_flag)
-    extractor->field_was_lost = TRUE;
+    extractor->doubt.field_was_lost = TRUE;
 }
 
 static void
@@ -126,9 +83,8 @@ dcn_h264_extractor_reset(DcnH264Extractor *extractor)
   dcn_h264_dpb_clear(&extractor->dpb);
   extractor->poc = (DcnH264PocState){0};
   extractor->have_prev_ref_frame_num = FALSE;
-  extractor->recovery_point = FALSE;
-  extractor->wait_for_start = TRUE;
-  doubt(extractor);
+  extractor->doubt.recovery_point = FALSE;
+  dcn_h264_doubt_start(&extractor->doubt, &extractor->dpb);
 }
 
 void
@@ -152,13 +108,13 @@ dcn_h264_extractor_free(DcnH264Extractor *extractor)
 void
 dcn_h264_extractor_recovery_point(DcnH264Extractor *extractor)
 {
-  extractor->recovery_point = TRUE;
+  extractor->doubt.recovery_point = TRUE;
 }
 
 void
 dcn_h264_extractor_fail(DcnH264Extractor *extractor, const char *reason)
 {
-  expect_leftovers(extractor);
+  dcn_h264_doubt_leftovers(&extractor->doubt);
   if (extractor->picture_is_open)
     dcn_h264_fail(&extractor->coded, reason);
   else
@@ -235,12 +191,11 @@ set_sps(DcnH264Extractor *extractor, const DcnH264Sps *sps, gboolean idr)
     /* 7.4.1.2.1: only an IDR picture may activate another one. */
     dcn_h264_dpb_clear(&extractor->dpb);
     extractor->have_prev_ref_frame_num = FALSE;
-    extractor->wait_for_start = TRUE;
-    doubt(extractor);
+    dcn_h264_doubt_start(&extractor->doubt, &extractor->dpb);
   }
   extractor->sps = *sps;
   extractor->have_sps = TRUE;
-  extractor->epoch_is_over = TRUE;
+  extractor->doubt.epoch_is_over = TRUE;
   extractor->dpb.max_frame_num = 1 << (sps->log2_max_frame_num_minus4 + 4);
   extractor->dpb.max_num_ref_frames = sps->max_num_ref_frames;
 }
@@ -299,10 +254,10 @@ static DcnH264Frame *
 new_frame(DcnH264Extractor *extractor, DcnPictureType type)
 {
   /* The last number is DCN_NUMBER_NONE. */
-  if (extractor->epoch_is_over || extractor->number >= DCN_NUMBER_NONE - 1) {
+  if (extractor->doubt.epoch_is_over || extractor->number >= DCN_NUMBER_NONE - 1) {
     extractor->epoch = dcn_epoch_new();
     extractor->number = 0;
-    extractor->epoch_is_over = FALSE;
+    extractor->doubt.epoch_is_over = FALSE;
   }
   const DcnH264Sps *sps = &extractor->sps;
   DcnPicture *picture =
@@ -392,15 +347,14 @@ open_picture(DcnH264Extractor *extractor, DcnH264Frame *frame, const DcnH264Slic
   /* libavcodec counts fields without a partner, in each of its threads, and from the second one on shows first fields before
    * their second ones are decoded; what it makes of a field that is not whole lasts beyond IDR pictures, too.  Nothing but a
    * new decoder ends that. */
-  if (header->field_pic_flag && extractor->field_was_lost)
+  if (header->field_pic_flag && extractor->doubt.field_was_lost)
     dcn_h264_fail(coded, "field picture after a lost one");
   if (!second_field)
     coded->n_vectors = 0;
   extractor->picture_is_open = TRUE;
-  extractor->cavlc = FALSE;
+  extractor->doubt.cavlc = FALSE;
 
   if (!second_field) {
-    extractor->intra_only = TRUE;
     frame->coded_as_fields = header->field_pic_flag;
     frame->mbaff = coded->mbaff;
     frame->frame_num = frame->frame_num_wrap = header->frame_num;
@@ -439,12 +393,12 @@ dcn_h264_extractor_begin_picture(DcnH264Extractor *extractor, const DcnH264Sps *
     frame = g_steal_pointer(&extractor->first_field);
   } else {
     if (extractor->first_field)
-      extractor->field_was_lost = TRUE;
+      extractor->doubt.field_was_lost = TRUE;
     abandon_first_field(extractor);
     fill_gap(extractor, header);
     /* A new coded video sequence: nothing behind it refers to anything before. */
     if (dcn_h264_idr(header))
-      extractor->epoch_is_over = TRUE;
+      extractor->doubt.epoch_is_over = TRUE;
     frame = new_frame(extractor, picture_type(header->slice_type));
     if (!frame) {
       doubt(extractor);
@@ -565,12 +519,10 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
     return;
   DcnPicture *picture = coded->frame->picture;
   DcnPictureType type = picture_type(header->slice_type);
-  if (type != DCN_PICTURE_I)
-    extractor->intra_only = FALSE;
   /* A frame goes by its first field, as in libavcodec. */
   if (!coded->second_field)
     picture->type = MAX(picture->type, type);
-  extractor->cavlc |= !pps->entropy_coding_mode_flag;
+  extractor->doubt.cavlc |= !pps->entropy_coding_mode_flag;
   if (coded->error)
     return;
   if (pps->num_slice_groups_minus1 > 0)
@@ -605,23 +557,6 @@ dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps,
 }
 
 /* ---- end of pictures ---- */
-
-/* Whether the pictures held for reference are certain again: those of before have all been pushed out, which does not happen
- * to long-term ones that a decoder may hold. */
-static void
-settle(DcnH264Extractor *extractor)
-{
-  const DcnH264Dpb *dpb = &extractor->dpb;
-  if (!extractor->in_doubt || extractor->long_term_used ||
-      dpb->n_frames < MAX(dpb->max_num_ref_frames, 1))
-    return;
-  for (int i = 0; i < dpb->n_frames; i++) {
-    const DcnH264Frame *frame = dpb->frames[i];
-    if (!frame->picture || !frame->clean || frame->long_term || frame->short_term != DCN_H264_FRAME)
-      return;
-  }
-  extractor->in_doubt = FALSE;
-}
 
 /* Pictures shown earlier that the coded picture predicts from, DcnPicture.past. */
 static void
@@ -669,11 +604,7 @@ mark(DcnH264Extractor *extractor)
   DcnH264Frame *frame = coded->frame;
   const DcnH264SliceHeader *header = &coded->header;
   gboolean mmco5 = FALSE;
-  if (dcn_h264_idr(header))
-    extractor->long_term_used = header->long_term_reference_flag;
-  for (int i = 0; i < header->n_markings; i++)
-    extractor->long_term_used |= header->markings[i].memory_management_control_operation == 3 ||
-                                 header->markings[i].memory_management_control_operation == 6;
+  dcn_h264_doubt_markings(&extractor->doubt, header);
   if (header->nal_ref_idc) {
     if (!dcn_h264_dpb_mark(&extractor->dpb, frame, header, &mmco5)) {
       dcn_h264_fail(coded, "reference picture marking names what is not there");
@@ -700,10 +631,6 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
   const DcnH264Macroblocks *m = &coded->macroblocks;
   if (!coded->error && m->n_decoded < m->mb_width * m->mb_height)
     damaged(extractor, "macroblocks missing");
-  gboolean start =
-      dcn_h264_idr(&coded->header) || picture->type == DCN_PICTURE_I || extractor->recovery_point;
-  if (!coded->second_field)
-    extractor->recovery_point = FALSE;
 
   if (!coded->error && picture->known) {
     dcn_h264_deblock(coded);
@@ -712,32 +639,7 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
   }
   mark(extractor);
   frame->fields |= coded->structure;
-  if (coded->error) {
-    if (picture->known)
-      dcn_picture_set_unknown(picture, coded->error);
-    frame->clean = FALSE;
-    if (coded->map)
-      dcn_h264_map_give(&extractor->pool, coded->map);
-    doubt(extractor);
-  } else if (dcn_h264_idr(&coded->header)) {
-    /* 8.2.5.1: no other reference is left. */
-    extractor->in_doubt = extractor->wait_for_start = FALSE;
-  } else if (extractor->wait_for_start) {
-    if (start)
-      extractor->wait_for_start = FALSE;
-    else
-      frame->clean = FALSE;
-  }
-  if (extractor->in_doubt && picture->known)
-    dcn_picture_set_unknown(picture, "references are in doubt");
-  if (coded->error && extractor->cavlc)
-    expect_leftovers(extractor);
-  if (extractor->leftovers > 0) {
-    if (picture->known)
-      dcn_picture_set_unknown(picture, "coefficients of a damaged picture may be left");
-    if (!coded->error)
-      extractor->leftovers = has_pcm(m) ? LEFTOVER_PICTURES : extractor->leftovers - 1;
-  }
+  dcn_h264_doubt_end_picture(&extractor->doubt, &extractor->dpb, coded, &extractor->pool);
   coded->frame = NULL;
   coded->map = NULL;
 
@@ -746,7 +648,7 @@ dcn_h264_extractor_end_picture(DcnH264Extractor *extractor)
     extractor->first_field_header = coded->header;
     return;
   }
-  settle(extractor);
+  dcn_h264_doubt_settle(&extractor->doubt, &extractor->dpb);
   if (picture->known)
     g_array_append_vals(picture->vectors, coded->vectors, (guint)coded->n_vectors);
   g_atomic_int_set(&picture->complete, 1);

@@ -11,7 +11,8 @@
  *   weights.c     where weighted prediction leaves samples alone     8.4.2.3
  *   deblock.c     which edges the deblocking filter may touch        8.7, whole picture
  *   inherit.c     the born rule, vectors, flags, whole picture
- * extractor.c keeps the decoded picture buffer, epochs, and what decoders do with streams that are not right. */
+ * extractor.c keeps the decoded picture buffer and epochs, doubt.c (doubt.h) what decoders do with streams that are not
+ * right. */
 #pragma once
 #include "h264/decode.h"
 
