@@ -202,6 +202,14 @@ finish_pixels(void *context, int begin, int end, int number)
   finish(loop, begin, end - begin, dcn_worker(loop->job, number));
 }
 
+/* The same of those that are not done yet: to test a pixel again would find it unchanged. */
+static void
+finish_rest(void *context, int begin, int end, int number)
+{
+  const Loop *loop = context;
+  finish_pixels(context, loop->n_done + begin, loop->n_done + end, number);
+}
+
 static void
 blocks(void *context, int first, int end, int number)
 {
@@ -410,8 +418,8 @@ dcn_conv_run(DcnJob *job)
                      blocks, &loop);
   if ((done || loop.parts > 1) &&
       !(loop.clamps && loop.sums == job->out->ref)) /* else it is finished */
-    dcn_parallel_for(threads, job->count, dcn_grain((size_t)job->out->net->c * 2), finish_pixels,
-                     &loop);
+    dcn_parallel_for(threads, job->count - loop.n_done, dcn_grain((size_t)job->out->net->c * 2),
+                     finish_rest, &loop);
   if (loop.n_stale > loop.n_done) { /* all at once, as they are cut by threads */
     uint64_t values = dcn_cost_igemm(job->kernels, loop.n_stale - loop.n_done,
                                      (uint64_t)plan->taps * plan->cg, plan->mg) *
