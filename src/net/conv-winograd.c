@@ -18,8 +18,10 @@
 #define LEAST_GAIN 1.15
 /* So many multiplies have to be saved in a frame for each float of memory. */
 #define MEMORY_COST 12.0
-/* What a chunk's transformed inputs and sums may take, about. */
+/* What a chunk's transformed inputs and sums may take, about: half of a large second-level cache; of a small network,
+ * this share of its values, so that they are not outweighed. */
 #define CHUNK_BYTES (768u << 10)
+#define CHUNK_SHARE 6
 /* More weights than that come from far away whenever they are read. */
 #define NEAR_BYTES (512u << 10)
 
@@ -106,9 +108,18 @@ pack(const DcnWinograd *w, const DcnConv *conv, int groups, int blocks, int cg, 
   }
 }
 
+static size_t
+choose_chunk_bytes(const DcnNet *net)
+{
+  size_t floats = 0;
+  for (int i = 0; i < net->program->n_values; i++)
+    floats += net->values[i].view_of < 0 ? net->values[i].floats : 0;
+  return MIN(CHUNK_BYTES, floats * sizeof(float) / CHUNK_SHARE);
+}
+
 static void
 set_size(DcnWinograd *w, const DcnKernels *k, const DcnNetValue *in, const DcnNetValue *out, int m,
-         int groups)
+         int groups, size_t chunk_bytes)
 {
   int cg = in->c / groups;
   w->m = m;
@@ -118,9 +129,10 @@ set_size(DcnWinograd *w, const DcnKernels *k, const DcnNetValue *in, const DcnNe
   w->tiles = out->n * w->tiles_y * w->tiles_x;
   w->pitch = (cg + 15) / 16 * 16;
   w->block_floats = (size_t)w->points * cg * k->nr;
-  int chunks =
-      (int)MAX(1, (double)w->tiles * tile_floats(k, w) * sizeof(float) / CHUNK_BYTES + 0.5);
-  w->chunk_tiles = (w->tiles + chunks - 1) / chunks;
+  double chunks =
+      (double)w->tiles * (double)(tile_floats(k, w) * sizeof(float)) / (double)MAX(chunk_bytes, 1);
+  int whole = (int)CLAMP(chunks + 0.5, 1, w->tiles);
+  w->chunk_tiles = (w->tiles + whole - 1) / whole;
 }
 
 static int asked = -2; /* atomic; dcn_winograd_ask(), -2: by the environment */
@@ -159,11 +171,12 @@ dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, double *cost)
   double taken = direct;
   DcnWinograd best = {0};
   int wanted = asked_for();
+  size_t chunk_bytes = choose_chunk_bytes(net);
   for (int m = 2; m <= DCN_WINOGRAD_MOST; m += 2) {
     if (wanted >= 0 && m != wanted)
       continue;
     DcnWinograd w = {.pad_top = conv->pad_top, .pad_left = conv->pad_left};
-    set_size(&w, k, in, out, m, groups);
+    set_size(&w, k, in, out, m, groups, chunk_bytes);
     double c = cost_of(k, &w, groups, cg, mg, w.tiles),
            memory = (double)w.block_floats * blocks * groups * MEMORY_COST;
     if (m == wanted || (c * LEAST_GAIN < direct && c + memory < least)) {
