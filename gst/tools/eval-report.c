@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#define NAME_WIDTH 34
+#define NAME_WIDTH 40
 
 GArray *
 eval_layers (const EvalResult * result, guint way)

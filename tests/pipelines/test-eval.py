@@ -148,6 +148,9 @@ def test_figures():
         assert close(sum(w['stage_ms'].values()), w['ms']['mean'], 1e-3) and w['ms']['mean'] <= w['element_ms'] * 1.001
         ms = sorted(float(f['ms']) for f in mine)
         assert close(w['ms']['p99'], ms[-(-len(ms) * 99 // 100) - 1], 1e-4) and ms[0] <= w['ms']['median'] <= w['ms']['p99']
+        for column, part in [('first_ms', [f for f in mine if f['frame'] == '0'])] + [(t.lower() + '_ms', [f for f in mine if f['picture'] == t])
+                                                                                      for t in 'IPB']:
+            assert close(float(row[column]), sum(float(f['ms']) for f in part) / len(part), 1e-3), (w['way'], column)
         assert {f['picture'] for f in mine} == {'I', 'P', 'B'} and mine[0]['picture'] == 'I', {f['picture'] for f in mine}
         assert close(sum(float(x['ms']) for x in layers if x['way'] == w['way']), sum(x['ms'] for x in w['layers']), 1e-3)
         assert all(float(x['median_ms']) <= float(x['p99_ms']) for x in layers)
