@@ -15,6 +15,7 @@ struct _ClipPipeline
   GMainLoop *loop;
   GstElement *pipeline, *extract, *speaker;
   gboolean coded, interrupted;
+  guint patience;               /* source that ends the wait for an end of stream, or 0 */
   GstStructure *stats;          /* deltaextract's, at the end */
   GMutex lock;
   /* protected by lock */
@@ -334,15 +335,30 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
 }
 
 static gboolean
+on_patience_over (gpointer user_data)
+{
+  g_main_loop_quit (((ClipPipeline *) user_data)->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Files that are written are to be finished, so the stream ends in good order.  Where
+ * there is no sink yet, nobody would say that it did. */
+static gboolean
 on_interrupt (gpointer user_data)
 {
   ClipPipeline *self = user_data;
+  gboolean linked;
 
-  if (self->interrupted) {
+  g_mutex_lock (&self->lock);
+  linked = self->linked;
+  g_mutex_unlock (&self->lock);
+  if (self->interrupted || !linked) {
+    self->interrupted = TRUE;
     g_main_loop_quit (self->loop);
     return G_SOURCE_CONTINUE;
   }
   self->interrupted = TRUE;
+  self->patience = g_timeout_add_seconds (5, on_patience_over, self);
   gst_element_send_event (self->pipeline, gst_event_new_eos ());
   return G_SOURCE_CONTINUE;
 }
@@ -414,6 +430,8 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   gst_element_set_state (self->pipeline, GST_STATE_NULL);
   g_source_remove (interrupt);
   g_source_remove (terminate);
+  if (self->patience)
+    g_source_remove (self->patience);
   gst_bus_remove_watch (bus);
   gst_object_unref (bus);
   /* not every file says that there are no more pads */
