@@ -34,8 +34,9 @@
 
 #define LOWEST 0.001
 #define HIGHEST 1.0
-/* For each frame that may differ, so many may be unsure. */
-#define UNSURE 3.0
+/* For each frame that may differ, so many may be unsure: more do not hold where much is
+ * different, as with another choice of full runs. */
+#define UNSURE 1.5
 /* Of the frames that may differ, and of the error, these shares are kept in reserve while
  * searching. */
 #define RESERVE 0.25
