@@ -1,6 +1,7 @@
 /* deltacnn: which tiles of a partial run are done by Winograd's way: those in which so many outputs are to be computed from
  * values that a whole tile takes less.  Only what is wanted of a tile is written: the rest has the values of an earlier run, from
- * which it would differ by rounding.  SPDX-License-Identifier: LGPL-2.1-or-later */
+ * which it would differ by rounding.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "net/conv.h"
 #include "net/winograd.h"
 #include <string.h>

@@ -1,5 +1,6 @@
 /* deltacnn: full runs of 3x3 convolutions by Winograd's way: tiles of inputs and weights are transformed so that the
- * products of (m + 2)^2 small matrices do for 9 m^2.  SPDX-License-Identifier: LGPL-2.1-or-later
+ * products of (m + 2)^2 small matrices do for 9 m^2.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Some tiles at a time: their inputs are transformed, then for each block of output channels multiplied, point by
  * point, and transformed back; so many that what is transformed stays in the second-level cache, and transformed
