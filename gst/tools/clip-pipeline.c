@@ -188,6 +188,7 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
   const gchar *name;
   GstElement *first = NULL, *extract, *decoder, *next;
   const gchar *decoder_name;
+  GError *error;
   GstPad *sink;
   gboolean taken, h264;
 
@@ -261,10 +262,11 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
 failed:
   gst_caps_unref (caps);
   /* the element's own message is ahead of this one on the bus, and counts */
+  error = g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+      "the pipeline could not be built");
   gst_element_post_message (self->pipeline,
-      gst_message_new_error (GST_OBJECT (self->pipeline),
-          g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-              "the pipeline could not be built"), NULL));
+      gst_message_new_error (GST_OBJECT (self->pipeline), error, NULL));
+  g_error_free (error);
 }
 
 static GError *
