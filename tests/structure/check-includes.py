@@ -33,7 +33,7 @@ for top in ('src', 'gst'):
                         problems[name].append(f'{where} includes GStreamer')
                     continue
                 target = None
-                for base in (name, 'src', 'gst', 'gst/lib', 'gst/extract', 'gst/cnn', 'gst/overlay'):
+                for base in (name, 'src', 'gst', 'gst/lib', 'gst/extract', 'gst/cnn', 'gst/overlay', 'gst/tools'):
                     path = os.path.normpath(os.path.join(base, m.group(2)))
                     if os.path.exists(os.path.join(root, path)):
                         target = os.path.dirname(path)
