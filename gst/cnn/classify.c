@@ -9,7 +9,6 @@
 #include "guard.h"
 #include "model.h"
 #include "ranking.h"
-#include "rivals.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_delta_cnn_debug);
 #define GST_CAT_DEFAULT gst_delta_cnn_debug
@@ -24,7 +23,6 @@ struct _GstDeltaCnnClassifier
   GstDeltaCnnGuard guard;
 
   DcnFrameToTensor *convert;    /* NULL before set_frame */
-  GstDeltaCnnRivals *rivals;    /* NULL before set_frame */
   guint8 *touched;              /* [h * w] of the tensor */
 
   gboolean needs_full;
@@ -83,7 +81,6 @@ gst_delta_cnn_classifier_free (GstDeltaCnnClassifier * c)
   if (!c)
     return;
   g_clear_pointer (&c->convert, dcn_frame_to_tensor_free);
-  g_clear_pointer (&c->rivals, gst_delta_cnn_rivals_free);
   g_clear_pointer (&c->state, dcn_state_free);
   g_clear_pointer (&c->study, dcn_study_free);
   g_free (c->touched);
@@ -131,12 +128,6 @@ gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c)
   return c->state;
 }
 
-GstDeltaCnnRivals *
-gst_delta_cnn_classifier_get_rivals (GstDeltaCnnClassifier * c)
-{
-  return c->rivals;
-}
-
 const float *
 gst_delta_cnn_classifier_get_tensor (GstDeltaCnnClassifier * c)
 {
@@ -168,8 +159,6 @@ gst_delta_cnn_classifier_set_frame (GstDeltaCnnClassifier * c,
     return FALSE;
   g_clear_pointer (&c->convert, dcn_frame_to_tensor_free);
   c->convert = convert;
-  g_clear_pointer (&c->rivals, gst_delta_cnn_rivals_free);
-  c->rivals = gst_delta_cnn_rivals_new (c, info);
   gst_delta_cnn_classifier_reset (c);
   return TRUE;
 }
@@ -191,8 +180,6 @@ gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c)
   dcn_state_reset (c->state);
   c->guard.narrow = FALSE;
   leave_study (c);
-  if (c->rivals)
-    gst_delta_cnn_rivals_reset (c->rivals);
   c->needs_full = TRUE;
 }
 

@@ -107,9 +107,6 @@ const gfloat *gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
 DcnNet *gst_delta_cnn_classifier_get_net (GstDeltaCnnClassifier * c);
 DcnState *gst_delta_cnn_classifier_get_state (GstDeltaCnnClassifier * c);
 
-/* What lossy sources keep (rivals.h); NULL before set_frame. */
-struct _GstDeltaCnnRivals *gst_delta_cnn_classifier_get_rivals
-    (GstDeltaCnnClassifier * c);
 /* The tensor as it is, and what it is. */
 const float *gst_delta_cnn_classifier_get_tensor (GstDeltaCnnClassifier * c);
 const DcnTensorSpec *gst_delta_cnn_classifier_get_spec (GstDeltaCnnClassifier *

@@ -45,7 +45,6 @@
 #include "gstdeltacnn.h"
 #include <string.h>
 #include <gst/video/video.h>
-#include "changes.h"
 #include "classify.h"
 #include "formats.h"
 #include "layout.h"
@@ -82,7 +81,7 @@ struct _GstDeltaCnn
 
   /* streaming thread only */
   GstVideoInfo info;
-  GstDeltaCnnChanges *changes;
+  GstDeltaCnnStream stream;
   gboolean downstream_video_meta;
   gint ask_downstream;          /* atomic: it is to be asked (again) */
   gboolean warned_mismatch;
@@ -108,10 +107,8 @@ GST_ELEMENT_REGISTER_DEFINE (deltacnn, "deltacnn", GST_RANK_NONE,
 static void
 gst_delta_cnn_forget (GstDeltaCnn * self)
 {
-  if (self->changes)
-    gst_delta_cnn_changes_reset (self->changes);
   if (self->classifier)
-    gst_delta_cnn_classifier_reset (self->classifier);
+    gst_delta_cnn_step_restart (&self->stream, self->classifier);
 }
 
 static void
@@ -202,8 +199,8 @@ gst_delta_cnn_stop (GstBaseTransform * trans)
   classifier = self->classifier;
   self->classifier = NULL;
   GST_OBJECT_UNLOCK (self);
+  gst_delta_cnn_stream_clear (&self->stream);
   gst_delta_cnn_classifier_free (classifier);
-  g_clear_pointer (&self->changes, gst_delta_cnn_changes_free);
   return TRUE;
 }
 
@@ -310,7 +307,7 @@ gst_delta_cnn_plan (GstDeltaCnn * self, const DcnFrameInfo * info)
 {
   GError *error = NULL;
 
-  if (gst_delta_cnn_step_plan (&self->changes, self->classifier, info, &error))
+  if (gst_delta_cnn_step_plan (&self->stream, self->classifier, info, &error))
     return TRUE;
   GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("The %s", error->message), (NULL));
   g_clear_error (&error);
@@ -389,7 +386,7 @@ classify (GstDeltaCnn * self, GstBuffer * buffer,
     input->untouched =
         gst_delta_cnn_upstream_untouched (GST_BASE_TRANSFORM_SINK_PAD (self),
         &in_the_way);
-  gst_delta_cnn_step (self->changes, self->classifier, &settings->step,
+  gst_delta_cnn_step (&self->stream, self->classifier, &settings->step,
       input, &step);
   /* Finding what changed is part of the way from frame to tensor. */
   step.outcome.time_tensor += step.time_changes;
@@ -399,7 +396,8 @@ classify (GstDeltaCnn * self, GstBuffer * buffer,
       gst_delta_picture_get_picture_type (input->picture)
       : GST_DELTA_PICTURE_TYPE_UNKNOWN;
   report.decision = decision;
-  gst_delta_cnn_changes_get_grid (self->changes, &report.cols, &report.rows);
+  gst_delta_cnn_changes_get_grid (self->stream.changes, &report.cols,
+      &report.rows);
   report.outcome = outcome;
   report.time_changes = step.time_changes;
   report.time_extract = input->picture ?

@@ -72,17 +72,6 @@ gst_delta_cnn_rivals_free (GstDeltaCnnRivals * rivals)
   g_free (rivals);
 }
 
-void
-gst_delta_cnn_rivals_reset (GstDeltaCnnRivals * rivals)
-{
-  if (rivals->histogram)
-    dcn_histogram_reset (rivals->histogram);
-  if (rivals->shifted)
-    dcn_shifted_reset (rivals->shifted);
-  if (rivals->keyed)
-    dcn_keyed_reset (rivals->keyed);
-}
-
 gboolean
 gst_delta_cnn_rivals_select (GstDeltaCnnRivals * rivals,
     GstDeltaCnnSource source)

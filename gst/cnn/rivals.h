@@ -5,7 +5,8 @@
  * (DeepCache) and motion (EVA2, Euphrates), for comparison.  src/rivals does what
  * the papers do; here is how a stream's frames get there.
  *
- * Belongs to a classifier, of which it knows whether the caches stand for what.
+ * Belongs to a stream, and makes use of its classifier, which says whether its caches
+ * stand for the last frame; where they do not, nothing is kept here either.
  */
 #pragma once
 
@@ -22,11 +23,10 @@ typedef struct
   gdouble threshold;            /* of matches, in the source's own unit; < 0: the paper's */
 } GstDeltaCnnRivalSettings;
 
-/* info: the frames to come; c outlives it. */
+/* c: made for the frames to come, as info says; outlives it. */
 GstDeltaCnnRivals *gst_delta_cnn_rivals_new (GstDeltaCnnClassifier * c,
     const DcnFrameInfo * info);
 void gst_delta_cnn_rivals_free (GstDeltaCnnRivals * rivals);
-void gst_delta_cnn_rivals_reset (GstDeltaCnnRivals * rivals);
 
 /* Says where the next frame's changes come from.  TRUE: results of a rival stand in
  * the caches, or are about to, which nothing else can go on from: the caller resets

@@ -48,20 +48,37 @@ gst_delta_cnn_step_unmap (GstDeltaCnnStepFrame * frame)
   gst_video_frame_unmap (&frame->mapped);
 }
 
+void
+gst_delta_cnn_stream_clear (GstDeltaCnnStream * stream)
+{
+  g_clear_pointer (&stream->changes, gst_delta_cnn_changes_free);
+  g_clear_pointer (&stream->rivals, gst_delta_cnn_rivals_free);
+}
+
+void
+gst_delta_cnn_step_restart (GstDeltaCnnStream * stream,
+    GstDeltaCnnClassifier * classifier)
+{
+  if (stream->changes)
+    gst_delta_cnn_changes_reset (stream->changes);
+  gst_delta_cnn_classifier_reset (classifier);
+}
+
 gboolean
-gst_delta_cnn_step_plan (GstDeltaCnnChanges ** changes,
+gst_delta_cnn_step_plan (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier, const DcnFrameInfo * info,
     GError ** error)
 {
-  if (*changes && gst_delta_cnn_changes_fits (*changes, info))
+  if (stream->changes && gst_delta_cnn_changes_fits (stream->changes, info))
     return TRUE;
-  g_clear_pointer (changes, gst_delta_cnn_changes_free);
+  gst_delta_cnn_stream_clear (stream);
   if (!gst_delta_cnn_classifier_set_frame (classifier, info, error)) {
     g_prefix_error (error, "frames of %dx%d cannot be classified: ",
         info->width, info->height);
     return FALSE;
   }
-  *changes = gst_delta_cnn_changes_new (info);
+  stream->changes = gst_delta_cnn_changes_new (info);
+  stream->rivals = gst_delta_cnn_rivals_new (classifier, info);
   return TRUE;
 }
 
@@ -103,11 +120,12 @@ is_scattered (GstDeltaCnnChanges * changes,
 }
 
 void
-gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
+gst_delta_cnn_step_tensor (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step)
 {
+  GstDeltaCnnChanges *changes = stream->changes;
   GstDeltaCnnDecision *decision = &step->decision;
   /* The study's layers find differences for themselves. */
   gboolean dense = settings->mode != GST_DELTA_CNN_MODE_DELTA;
@@ -148,29 +166,26 @@ is_intra (GstDeltaCnnClassifier * classifier,
 }
 
 void
-gst_delta_cnn_step (GstDeltaCnnChanges * changes,
+gst_delta_cnn_step (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step)
 {
-  GstDeltaCnnRivals *rivals = gst_delta_cnn_classifier_get_rivals (classifier);
   /* In other modes nothing is reused, or by values: rivals have no say there. */
   gboolean rival = settings->mode == GST_DELTA_CNN_MODE_DELTA
       && gst_delta_cnn_source_is_rival (settings->source);
 
-  if (gst_delta_cnn_rivals_select (rivals, rival ? settings->source
-          : GST_DELTA_CNN_SOURCE_AUTO)) {
-    gst_delta_cnn_changes_reset (changes);
-    gst_delta_cnn_classifier_reset (classifier);
-  }
+  if (gst_delta_cnn_rivals_select (stream->rivals, rival ? settings->source
+          : GST_DELTA_CNN_SOURCE_AUTO))
+    gst_delta_cnn_step_restart (stream, classifier);
   if (rival) {
     step->mismatch = step->foreign = FALSE;
-    gst_delta_cnn_rivals_step (rivals, settings->source, &settings->rival,
-        input, settings->top_k, settings->threads, &step->decision,
-        &step->outcome, &step->time_changes);
+    gst_delta_cnn_rivals_step (stream->rivals, settings->source,
+        &settings->rival, input, settings->top_k, settings->threads,
+        &step->decision, &step->outcome, &step->time_changes);
     return;
   }
-  gst_delta_cnn_step_tensor (changes, classifier, settings, input, step);
+  gst_delta_cnn_step_tensor (stream, classifier, settings, input, step);
   if (gst_delta_cnn_mode_is_study (settings->mode, settings->engine))
     gst_delta_cnn_classifier_run_study (classifier, settings->mode,
         is_intra (classifier, settings, input->picture), settings->top_k,

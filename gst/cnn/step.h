@@ -34,6 +34,13 @@ typedef struct
   gboolean foreign;             /* and lost pictures do not explain it */
 } GstDeltaCnnStep;
 
+/* What the steps of one stream keep of its frames.  All NULL before the first. */
+typedef struct
+{
+  GstDeltaCnnChanges *changes;
+  GstDeltaCnnRivals *rivals;
+} GstDeltaCnnStream;
+
 /* A buffer's frame, mapped for reading.  Not to be moved: input points to samples. */
 typedef struct
 {
@@ -50,24 +57,30 @@ gboolean gst_delta_cnn_step_map (const GstVideoInfo * info, GstBuffer * buffer,
     GstDeltaCnnStepFrame * frame);
 void gst_delta_cnn_step_unmap (GstDeltaCnnStepFrame * frame);
 
-/* Before each step: changes (NULL before the first) and classifier are made for frames
- * as info says, anew where they were for others, and know nothing of the last frame
- * then.  FALSE with a sentence where no tensor can be made of such frames; changes is
- * then NULL. */
-gboolean gst_delta_cnn_step_plan (GstDeltaCnnChanges ** changes,
+/* Before each step: stream and classifier are made for frames as info says, anew where
+ * they were for others, and know nothing of the last frame then.  FALSE with a sentence
+ * where no tensor can be made of such frames; the stream is then as before the first. */
+gboolean gst_delta_cnn_step_plan (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier, const DcnFrameInfo * info,
     GError ** error);
 
+/* The next frame has nothing to do with the last one. */
+void gst_delta_cnn_step_restart (GstDeltaCnnStream * stream,
+    GstDeltaCnnClassifier * classifier);
+
+/* Before its classifier is freed. */
+void gst_delta_cnn_stream_clear (GstDeltaCnnStream * stream);
+
 /* The first half: what changed, and the tensor brought up to date.  For who runs the
  * network himself: all of the step but the outcome.  Not with a rival source. */
-void gst_delta_cnn_step_tensor (GstDeltaCnnChanges * changes,
+void gst_delta_cnn_step_tensor (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step);
 
-/* changes and classifier are those of one stream, made for the frames' size; the
- * classifier is prepared for the mode. */
-void gst_delta_cnn_step (GstDeltaCnnChanges * changes,
+/* stream and classifier belong together, made for the frames' size; the classifier is
+ * prepared for the mode. */
+void gst_delta_cnn_step (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier,
     const GstDeltaCnnStepSettings * settings, const GstDeltaCnnInput * input,
     GstDeltaCnnStep * step);

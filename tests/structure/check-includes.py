@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Checks the include table of ARCHITECTURE.md against every #include "..." of src/ and gst/.  Prints TAP."""
+"""Checks the include table of ARCHITECTURE.md against every #include "..." of src/ and gst/, and that in gst/ no file
+and its header include each other's in a circle.  Prints TAP."""
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ for line in open(os.path.join(root, 'ARCHITECTURE.md'), encoding='utf-8'):
 
 problems = {folder: [] for folder in table}
 unlisted = []
+included = {}  # of gst/: {unit: those that its .c or .h includes}; a unit is both without their endings
 for top in ('src', 'gst'):
     for folder, _, files in os.walk(os.path.join(root, top)):
         name = os.path.relpath(folder, root)
@@ -40,10 +42,27 @@ for top in ('src', 'gst'):
                         break
                 if target is None:
                     continue  # generated at build time, or a system header
+                unit, other = (os.path.splitext(p)[0] for p in (f'{name}/{f}', path))
+                if top == 'gst' and unit != other:
+                    included.setdefault(unit, set()).add(other)
                 if target != name and target not in table[name]:
                     problems[name].append(f'{where} includes {m.group(2)} of {target}')
 
-print(f'1..{len(table) + 1}')
+
+
+def reaches(unit):
+    """All units that unit includes, directly or not."""
+    found, todo = set(), [unit]
+    while todo:
+        new = included.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return found
+
+
+circles = sorted(unit for unit in included if unit in reaches(unit))
+
+print(f'1..{len(table) + 2}')
 for i, folder in enumerate(table, 1):
     bad = problems[folder]
     print(f'{"not ok" if bad else "ok"} {i} - {folder} includes only what ARCHITECTURE.md allows')
@@ -52,4 +71,7 @@ for i, folder in enumerate(table, 1):
 print(f'{"not ok" if unlisted else "ok"} {len(table) + 1} - every folder with code stands in the table')
 for u in unlisted:
     print('#', u)
-sys.exit(bool(unlisted) or any(problems.values()))
+print(f'{"not ok" if circles else "ok"} {len(table) + 2} - nothing of gst/ includes itself by way of others')
+for u in circles:
+    print('#', u)
+sys.exit(bool(unlisted or circles) or any(problems.values()))

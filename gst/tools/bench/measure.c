@@ -14,7 +14,7 @@
 typedef struct
 {
   GstDeltaCnnClassifier *classifier;
-  GstDeltaCnnChanges *changes;
+  GstDeltaCnnStream kept;
   GstDeltaCnnStepSettings settings;
   BenchTimes *times;            /* [runs * n_frames] */
   gint compared;                /* value that outputs are compared in, or -1 */
@@ -25,8 +25,8 @@ typedef struct
 static void
 stream_clear (Stream * stream)
 {
+  gst_delta_cnn_stream_clear (&stream->kept);
   gst_delta_cnn_classifier_free (stream->classifier);
-  gst_delta_cnn_changes_free (stream->changes);
   g_free (stream->times);
   g_free (stream->outputs);
 }
@@ -88,20 +88,12 @@ stream_init (Stream * stream, const BenchSettings * settings,
 }
 
 static void
-stream_restart (Stream * stream)
-{
-  gst_delta_cnn_classifier_reset (stream->classifier);
-  if (stream->changes)
-    gst_delta_cnn_changes_reset (stream->changes);
-}
-
-static void
 stream_step (Stream * stream, const BenchFrame * frame, guint slot,
     GstDeltaCnnStep * step)
 {
   BenchTimes *times = &stream->times[slot];
 
-  gst_delta_cnn_step (stream->changes, stream->classifier, &stream->settings,
+  gst_delta_cnn_step (&stream->kept, stream->classifier, &stream->settings,
       &frame->input, step);
   times->changes = step->time_changes;
   times->tensor = step->outcome.time_tensor;
@@ -184,9 +176,9 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
 {
   guint i, n = result->n_frames, same = 0;
 
-  stream_restart (main);
+  gst_delta_cnn_step_restart (&main->kept, main->classifier);
   if (twin)
-    stream_restart (twin);
+    gst_delta_cnn_step_restart (&twin->kept, twin->classifier);
   for (i = 0; i < n; i++) {
     guint slot = run * n + i;
     GstDeltaCnnStep step, dense = { {0}
@@ -204,9 +196,9 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
       result->width = frame.info.width;
       result->height = frame.info.height;
     }
-    if (!gst_delta_cnn_step_plan (&main->changes, main->classifier,
+    if (!gst_delta_cnn_step_plan (&main->kept, main->classifier,
             &frame.info, error)
-        || (twin && !gst_delta_cnn_step_plan (&twin->changes, twin->classifier,
+        || (twin && !gst_delta_cnn_step_plan (&twin->kept, twin->classifier,
                 &frame.info, error)))
       return FALSE;
     /* Whoever comes first brings the frame into the caches: they take turns. */

@@ -17,16 +17,16 @@ clip_step (ClipStep * self, GstPad * pad, GstSample * sample,
       || !gst_delta_cnn_step_map (&info, gst_sample_get_buffer (sample),
           &frame))
     return CLIP_STEP_PASSED;
-  self->anew = !self->changes
-      || !gst_delta_cnn_changes_fits (self->changes, &frame.info);
-  ok = gst_delta_cnn_step_plan (&self->changes, self->classifier, &frame.info,
+  self->anew = !self->kept.changes
+      || !gst_delta_cnn_changes_fits (self->kept.changes, &frame.info);
+  ok = gst_delta_cnn_step_plan (&self->kept, self->classifier, &frame.info,
       error);
   if (ok) {
     if (frame.input.picture
         && self->settings.source == GST_DELTA_CNN_SOURCE_AUTO)
       frame.input.untouched = gst_delta_cnn_upstream_untouched (pad, &why);
     (tensor ? gst_delta_cnn_step_tensor : gst_delta_cnn_step)
-        (self->changes, self->classifier, &self->settings, &frame.input, out);
+        (&self->kept, self->classifier, &self->settings, &frame.input, out);
   }
   gst_delta_cnn_step_unmap (&frame);
   return ok ? CLIP_STEP_DONE : CLIP_STEP_ERROR;
@@ -35,5 +35,5 @@ clip_step (ClipStep * self, GstPad * pad, GstSample * sample,
 void
 clip_step_clear (ClipStep * self)
 {
-  g_clear_pointer (&self->changes, gst_delta_cnn_changes_free);
+  gst_delta_cnn_stream_clear (&self->kept);
 }

@@ -15,7 +15,7 @@ typedef struct
 {
   GstDeltaCnnClassifier *classifier;    /* the caller's */
   GstDeltaCnnStepSettings settings;
-  GstDeltaCnnChanges *changes;  /* freed by clip_step_clear() */
+  GstDeltaCnnStream kept;       /* cleared by clip_step_clear() */
   gboolean anew;                /* the last frame was the first, or the first of its size: it has
                                  * nothing to do with the one before */
 } ClipStep;
