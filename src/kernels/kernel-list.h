@@ -27,6 +27,7 @@
   K(bias_clamp)                                                                                    \
   K(add)                                                                                           \
   K(mul)                                                                                           \
+  K(squash)                                                                                        \
   K(diff)  \
   K(diff_image)
 

@@ -48,6 +48,14 @@ typedef struct {
   float tolerance;
 } DcnDiff;
 
+/* The activations that are not limits alone; what `squash` computes. */
+typedef enum {
+  DCN_SQUASH_SIGMOID,      /* 1 / (1 + exp(-x)) */
+  DCN_SQUASH_SWISH,        /* x / (1 + exp(-x)) */
+  DCN_SQUASH_HARD_SIGMOID, /* max(0, min(1, a * x + b)) */
+  DCN_SQUASH_HARD_SWISH    /* x * max(0, min(1, a * x + b)) */
+} DcnSquash;
+
 /* One input pixel in the window of a convolution. */
 typedef struct {
   int32_t pixel;  /* where its channels begin, floats from the window's pointer */
@@ -180,6 +188,11 @@ typedef struct {
   /* y[k] = a[k] + b[k] and y[k] = a[k] * b[k], k < n; y may be a or b. */
   void (*add)(const float *a, const float *b, float *y, int n);
   void (*mul)(const float *a, const float *b, float *y, int n);
+
+  /* y[k] = squash(x[k]), k < n; x == y is fine; a and b are looked at by the hard ones only.
+   * Off by less than 1e-6 of the exact value, or by 1.2e-38 (times |x| for swish); NaN stays NaN, and so is the
+   * swish of -infinity. */
+  void (*squash)(DcnSquash kind, const float *x, float a, float b, float *y, int n);
 
   /* The closed loop's test, for a run of pixels that lie one after another.  With y = clamp(x), a
    * channel has changed where !(|y - ref| <= tolerance).

@@ -184,6 +184,14 @@ dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo
   return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }
 
+#include "kernels/squash-template.h"
+
+static void
+dcn_f32_squash__neon(DcnSquash kind, const float *x, float a, float b, float *y, int n)
+{
+  squash(kind, x, a, b, y, n);
+}
+
 extern const DcnKernels dcn_kernels__neon;
 const DcnKernels dcn_kernels__neon = {
     .isa = "neon",
@@ -206,6 +214,7 @@ const DcnKernels dcn_kernels__neon = {
     .bias_clamp = dcn_f32_bias_clamp__portable,
     .add = dcn_f32_add__portable,
     .mul = dcn_f32_mul__portable,
+    .squash = dcn_f32_squash__neon,
     .diff = dcn_f32_diff__portable,
     .diff_image = dcn_f32_diff_image_1p__portable,
 };

@@ -8,6 +8,7 @@
  * Sums run over taps, then channels, in ascending order, starting from init (or the old value): the
  * result of an output does not depend on its place in a tile, nor on pixels and columns. */
 #include "kernels/portable.h"
+#include <math.h>
 #include <string.h>
 
 #define MR 4
@@ -308,6 +309,35 @@ dcn_f32_mul__portable(const float *a, const float *b, float *y, int n)
     y[k] = a[k] * b[k];
 }
 
+static inline float
+clamp01(float v)
+{
+  return clamp(v, 0, 1);
+}
+
+void
+dcn_f32_squash__portable(DcnSquash kind, const float *x, float a, float b, float *y, int n)
+{
+  switch (kind) {
+  case DCN_SQUASH_SIGMOID:
+    for (int k = 0; k < n; k++)
+      y[k] = 1 / (1 + expf(-x[k]));
+    break;
+  case DCN_SQUASH_SWISH:
+    for (int k = 0; k < n; k++)
+      y[k] = x[k] / (1 + expf(-x[k]));
+    break;
+  case DCN_SQUASH_HARD_SIGMOID:
+    for (int k = 0; k < n; k++)
+      y[k] = clamp01(a * x[k] + b);
+    break;
+  case DCN_SQUASH_HARD_SWISH:
+    for (int k = 0; k < n; k++)
+      y[k] = x[k] * clamp01(a * x[k] + b);
+    break;
+  }
+}
+
 /* 64 channels of one pixel at most. */
 static uint64_t
 diff(const DcnDiff *d, const float *x, float *ref, float *delta, int n)
@@ -405,6 +435,7 @@ const DcnKernels dcn_kernels__portable = {
     .bias_clamp = dcn_f32_bias_clamp__portable,
     .add = dcn_f32_add__portable,
     .mul = dcn_f32_mul__portable,
+    .squash = dcn_f32_squash__portable,
     .diff = dcn_f32_diff__portable,
     .diff_image = dcn_f32_diff_image_1p__portable,
 };

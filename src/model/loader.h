@@ -183,7 +183,7 @@ gboolean dcn_graph_sort(DcnLoader *loader, GArray *order); /* of int: node indic
 /* fuse-*.c: rewrites the ops; each keeps what the program computes. */
 void dcn_fuse_movement(DcnLoader *loader);
 void dcn_fuse_hoist(DcnLoader *loader);
-void dcn_fuse_hard_swish(DcnLoader *loader);
+void dcn_fuse_swish(DcnLoader *loader);
 void dcn_fuse_padding(DcnLoader *loader);
 void dcn_fuse_arithmetic(DcnLoader *loader);
 void dcn_prune(DcnLoader *loader);

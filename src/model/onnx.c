@@ -290,7 +290,7 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
       dcn_fuse_movement(loader);
       dcn_fuse_hoist(loader);
       dcn_fuse_movement(loader);
-      dcn_fuse_hard_swish(loader);
+      dcn_fuse_swish(loader);
       dcn_fuse_arithmetic(loader);
       dcn_fuse_padding(
           loader); /* last: before a maximum it asks for the activation that precedes it */

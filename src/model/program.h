@@ -31,7 +31,8 @@ typedef enum {
   DCN_ACT_SIGMOID,
   DCN_ACT_TANH,
   DCN_ACT_HARD_SIGMOID, /* max(0, min(1, alpha * x + beta)) */
-  DCN_ACT_HARD_SWISH    /* x * max(0, min(1, x / 6 + 0.5)) */
+  DCN_ACT_HARD_SWISH,   /* x * max(0, min(1, x / 6 + 0.5)) */
+  DCN_ACT_SWISH         /* x * sigmoid(x); SiLU */
 } DcnActKind;
 
 typedef struct {

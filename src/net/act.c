@@ -32,14 +32,6 @@ dcn_act_keeps_zero(const DcnAct *act)
   }
 }
 
-/* Written so that NaN passes through. */
-static inline float
-clamp01(float v)
-{
-  v = v < 0 ? 0 : v;
-  return v > 1 ? 1 : v;
-}
-
 /* y = act(x) for the n channels of one pixel (or, but for PRELU, any run of values); x == y is
  * fine. */
 void
@@ -66,20 +58,20 @@ dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float 
       y[i] = x[i] < 0 ? act->slope[i] * x[i] : x[i];
     break;
   case DCN_ACT_SIGMOID:
-    for (int i = 0; i < n; i++)
-      y[i] = 1.0f / (1.0f + expf(-x[i]));
+    kernels->squash(DCN_SQUASH_SIGMOID, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_SWISH:
+    kernels->squash(DCN_SQUASH_SWISH, x, 0, 0, y, n);
     break;
   case DCN_ACT_TANH:
     for (int i = 0; i < n; i++)
       y[i] = tanhf(x[i]);
     break;
   case DCN_ACT_HARD_SIGMOID:
-    for (int i = 0; i < n; i++)
-      y[i] = clamp01(a * x[i] + b);
+    kernels->squash(DCN_SQUASH_HARD_SIGMOID, x, a, b, y, n);
     break;
   case DCN_ACT_HARD_SWISH:
-    for (int i = 0; i < n; i++)
-      y[i] = x[i] * clamp01(x[i] * (1.0f / 6.0f) + 0.5f);
+    kernels->squash(DCN_SQUASH_HARD_SWISH, x, 1.0f / 6.0f, 0.5f, y, n);
     break;
   }
 }

@@ -45,8 +45,10 @@ act_run(DcnJob *job)
   DcnActKind kind = job->op->op->act.kind;
   dcn_list_changed(job, job->in);
   dcn_run_pixels(job, act_pixel,
-                 (size_t)job->out->net->c *
-                     (kind == DCN_ACT_SIGMOID || kind == DCN_ACT_TANH ? 400 : 8));
+                 (size_t)job->out->net->c * (kind == DCN_ACT_TANH ? 400
+                                             : kind == DCN_ACT_SIGMOID || kind == DCN_ACT_SWISH
+                                                 ? 40
+                                                 : 8));
 }
 
 const DcnOpClass dcn_act_class = {"activation", nothing_to_prepare, act_run, NULL};

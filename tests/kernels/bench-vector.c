@@ -98,6 +98,14 @@ run_mul(void *context)
     v->k->mul(v->a + p, v->b + p, v->y + p, v->n);
 }
 
+static void
+run_squash(void *context)
+{
+  Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->squash(DCN_SQUASH_SWISH, v->a + p, 0, 0, v->y + p, v->n);
+}
+
 /* a and b are propagated in turn, so that with a tolerance of 0 every value changes each time. */
 static void
 run_diff(void *context)
@@ -178,6 +186,12 @@ void
 bench_mul(Bench *bench)
 {
   bench_vector(bench, "mul", run_mul, FLOATS, 0, "");
+}
+
+void
+bench_squash(Bench *bench)
+{
+  bench_vector(bench, "squash", run_squash, FLOATS, 0, "");
 }
 
 void

@@ -299,6 +299,61 @@ check_mul(const DcnKernels *k)
   check_binary(k, "mul", k->mul, times);
 }
 
+/* In double, as the contract says it. */
+static double
+exact_squash(DcnSquash kind, double x, double a, double b)
+{
+  double line = a * x + b, hard = isnan(line) ? line : fmax(0, fmin(1, line));
+  switch (kind) {
+  case DCN_SQUASH_SIGMOID:
+    return 1 / (1 + exp(-x));
+  case DCN_SQUASH_SWISH:
+    return x / (1 + exp(-x));
+  case DCN_SQUASH_HARD_SIGMOID:
+    return hard;
+  default:
+    return x * hard;
+  }
+}
+
+void
+check_squash(const DcnKernels *k)
+{
+  for (DcnSquash kind = DCN_SQUASH_SIGMOID; kind <= DCN_SQUASH_HARD_SWISH; kind++) {
+    gboolean hard = kind >= DCN_SQUASH_HARD_SIGMOID;
+    for (int n = 1; n <= LONGEST; n++) {
+      Values values = (Values)(n % 4);
+      GuardSide side = g_test_rand_bit();
+      float *x = guarded_filled(n, values, side), *y = guarded_new(n, 4, side);
+      float a = hard ? 1.0f / 6 : 0, b = hard ? 0.5f : 0;
+      if (values == VALUES_UNIFORM) /* where the curves are curved */
+        for (int i = 0; i < n; i++)
+          x[i] *= n & 4 ? 8 : 100;
+      k->squash(kind, x, a, b, y, n);
+      for (int i = 0; i < n; i++) {
+        double want = exact_squash(kind, x[i], a, b);
+        double least = kind == DCN_SQUASH_SWISH ? fmax(1, fabs(x[i])) : 1;
+        /* a * x + b may cancel, so what is left of it is off by as much as 1 would be. */
+        double bound = hard ? 3e-7 * fmax(1, kind == DCN_SQUASH_HARD_SWISH ? fabs(x[i]) : 0)
+                            : 1e-6 * fabs(want) + 1.2e-38 * least;
+        if (isnan(want))
+          g_assert_true(isnan(y[i]));
+        else if (isinf(want) || isinf((float)want))
+          g_assert_cmpfloat(y[i], ==, (float)want);
+        else if (!(fabs(y[i] - want) <= bound))
+          g_error("squash %d %s: %g gives %.9g, not %.9g", kind, k->isa, x[i], y[i], want);
+      }
+      float *again = guarded_new(n, 4, side);
+      memcpy(again, x, sizeof(float) * (size_t)n);
+      k->squash(kind, again, a, b, again, n); /* in place */
+      expect_same(again, y, n, "squash in place", k->isa);
+      guarded_free(x, "squash");
+      guarded_free(y, "squash");
+      guarded_free(again, "squash");
+    }
+  }
+}
+
 /* Three pixels with gaps between them, which must stay as they are. */
 static void
 diff_case(const DcnKernels *k, int n, Values values, float tolerance, gboolean with_delta,

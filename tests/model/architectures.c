@@ -216,6 +216,28 @@ mobilenet_v3_spelled_out(void)
   return finish(w, classify(w, y, 16));
 }
 
+/* x times its sigmoid, in either order. */
+static const char *
+silu(OnnxWriter *w, const char *x, gboolean gate_first)
+{
+  const char *gate = onnx_unary(w, "Sigmoid", x);
+  return gate_first ? onnx_binary(w, "Mul", gate, x) : onnx_binary(w, "Mul", x, gate);
+}
+
+static GBytes *
+efficientnet(void)
+{
+  OnnxWriter *w = start(13, 24);
+  const char *x = silu(w, conv_bn(w, "x", 3, 8, 3, 2, 1, 1), FALSE);
+  const char *y = silu(w, conv_bn(w, x, 8, 16, 1, 1, 0, 1), TRUE);
+  y = silu(w, conv_bn(w, y, 16, 16, 5, 1, 2, 16), FALSE);
+  const char *s = onnx_conv(w, onnx_unary(w, "GlobalAveragePool", y), 16, 4, 1, 1, 0, 1, TRUE);
+  s = onnx_conv(w, silu(w, s, FALSE), 4, 16, 1, 1, 0, 1, TRUE);
+  y = onnx_binary(w, "Mul", onnx_unary(w, "Sigmoid", s), y);
+  y = onnx_binary(w, "Add", conv_bn(w, y, 16, 8, 1, 1, 0, 1), x);
+  return finish(w, classify(w, silu(w, conv_bn(w, y, 8, 20, 1, 1, 0, 1), FALSE), 20));
+}
+
 static const char *
 channel_shuffle(OnnxWriter *w, const char *x, int groups, int channels, int size)
 {
@@ -328,6 +350,7 @@ const Architecture architectures[] = {
     {"mobilenet-v2", mobilenet_v2, 0, 0, 0},
     {"mobilenet-v3", mobilenet_v3_operators, 0, 0, 0},
     {"mobilenet-v3-spelled-out", mobilenet_v3_spelled_out, 0, 0, 1},
+    {"efficientnet", efficientnet, 0, 0, 0},
     {"shufflenet-v1", shufflenet_v1, 1, 0, 0},
     {"shufflenet-v2", shufflenet_v2, 3, 0, 0},
     {"densenet", densenet, 0, 4, 0},

@@ -58,6 +58,8 @@ activate(const DcnAct *act, double x, int channel)
     return fmax(0, fmin(1, act->alpha * x + act->beta));
   case DCN_ACT_HARD_SWISH:
     return x * fmax(0, fmin(1, x / 6 + 0.5));
+  case DCN_ACT_SWISH:
+    return x / (1 + exp(-x));
   default:
     return x;
   }

@@ -36,6 +36,8 @@ act(const DcnAct *a, double x, int c)
     return fmax(0, fmin(1, a->alpha * x + a->beta));
   case DCN_ACT_HARD_SWISH:
     return x * fmax(0, fmin(1, x / 6 + 0.5));
+  case DCN_ACT_SWISH:
+    return x / (1 + exp(-x));
   default:
     return x;
   }

@@ -63,7 +63,7 @@ static DcnAct
 random_act(Maker *m, int c)
 {
   DcnAct act = {
-      .kind = (DcnActKind)pick(m, DCN_ACT_NONE, DCN_ACT_HARD_SWISH), .alpha = 0.2f, .beta = 0.5f};
+      .kind = (DcnActKind)pick(m, DCN_ACT_NONE, DCN_ACT_SWISH), .alpha = 0.2f, .beta = 0.5f};
   if (act.kind == DCN_ACT_CLIP) {
     act.alpha = -0.3f;
     act.beta = 0.8f;

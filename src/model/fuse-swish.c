@@ -1,6 +1,7 @@
-/* deltacnn: hard sigmoid and hard swish that an exporter spelled out become one activation.
+/* deltacnn: swish, hard sigmoid and hard swish that an exporter spelled out become one activation.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
+ * x times its sigmoid is a swish (ONNX has no operator of that name before opset 24).
  * clip(x + 3, 0, 6) / 6 is a hard sigmoid; x times that a hard swish, wherever the division stands.
  */
 #include "model/loader.h"
@@ -68,14 +69,18 @@ match_hard_sigmoid(DcnLoader *loader, const DcnUses *uses, DcnOp *op)
 }
 
 static void
-match_hard_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+match_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 {
-  const DcnAct hard_swish = {.kind = DCN_ACT_HARD_SWISH};
+  const DcnAct swish = {.kind = DCN_ACT_SWISH}, hard_swish = {.kind = DCN_ACT_HARD_SWISH};
   if (op->n_inputs != 2 || op->u.binary.kind != DCN_BINARY_MUL)
     return;
   for (int k = 0; k < 2; k++) {
     const int x = op->inputs[k], gate = op->inputs[1 - k];
     const DcnOp *act = producer_of(loader, uses, gate, DCN_OP_ACT);
+    if (act && act->act.kind == DCN_ACT_SIGMOID && act->inputs[0] == x) {
+      become_act(op, x, swish);
+      return;
+    }
     if (act && act->act.kind == DCN_ACT_HARD_SIGMOID && act->inputs[0] == x &&
         is_near(act->act.alpha, 1.0f / 6) && is_near(act->act.beta, 0.5f)) {
       become_act(op, x, hard_swish);
@@ -98,7 +103,7 @@ match_hard_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 }
 
 void
-dcn_fuse_hard_swish(DcnLoader *loader)
+dcn_fuse_swish(DcnLoader *loader)
 {
   DcnUses *uses = dcn_uses_new(loader);
   for (guint i = 0; i < loader->ops->len; i++) {
@@ -108,7 +113,7 @@ dcn_fuse_hard_swish(DcnLoader *loader)
     if (op->kind == DCN_OP_AFFINE)
       match_hard_sigmoid(loader, uses, op);
     else if (op->kind == DCN_OP_BINARY)
-      match_hard_swish(loader, uses, op);
+      match_swish(loader, uses, op);
   }
   dcn_uses_free(uses);
   dcn_prune(loader);

@@ -1,0 +1,26 @@
+/* deltacnn: activations that are curves in AVX2.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/avx2.h"
+#include "kernels/avx2-tail.h"
+
+#define LANES 8
+typedef __m256 Vector;
+typedef __m256i Mask;
+
+#define load          _mm256_loadu_ps
+#define store         _mm256_storeu_ps
+#define splat         _mm256_set1_ps
+#define MADD(c, x, b) _mm256_fmadd_ps(x, b, c)
+/* v second: it is what VMINPS and VMAXPS return for a NaN. */
+#define clamp(v, low, high)  _mm256_max_ps(low, _mm256_min_ps(high, v))
+#define first                dcn_first_lanes
+#define load_first(p, m)     _mm256_maskload_ps(p, m)
+#define store_first(p, m, v) _mm256_maskstore_ps(p, m, v)
+
+#include "kernels/squash-template.h"
+
+void
+dcn_f32_squash__avx2(DcnSquash kind, const float *x, float a, float b, float *y, int n)
+{
+  squash(kind, x, a, b, y, n);
+}

@@ -1,0 +1,26 @@
+/* deltacnn: activations that are curves in AVX-512.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/avx512.h"
+#include <immintrin.h>
+
+#define LANES 16
+typedef __m512 Vector;
+typedef __mmask16 Mask;
+
+#define load          _mm512_loadu_ps
+#define store         _mm512_storeu_ps
+#define splat         _mm512_set1_ps
+#define MADD(c, x, b) _mm512_fmadd_ps(x, b, c)
+/* v second: it is what VMINPS and VMAXPS return for a NaN. */
+#define clamp(v, low, high)  _mm512_max_ps(low, _mm512_min_ps(high, v))
+#define first(n)             ((Mask)((1u << (n)) - 1))
+#define load_first(p, m)     _mm512_maskz_loadu_ps(m, p)
+#define store_first(p, m, v) _mm512_mask_storeu_ps(p, m, v)
+
+#include "kernels/squash-template.h"
+
+void
+dcn_f32_squash__avx512(DcnSquash kind, const float *x, float a, float b, float *y, int n)
+{
+  squash(kind, x, a, b, y, n);
+}
