@@ -16,7 +16,6 @@
 GST_DEBUG_CATEGORY_EXTERN (gst_delta_extract_debug);
 #define GST_CAT_DEFAULT gst_delta_extract_debug
 
-
 struct _DeltaH264
 {
   DcnH264Extractor *extractor;
@@ -32,7 +31,6 @@ struct _DeltaH264
 
   DcnPicture *picture;          /* open in the extractor */
   gboolean picture_second;
-  guint pictures;               /* of the buffer; both fields of one count once */
 };
 
 DeltaH264 *
@@ -334,12 +332,7 @@ end_picture (DeltaH264 * self, DeltaResult * result)
   if (!self->picture)
     return;
   dcn_h264_extractor_end_picture (self->extractor);
-  if (result->picture != self->picture) {
-    self->pictures++;
-    dcn_picture_unref (result->picture);
-    result->picture = dcn_picture_ref (self->picture);
-    result->second_field = self->picture_second;
-  }
+  delta_result_add (result, self->picture, self->picture_second);
   g_clear_pointer (&self->picture, dcn_picture_unref);
 }
 
@@ -382,7 +375,7 @@ slice_nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
   self->header = header;
   if (!self->picture) {
     /* No more: a picture takes memory by its size, not by its bytes. */
-    if (self->pictures > 1)
+    if (result->pictures > 1)
       return;
     convert_sps (slice.pps->sequence, &self->sps);
     self->picture = dcn_h264_extractor_begin_picture (self->extractor,
@@ -446,7 +439,6 @@ parse (DeltaH264 * self, const guint8 * data, gsize size, DeltaResult * result)
   gsize offset = 0;
 
   memset (result, 0, sizeof (*result));
-  self->pictures = 0;
   if (size > G_MAXUINT32 / 8) {
     result->reason = "buffer too large";
     dcn_h264_extractor_reset (self->extractor);
@@ -520,24 +512,9 @@ delta_h264_buffer (DeltaH264 * self, const guint8 * data, gsize size,
     DeltaResult * result)
 {
   parse (self, data, size, result);
-
-  if (self->pictures > 1) {
-    /* Which of them the decoder puts out with this buffer's metas, and whether it decodes them all, is its
-     * own affair. */
-    result->reason = "several pictures in one buffer";
+  if (delta_result_settle (result))
+    return;
+  if (result->pictures > 1)
     dcn_h264_extractor_fail (self->extractor, result->reason);
-  } else if (self->pictures == 0 && !result->reason) {
-    result->reason = "no picture";
-    return;
-  }
-  if (result->reason) {
-    /* The buffer with its first field may have it already. */
-    if (result->picture)
-      g_atomic_int_set (&result->picture->complete, 0);
-    g_clear_pointer (&result->picture, dcn_picture_unref);
-    dcn_h264_extractor_reset (self->extractor);
-    return;
-  }
-  if (!result->picture->known)
-    result->reason = result->picture->unknown_reason;
+  dcn_h264_extractor_reset (self->extractor);
 }

@@ -69,7 +69,6 @@ struct _DeltaMpeg2
   /* of the buffer being parsed */
   gsize buffer_size;
   gboolean slice_seen;          /* since the last picture header */
-  guint pictures;
 };
 
 DeltaMpeg2 *
@@ -363,19 +362,14 @@ end_picture (DeltaMpeg2 * self, DeltaResult * result)
 {
   if (self->picture_pending && !begin_picture (self)) {
     result->reason = "no sequence header";
-    self->pictures++;
+    result->pictures++;
     return;
   }
   if (!self->picture)
     return;
   dcn_mpeg2_extractor_end_picture (self->extractor);
 
-  if (result->picture != self->picture) {
-    self->pictures++;
-    dcn_picture_unref (result->picture);
-    result->picture = dcn_picture_ref (self->picture);
-    result->second_field = self->picture_second;
-  }
+  delta_result_add (result, self->picture, self->picture_second);
   pair_fields (self);
   g_clear_pointer (&self->picture, dcn_picture_unref);
 }
@@ -383,9 +377,9 @@ end_picture (DeltaMpeg2 * self, DeltaResult * result)
 /* mpegvideoparse leaves the first group of pictures header at the end of the buffer before in some streams, and
  * libavcodec passes over it there.  It says nothing that matters here but how fields pair. */
 static void
-group_header (DeltaMpeg2 * self)
+group_header (DeltaMpeg2 * self, const DeltaResult * result)
 {
-  if (self->pictures == 0)
+  if (result->pictures == 0)
     restart_pairing (self);
   else if (self->half)
     self->pairing_lost = TRUE;
@@ -400,7 +394,6 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
   memset (result, 0, sizeof (*result));
   self->buffer_size = size;
   self->slice_seen = FALSE;
-  self->pictures = 0;
 
   while (next_packet (data, size, &position, &packet)) {
     switch (packet.type) {
@@ -408,7 +401,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
         end_picture (self, result);
         commit_sequence (self);
         /* some decoders obey it behind a picture, others pass over it */
-        if (self->pictures)
+        if (result->pictures)
           result->reason = "sequence header behind a picture";
         restart_pairing (self);
         sequence_header (self, &packet);
@@ -424,7 +417,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
       case PICTURE_START_CODE:
         end_picture (self, result);
         commit_sequence (self);
-        if (self->pictures > 1) {
+        if (result->pictures > 1) {
           /* No more: a picture takes memory by its size, not by its bytes.  What else the buffer holds is not
            * known then. */
           self->have_sequence = FALSE;
@@ -436,7 +429,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
       case GROUP_START_CODE:
         end_picture (self, result);
         commit_sequence (self);
-        group_header (self);
+        group_header (self, result);
         break;
       case SEQUENCE_END_CODE:
         /* a decoder may let go of its references here */
@@ -473,7 +466,7 @@ delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size)
 
   parse (self, data, size, &result);
   commit_sequence (self);
-  if (self->pictures)
+  if (result.pictures)
     dcn_mpeg2_extractor_reset (self->extractor);
   dcn_picture_unref (result.picture);
 }
@@ -483,23 +476,6 @@ delta_mpeg2_buffer (DeltaMpeg2 * self, const guint8 * data, gsize size,
     DeltaResult * result)
 {
   parse (self, data, size, result);
-
-  if (self->pictures > 1) {
-    /* Which of them the decoder puts out with this buffer's metas, and whether it decodes them all, is its
-     * own affair. */
-    result->reason = "several pictures in one buffer";
-  } else if (self->pictures == 0 && !result->reason) {
-    result->reason = "no picture";
-    return;
-  }
-  if (result->reason) {
-    /* The buffer with its first field may have it already. */
-    if (result->picture)
-      g_atomic_int_set (&result->picture->complete, 0);
-    g_clear_pointer (&result->picture, dcn_picture_unref);
+  if (!delta_result_settle (result))
     dcn_mpeg2_extractor_reset (self->extractor);
-    return;
-  }
-  if (!result->picture->known)
-    result->reason = result->picture->unknown_reason;
 }
