@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "clips.h"
+#include "common/clip-tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,41 +74,12 @@ add_clip (EvalClips * clips, const EvalWhich * which, gchar * name,
   g_ptr_array_add (clips->clips, clip);
 }
 
-/* ---- text files ---- */
-
-/* Lines without white space at their ends. */
-static gchar **
-read_lines (const gchar * file, GError ** error)
-{
-  gchar *text, **lines;
-  gsize size;
-  guint i;
-
-  if (!g_file_get_contents (file, &text, &size, error))
-    return NULL;
-  if (strlen (text) != size || !g_utf8_validate (text, size, NULL)) {
-    fail (error, "%s is not a text file", file);
-    g_free (text);
-    return NULL;
-  }
-  lines = g_strsplit (text, "\n", -1);
-  for (i = 0; lines[i]; i++)
-    g_strstrip (lines[i]);
-  g_free (text);
-  return lines;
-}
-
-static gboolean
-is_number (const gchar * text)
-{
-  return *text && strspn (text, "0123456789") == strlen (text)
-      && strlen (text) < 9;
-}
+/* ---- classInd.txt ---- */
 
 static gboolean
 read_class_index (const gchar * file, ClassIndex * index, GError ** error)
 {
-  gchar **lines = read_lines (file, error);
+  gchar **lines = clip_tree_read_lines (file, error);
   gboolean ok = TRUE;
   guint i;
 
@@ -123,7 +95,7 @@ read_class_index (const gchar * file, ClassIndex * index, GError ** error)
       continue;
     if (name)
       *name++ = '\0';
-    if (!name || !is_number (lines[i]) || atoi (lines[i]) < 1)
+    if (!name || !clip_tree_is_number (lines[i]) || atoi (lines[i]) < 1)
       ok = fail (error, "%s: line %u is not a number and a class's name", file,
           i + 1);
     else
@@ -171,125 +143,33 @@ find_class_index (const EvalWhich * which, const gchar * list,
 
 /* ---- the list ---- */
 
-/* A path of the list stays below the tree whatever links there are in it. */
-static gboolean
-escapes (const gchar * name)
+typedef struct
 {
-  gchar **parts = g_strsplit (name, "/", -1);
-  gboolean out = g_path_is_absolute (name);
-  guint i;
-
-  for (i = 0; parts[i] && !out; i++)
-    out = g_str_equal (parts[i], "..");
-  g_strfreev (parts);
-  return out;
-}
+  EvalClips *clips;
+  const EvalWhich *which;
+  const ClassIndex *index;
+} Listing;
 
 static gboolean
-is_clip (const EvalWhich * which, const gchar * name)
+add_line (const ClipTreeLine * line, gpointer user_data, GError ** error)
 {
-  gchar *path = g_build_filename (which->dir, name, NULL);
-  gboolean is = g_file_test (path, G_FILE_TEST_IS_REGULAR);
+  const Listing *to = user_data;
 
-  g_free (path);
-  return is;
-}
+  if (line->number && to->index->numbers) {
+    gint known = class_number (to->index, line->class_name);
 
-/* Takes a number off the end of a line of a training list; 0: there is none. */
-static gint
-split_number (const EvalWhich * which, gchar * line)
-{
-  gchar *space = strrchr (line, ' ');
-
-  if (!space)
-    space = strrchr (line, '\t');
-  if (!space || !is_number (space + 1) || is_clip (which, line))
-    return 0;
-  *space = '\0';
-  g_strchomp (line);
-  return atoi (space + 1);
-}
-
-static gboolean
-add_line (EvalClips * clips, const EvalWhich * which, const ClassIndex * index,
-    const gchar * where, gchar * line, GError ** error)
-{
-  gint number = split_number (which, line), known;
-  gchar *folder, *class_name;
-  gboolean ok = TRUE;
-
-  if (escapes (line))
-    return fail (error, "%s: \"%s\" is not below %s", where, line, which->dir);
-  folder = g_path_get_dirname (line);
-  class_name = g_path_get_basename (folder);
-  if (g_str_equal (folder, "."))
-    ok = fail (error, "%s: \"%s\" is in no folder, whose name would be its "
-        "class", where, line);
-  else if (!is_clip (which, line))
-    ok = fail (error, "%s: there is no file \"%s\" in %s", where, line,
-        which->dir);
-  else if (number && index->numbers
-      && (known = class_number (index, class_name)) != number)
-    ok = known ? fail (error, "%s: the class of \"%s\" is number %d, but %d in "
-        "%s", where, line, number, known, index->file)
-        : fail (error, "%s: %s has no class \"%s\"", where, index->file,
-        class_name);
-  else
-    add_clip (clips, which, g_strdup (line), class_name);
-  g_free (folder);
-  g_free (class_name);
-  return ok;
-}
-
-static gboolean
-read_list (EvalClips * clips, const EvalWhich * which, const gchar * list,
-    const ClassIndex * index, GError ** error)
-{
-  gchar **lines = read_lines (list, error);
-  gboolean ok = TRUE;
-  guint i;
-
-  if (!lines)
-    return FALSE;
-  for (i = 0; lines[i] && ok; i++) {
-    gchar *where = g_strdup_printf ("%s, line %u", list, i + 1);
-
-    if (*lines[i])
-      ok = add_line (clips, which, index, where, lines[i], error);
-    g_free (where);
+    if (!known)
+      return fail (error, "%s: %s has no class \"%s\"", line->where,
+          to->index->file, line->class_name);
+    if (known != line->number)
+      return fail (error, "%s: the class of \"%s\" is number %d, but %d in %s",
+          line->where, line->name, line->number, known, to->index->file);
   }
-  g_strfreev (lines);
-  if (ok && clips->clips->len == 0)
-    return fail (error, "%s names no clip", list);
-  return ok;
+  add_clip (to->clips, to->which, g_strdup (line->name), line->class_name);
+  return TRUE;
 }
 
 /* ---- the tree ---- */
-
-static gint
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const gchar * const *) a, *(const gchar * const *) b);
-}
-
-/* What is in a folder, sorted, without what is hidden. */
-static GPtrArray *
-read_folder (const gchar * folder, GError ** error)
-{
-  GDir *dir = g_dir_open (folder, 0, error);
-  GPtrArray *names;
-  const gchar *name;
-
-  if (!dir)
-    return NULL;
-  names = g_ptr_array_new_with_free_func (g_free);
-  while ((name = g_dir_read_name (dir)))
-    if (*name != '.')
-      g_ptr_array_add (names, g_strdup (name));
-  g_dir_close (dir);
-  g_ptr_array_sort (names, compare_names);
-  return names;
-}
 
 static gboolean
 has_video_name (const gchar * name)
@@ -315,7 +195,8 @@ read_class_folder (EvalClips * clips, const EvalWhich * which,
     const gchar * name, GError ** error)
 {
   gchar *folder = g_build_filename (which->dir, name, NULL);
-  GPtrArray *files = read_folder (folder, error);
+  GPtrArray *files =
+      clip_tree_read_folder (folder, G_FILE_TEST_IS_REGULAR, error);
   guint i, n = clips->clips->len;
   gboolean ok = files != NULL;
 
@@ -336,18 +217,13 @@ read_class_folder (EvalClips * clips, const EvalWhich * which,
 static gboolean
 read_tree (EvalClips * clips, const EvalWhich * which, GError ** error)
 {
-  GPtrArray *names = read_folder (which->dir, error);
+  GPtrArray *names =
+      clip_tree_read_folder (which->dir, G_FILE_TEST_IS_DIR, error);
   gboolean ok = names != NULL;
   guint i;
 
-  for (i = 0; ok && i < names->len; i++) {
-    const gchar *name = g_ptr_array_index (names, i);
-    gchar *path = g_build_filename (which->dir, name, NULL);
-
-    if (g_file_test (path, G_FILE_TEST_IS_DIR))
-      ok = read_class_folder (clips, which, name, error);
-    g_free (path);
-  }
+  for (i = 0; ok && i < names->len; i++)
+    ok = read_class_folder (clips, which, g_ptr_array_index (names, i), error);
   if (names)
     g_ptr_array_unref (names);
   if (ok && clips->clips->len == 0)
@@ -478,6 +354,7 @@ eval_clips_find (const EvalWhich * which, GError ** error)
 {
   EvalClips *clips;
   ClassIndex index = { NULL };
+  Listing listing;
   gchar *list = NULL;
   gboolean ok;
 
@@ -499,9 +376,11 @@ eval_clips_find (const EvalWhich * which, GError ** error)
   clips->clips = g_ptr_array_new_with_free_func (clip_free);
   clips->classes = g_ptr_array_new_with_free_func (g_free);
   clips->unknown = g_ptr_array_new ();
+  listing = (Listing) {
+  clips, which, &index};
   ok = find_class_index (which, list, &index, error)
-      && (list ? read_list (clips, which, list, &index, error)
-      : read_tree (clips, which, error))
+      && (list ? clip_tree_read_list (which->dir, list, add_line, &listing,
+          error) : read_tree (clips, which, error))
       && set_labels (clips, which, &index, error);
   clips->n_found = clips->clips->len;
   if (ok)

@@ -1,13 +1,9 @@
 /* GStreamer deltacnn
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The clips of a tree as UCF101's: a folder per class, named like it, and lists of the
- * clips beside it:
- *
- *   DIR/Class/v_Class_g01_c01.avi
- *   testlist01.txt     a line per clip: Class/v_Class_g01_c01.avi
- *   trainlist01.txt    the same, with the number of the class: Class/v_....avi 3
- *   classInd.txt       these numbers: 3 Class
+ * The clips of a tree (common/clip-tree.h), and what each is for the model.  A file
+ * classInd.txt beside a list or in the tree has the numbers of classes, a line each:
+ * 3 Class
  */
 #pragma once
 

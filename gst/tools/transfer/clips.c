@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "clips.h"
+#include "common/clip-tree.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 /* Groups that several classes share can make an order fail. */
@@ -40,11 +40,11 @@ transfer_clips_free (TransferClips * clips)
   g_free (clips);
 }
 
-/* v_Boxing_g07_c02.avi: g07 */
+/* Class/v_Class_g07_c02.avi: g07 */
 static gchar *
-group_of (const gchar * label, const gchar * file)
+group_of (const gchar * name)
 {
-  const gchar *at = file;
+  const gchar *at = strrchr (name, '/');
 
   while ((at = strstr (at, "_g"))) {
     gsize digits = strspn (at + 2, "0123456789");
@@ -53,56 +53,26 @@ group_of (const gchar * label, const gchar * file)
       return g_strndup (at + 1, digits + 1);
     at += 2;
   }
-  return g_strdup_printf ("%s/%s", label, file);
+  return g_strdup (name);
 }
 
+/* name: below folder, with its class's folder */
 static void
-add_clip (TransferClips * clips, const gchar * folder, const gchar * label,
-    const gchar * file)
+add_clip (TransferClips * clips, const gchar * folder, const gchar * name)
 {
   TransferClip *clip = g_new0 (TransferClip, 1);
-  gchar *name = g_strdup_printf ("%s/%s", label, file);
 
-  clip->path = g_build_filename (folder, label, file, NULL);
+  clip->path = g_build_filename (folder, name, NULL);
   clip->name = g_utf8_make_valid (name, -1);
-  clip->group = group_of (label, file);
+  clip->group = group_of (name);
   /* the label's number comes later, when all are known */
   g_ptr_array_add (clips->clips, clip);
-  g_free (name);
 }
 
 static gint
 by_text (gconstpointer a, gconstpointer b)
 {
   return strcmp (*(const gchar * const *) a, *(const gchar * const *) b);
-}
-
-/* Names in a folder, sorted, without hidden ones. */
-static GPtrArray *
-list_folder (const gchar * folder, GFileTest test, GError ** error)
-{
-  GError *reason = NULL;
-  GDir *dir = g_dir_open (folder, 0, &reason);
-  GPtrArray *names;
-  const gchar *name;
-
-  if (!dir) {
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-        "cannot read the folder of the clips: %s", reason->message);
-    g_clear_error (&reason);
-    return NULL;
-  }
-  names = g_ptr_array_new_with_free_func (g_free);
-  while ((name = g_dir_read_name (dir))) {
-    gchar *path = g_build_filename (folder, name, NULL);
-
-    if (name[0] != '.' && g_file_test (path, test))
-      g_ptr_array_add (names, g_strdup (name));
-    g_free (path);
-  }
-  g_dir_close (dir);
-  g_ptr_array_sort (names, by_text);
-  return names;
 }
 
 static gboolean
@@ -128,14 +98,15 @@ check_label (const gchar * label, GError ** error)
 static gboolean
 read_folders (TransferClips * clips, const gchar * folder, GError ** error)
 {
-  GPtrArray *labels = list_folder (folder, G_FILE_TEST_IS_DIR, error);
+  GPtrArray *labels = clip_tree_read_folder (folder, G_FILE_TEST_IS_DIR, error);
   gboolean ok = labels != NULL;
   guint i, j;
 
   for (i = 0; ok && i < labels->len; i++) {
     const gchar *label = g_ptr_array_index (labels, i);
     gchar *path = g_build_filename (folder, label, NULL);
-    GPtrArray *files = list_folder (path, G_FILE_TEST_IS_REGULAR, error);
+    GPtrArray *files =
+        clip_tree_read_folder (path, G_FILE_TEST_IS_REGULAR, error);
 
     ok = files && check_label (label, error);
     if (ok && files->len == 0) {
@@ -143,8 +114,12 @@ read_folders (TransferClips * clips, const gchar * folder, GError ** error)
           "the class folder %s is empty", path);
       ok = FALSE;
     }
-    for (j = 0; ok && j < files->len; j++)
-      add_clip (clips, folder, label, g_ptr_array_index (files, j));
+    for (j = 0; ok && j < files->len; j++) {
+      gchar *name = g_build_filename (label, files->pdata[j], NULL);
+
+      add_clip (clips, folder, name);
+      g_free (name);
+    }
     if (files)
       g_ptr_array_unref (files);
     g_free (path);
@@ -160,75 +135,41 @@ read_folders (TransferClips * clips, const gchar * folder, GError ** error)
   return ok;
 }
 
-/* One line: CLASS/FILE, perhaps with a number behind. */
-static gboolean
-read_line (TransferClips * clips, GHashTable * labels, GHashTable * seen,
-    const gchar * folder, const gchar * list, gchar * line, GError ** error)
+typedef struct
 {
-  gchar *path, *file, *space;
-  gboolean ok;
+  TransferClips *clips;
+  const gchar *folder;
+  GHashTable *labels, *seen;
+} Listing;
 
-  line = g_strstrip (line);
-  if (!*line)
+static gboolean
+add_line (const ClipTreeLine * line, gpointer user_data, GError ** error)
+{
+  const Listing *to = user_data;
+
+  if (!g_hash_table_add (to->seen, g_strdup (line->name)))
     return TRUE;
-  path = g_build_filename (folder, line, NULL);
-  space = strrchr (line, ' ');
-  /* names may have spaces, too */
-  if (space && space[1 + strspn (space + 1, "0123456789")] == '\0'
-      && !g_file_test (path, G_FILE_TEST_IS_REGULAR)) {
-    *space = '\0';
-    g_strchomp (line);
-    g_free (path);
-    path = g_build_filename (folder, line, NULL);
-  }
-  file = strchr (line, '/');
-  ok = file && file > line && file[1] && !strchr (file + 1, '/');
-  if (!ok) {
-    gchar *valid = g_utf8_make_valid (line, -1);
-
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-        "%s: \"%s\" is not CLASS/FILE", list, valid);
-    g_free (valid);
-  } else if (!g_file_test (path, G_FILE_TEST_IS_REGULAR)) {
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-        "%s: there is no file %s", list, path);
-    ok = FALSE;
-  } else if (g_hash_table_add (seen, g_strdup (line))) {
-    *file = '\0';
-    ok = check_label (line, error);
-    if (ok) {
-      g_hash_table_add (labels, g_strdup (line));
-      add_clip (clips, folder, line, file + 1);
-    }
-  }
-  g_free (path);
-  return ok;
+  if (!check_label (line->class_name, error))
+    return FALSE;
+  g_hash_table_add (to->labels, g_strdup (line->class_name));
+  add_clip (to->clips, to->folder, line->name);
+  return TRUE;
 }
 
 static gboolean
 read_list (TransferClips * clips, const gchar * folder, const gchar * list,
     GError ** error)
 {
-  GHashTable *labels =
-      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  GHashTable *seen =
-      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  GError *reason = NULL;
-  gchar *text = NULL, **lines = NULL;
-  gboolean ok = g_file_get_contents (list, &text, NULL, &reason);
+  Listing to = { clips, folder,
+    g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
+    g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL)
+  };
+  gboolean ok = clip_tree_read_list (folder, list, add_line, &to, error);
   guint i;
 
-  if (!ok) {
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-        "cannot read the list: %s", reason->message);
-    g_clear_error (&reason);
-  } else {
-    lines = g_strsplit (text, "\n", -1);
-  }
-  for (i = 0; ok && lines[i]; i++)
-    ok = read_line (clips, labels, seen, folder, list, lines[i], error);
   if (ok) {
-    gpointer *keys = g_hash_table_get_keys_as_array (labels, &clips->n_labels);
+    gpointer *keys =
+        g_hash_table_get_keys_as_array (to.labels, &clips->n_labels);
 
     clips->labels = g_new0 (gchar *, clips->n_labels + 1);
     for (i = 0; i < clips->n_labels; i++)
@@ -236,10 +177,8 @@ read_list (TransferClips * clips, const gchar * folder, const gchar * list,
     qsort (clips->labels, clips->n_labels, sizeof *clips->labels, by_text);
     g_free (keys);
   }
-  g_strfreev (lines);
-  g_free (text);
-  g_hash_table_unref (labels);
-  g_hash_table_unref (seen);
+  g_hash_table_unref (to.labels);
+  g_hash_table_unref (to.seen);
   return ok;
 }
 

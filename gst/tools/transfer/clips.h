@@ -37,10 +37,9 @@ typedef struct
   guint n_skipped;
 } TransferClips;
 
-/* folder holds one folder per class.  list: NULL, or a file with a clip per line
- * (CLASS/FILE, and perhaps a number), as UCF101's trainlist01.txt.  A group
- * is what stands between _g and _ in a name, of all classes; a clip without is a group of
- * its own.  NULL and a sentence in error. */
+/* folder and list (or NULL, all of folder) as in common/clip-tree.h.  A group is
+ * what stands between _g and _ in a name, of all classes; a clip without is a group of its
+ * own.  NULL and a sentence in error. */
 TransferClips *transfer_clips_find (const gchar * folder, const gchar * list,
     GError ** error);
 void transfer_clips_free (TransferClips * clips);
