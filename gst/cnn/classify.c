@@ -178,7 +178,7 @@ void
 gst_delta_cnn_classifier_reset (GstDeltaCnnClassifier * c)
 {
   dcn_state_reset (c->state);
-  c->guard.narrow = FALSE;
+  c->guard.tightened = 0.0;
   leave_study (c);
   c->needs_full = TRUE;
 }

@@ -181,10 +181,11 @@ struct _DcnState {
   gboolean valid; /* a full run has happened since the last reset */
   gboolean dense; /* this run was asked for as DENSE */
   double tolerance;
+  double scale; /* of all tolerances */
   gboolean adaptive;
   gboolean exact;   /* this run takes all tolerances for 0 */
   gboolean pending; /* since the last full run a tolerance was above 0 */
-  DcnPartialCost learned[2]; /* with tolerances; without (EXACT) */
+  DcnPartialCost learned[3]; /* with tolerances; without (EXACT); with smaller ones */
   double listed, stale;       /* outputs of convolutions in this run; of them those computed for want of a sum */
   double partial_ns;          /* guess of what the last partial run took */
   unsigned full_runs;

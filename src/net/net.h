@@ -53,6 +53,10 @@ size_t dcn_state_cache_bytes(const DcnState *state);
 void dcn_state_set_tolerance(DcnState *state, double tolerance);
 gboolean dcn_state_set_value_tolerance(DcnState *state, const char *value_name, double tolerance);
 
+/* All tolerances of the runs to come times this, 0 to 1, at first 1.  What tolerances let pass before stays let pass:
+ * only after a full run are errors in proportion. */
+void dcn_state_scale_tolerances(DcnState *state, double factor);
+
 /* Whether a delta run in which so much has changed that a full one is cheaper is done as a full
  * one.  On at first; tests and measurements of partial runs turn it off. */
 void dcn_state_set_adaptive(DcnState *state, gboolean adaptive);

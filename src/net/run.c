@@ -58,7 +58,7 @@ set_threshold(const DcnState *state, DcnValueState *v)
     return;
   if (v->rms < 0)
     v->rms = rms(v);
-  double threshold = tolerance * v->rms;
+  double threshold = tolerance * state->scale * v->rms;
   if (isfinite(threshold) && threshold < HUGE_VALF)
     v->threshold = (float)threshold;
 }
@@ -199,13 +199,19 @@ count_touched(const DcnNetValue *input, const uint8_t *touched)
   return n;
 }
 
+static DcnPartialCost *
+learned_of(DcnState *state)
+{
+  return &state->learned[state->exact ? 1 : state->scale < 1 ? 2 : 0];
+}
+
 /* While frame after frame is done in full, most of them need not even look which values changed: about as many of
  * the touched ones as last time. */
 static gboolean
 surely_costly(DcnState *state, const uint8_t *touched)
 {
   const DcnNetValue *input = &state->net->values[state->net->program->input];
-  DcnPartialCost *learned = &state->learned[state->exact];
+  DcnPartialCost *learned = learned_of(state);
   if (!state->adaptive || learned->costly_inputs == 0 || learned->untested >= UNTESTED_MOST ||
       learned->changed_per_touched == 0 ||
       learned->changed_per_touched * count_touched(input, touched) < learned->costly_inputs)
@@ -225,7 +231,7 @@ static Partial
 run_partial(DcnState *state, const uint8_t *touched)
 {
   const DcnProgram *program = state->net->program;
-  DcnPartialCost *learned = &state->learned[state->exact];
+  DcnPartialCost *learned = learned_of(state);
   if ((state->exact && state->pending) || surely_costly(state, touched))
     return PARTIAL_UNTRIED;
   learned->untested = 0;

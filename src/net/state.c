@@ -78,6 +78,7 @@ dcn_state_new(DcnNet *net, GError **error)
   DcnState *state = g_new0(DcnState, 1);
   state->net = dcn_net_ref(net);
   state->adaptive = TRUE;
+  state->scale = 1;
   state->values = g_new0(DcnValueState, (size_t)program->n_values);
   state->acc = g_new0(float *, (size_t)MAX(program->n_ops, 1));
   state->acc_valid = g_new0(uint8_t *, (size_t)MAX(program->n_ops, 1));
@@ -211,6 +212,12 @@ dcn_state_set_tolerance(DcnState *state, double tolerance)
 {
   state->tolerance = tolerance > 0 ? tolerance : 0;
   state->learned[0].costly_inputs = 0;
+}
+
+void
+dcn_state_scale_tolerances(DcnState *state, double factor)
+{
+  state->scale = factor < 1 ? MAX(factor, 0) : 1;
 }
 
 void

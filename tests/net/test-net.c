@@ -192,6 +192,50 @@ test_exact(gconstpointer data)
   g_assert_cmpint(wrong, >, SEEDS); /* or there was nothing to make good */
 }
 
+/* Tolerances made smaller are as good as smaller ones given, and can be made larger again. */
+static void
+test_scaled_tolerances(void)
+{
+  int differ = 0;
+  for (guint32 seed = 1; seed <= 12; seed++) {
+    Subject *s = random_subject(seed, dcn_kernels_get());
+    const DcnValue *in = subject_input(s);
+    size_t n = netgen_elements(&s->program->values[s->program->outputs[0]]);
+    GRand *rand = g_rand_new_with_seed(seed + 4000);
+    DcnState *scaled = state_new(s->net), *given = state_new(s->net), *whole = state_new(s->net);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    dcn_state_set_tolerance(scaled, 0.5);
+    dcn_state_set_tolerance(whole, 0.5);
+    dcn_state_set_adaptive(scaled, FALSE);
+    dcn_state_set_adaptive(given, FALSE);
+    for (int i = 0; i < 12; i++) {
+      DcnRunInfo a, b;
+      dcn_state_scale_tolerances(scaled, i < 8 ? 0.25 : 7);
+      dcn_state_set_tolerance(given, i < 8 ? 0.125 : 0.5);
+      change_frame(rand, in, i == 0 ? CHANGE_ALL : CHANGE_BLOCK, 1, dcn_state_input(scaled),
+                   touched);
+      memcpy(dcn_state_input(given), dcn_state_input(scaled), frame_bytes(in));
+      memcpy(dcn_state_input(whole), dcn_state_input(scaled), frame_bytes(in));
+      dcn_state_run(scaled, touched, DCN_MODE_DELTA, 1, &a);
+      dcn_state_run(given, touched, DCN_MODE_DELTA, 1, &b);
+      dcn_state_run(whole, touched, DCN_MODE_DELTA, 1, NULL);
+      g_assert_cmpint(a.exact, ==, b.exact);
+      dcn_state_output(scaled, 0, s->logical[0]);
+      dcn_state_output(given, 0, s->logical[1]);
+      g_assert_cmpmem(s->logical[0], n * sizeof(float), s->logical[1], n * sizeof(float));
+      dcn_state_output(whole, 0, s->logical[1]);
+      differ += memcmp(s->logical[0], s->logical[1], n * sizeof(float)) != 0;
+    }
+    g_free(touched);
+    dcn_state_free(scaled);
+    dcn_state_free(given);
+    dcn_state_free(whole);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+  g_assert_cmpint(differ, >, 12); /* or it made no difference */
+}
+
 /* One, two and three threads give the same bits, and the same counts. */
 static void
 test_threads(gconstpointer data)
@@ -674,6 +718,7 @@ main(int argc, char **argv)
       g_free(path);
     }
   }
+  g_test_add_func("/net/scaled-tolerances", test_scaled_tolerances);
   g_test_add_func("/net/closed-loop", test_closed_loop);
   g_test_add_func("/net/adaptive", test_adaptive);
   g_test_add_func("/net/reset", test_reset);

@@ -138,6 +138,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
   const DcnProgram *program = dcn_net_program (frames->net);
   gboolean full = TRUE, jumped = TRUE, waiting = FALSE, sure = FALSE;
   GstDeltaCnnGuard guard = { trial->margin };
+  gdouble passed = 0.0;
   guint i, run = 0;
   gint j;
 
@@ -159,7 +160,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     if (frame->restart) {
       full = TRUE;
       dcn_state_reset (worker->state);
-      guard.narrow = FALSE;
+      guard.tightened = 0.0;
     }
     waiting |= take_frame (worker, frame);
     /* runs to search on and runs held out take turns */
@@ -175,6 +176,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
           &info);
       dcn_state_value (worker->state, frames->scores_value, worker->scores);
       sure = info.run.exact;
+      passed = info.passed;
     }
     if (!full && !jumped) {
       result->partial++;
@@ -185,7 +187,7 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
       for (j = 0; trial->ops && waiting && j < program->n_ops; j++)
         trial->ops[j].macs += stats[j].macs;
     }
-    judge (worker, frame, sure ? 1.0 : trial->margin, kind);
+    judge (worker, frame, sure ? 1.0 : passed, kind);
     memset (worker->pending, 0, frames->pixels);
     full = jumped = waiting = FALSE;
     if (result->searched.differ > trial->most_differ
