@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # No display: one line of JSON per frame on standard output, from the element messages of deltacnn.
 #   pipelines/headless-messages.sh [FILE [MODEL]]
-# Each line: time (seconds into the stream), type, label, index, confidence, changed, multiplies, reuse.  Variables: see common.sh.
+# Each line: time (seconds into the stream), type, label, index, confidence, changed, multiplies, reuse,
+# redone (by the margin), and what the stages took: extract_ms, changes_ms, tensor_ms, network_ms.  Variables: see common.sh.
 . "$(dirname "$0")/common.sh"
 case ${1:-} in -h | --help) usage; exit ;; esac
 file=${1:-$clip} model=${2:-$model}

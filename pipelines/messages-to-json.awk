@@ -49,10 +49,10 @@ function milliseconds(text) {
   # 2^64-1 says that there is none
   seconds = (time == "" || length(time) > 18) ? "null" : sprintf("%.6f", time / 1e9)
   printf("{\"time\": %s, \"type\": %s, \"label\": %s, \"index\": %s, \"confidence\": %s, \"changed\": %s, " \
-         "\"multiplies\": %s, \"reuse\": %s, \"extract_ms\": %s, \"changes_ms\": %s, \"tensor_ms\": %s, " \
-         "\"network_ms\": %s}\n", seconds, string(field($0, "picture-type")), string(field($0, "label")),
+         "\"multiplies\": %s, \"reuse\": %s, \"redone\": %s, \"extract_ms\": %s, \"changes_ms\": %s, " \
+         "\"tensor_ms\": %s, \"network_ms\": %s}\n", seconds, string(field($0, "picture-type")), string(field($0, "label")),
          number(field($0, "index")), number(field($0, "confidence")), number(field($0, "changed")),
-         number(field($0, "multiplies")), string(field($0, "reuse")),
+         number(field($0, "multiplies")), string(field($0, "reuse")), field($0, "redone"),
          milliseconds(field($0, "time-extract")), milliseconds(field($0, "time-changes")),
          milliseconds(field($0, "time-tensor")), milliseconds(field($0, "time-network")))
   fflush()

@@ -73,6 +73,7 @@ gst_delta_cnn_report_to_buffer (const GstDeltaCnnReport * report,
   meta->changed = share_changed (decision);
   meta->multiplies = outcome->multiplies;
   meta->reuse = outcome->reuse;
+  meta->redone = outcome->redone;
   meta->time_extract = report->time_extract;
   meta->time_changes = report->time_changes;
   meta->time_tensor = outcome->time_tensor;
@@ -129,6 +130,7 @@ gst_delta_cnn_report_to_structure (const GstDeltaCnnReport * report,
       "changed", G_TYPE_DOUBLE, share_changed (report->decision),
       "multiplies", G_TYPE_DOUBLE, outcome->multiplies,
       "reuse", G_TYPE_STRING, reuse ? reuse->value_nick : "full",
+      "redone", G_TYPE_BOOLEAN, outcome->redone,
       "time-extract", G_TYPE_UINT64, report->time_extract,
       "time-changes", G_TYPE_UINT64, report->time_changes,
       "time-tensor", G_TYPE_UINT64, outcome->time_tensor,

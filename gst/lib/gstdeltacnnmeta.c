@@ -62,6 +62,7 @@ gst_delta_cnn_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
   self->changed = 1.0;
   self->multiplies = 1.0;
   self->reuse = GST_DELTA_CNN_REUSE_FULL;
+  self->redone = FALSE;
   self->time_extract = GST_CLOCK_TIME_NONE;
   self->time_changes = GST_CLOCK_TIME_NONE;
   self->time_tensor = GST_CLOCK_TIME_NONE;
@@ -102,6 +103,7 @@ gst_delta_cnn_meta_transform (GstBuffer * dest, GstMeta * meta,
   copy->changed = self->changed;
   copy->multiplies = self->multiplies;
   copy->reuse = self->reuse;
+  copy->redone = self->redone;
   copy->time_extract = self->time_extract;
   copy->time_changes = self->time_changes;
   copy->time_tensor = self->time_tensor;

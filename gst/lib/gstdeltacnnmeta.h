@@ -50,8 +50,10 @@ typedef struct {
  * @results: (array length=n_results): the most likely classes, best first
  * @picture_type: what the codec coded the picture as
  * @changed: share of 8x8 blocks that changed since the last frame, 0 to 1
- * @multiplies: share of a dense pass's multiplies that was done, 0 to 1 (and a little above at worst)
+ * @multiplies: share of a dense pass's multiplies that was done, 0 to 1 (and a little above at worst; to 2 where @redone)
  * @reuse: how much of the last frame's work was reused
+ * @redone: the network was run a second time, without tolerances, because the best class led by no more than the
+ *   `margin` of the element
  * @time_extract: time that deltaextract took to read the picture; #GST_CLOCK_TIME_NONE where there was none
  * @time_changes: time to find what changed since the last frame
  * @time_tensor: time from frame to tensor, @time_changes included
@@ -71,6 +73,7 @@ typedef struct {
   gdouble changed;
   gdouble multiplies;
   GstDeltaCnnReuse reuse;
+  gboolean redone;
   GstClockTime time_extract;
   GstClockTime time_changes;
   GstClockTime time_tensor;

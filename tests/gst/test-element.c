@@ -262,6 +262,8 @@ test_margin (void)
   x = push (exact, frame (4, 20));
   y = push (h, frame (4, 20));
   g_assert_cmpfloat (difference (x, y), <, 1e-4);
+  g_assert_true (gst_buffer_get_delta_cnn_meta (y)->redone);
+  g_assert_false (gst_buffer_get_delta_cnn_meta (x)->redone);
   g_assert_cmpfloat (gst_buffer_get_delta_cnn_meta (y)->multiplies, >=, 1.0);
   gst_buffer_unref (x);
   gst_buffer_unref (y);
@@ -717,6 +719,7 @@ test_messages (void)
   guint64 time;
   gdouble value;
   guint index;
+  gboolean redone;
   GstBuffer *out;
   GstDeltaCnnMeta *meta;
 
@@ -739,6 +742,8 @@ test_messages (void)
   g_assert_cmpfloat (value, ==, 1.0);
   g_assert_true (gst_structure_get_double (s, "multiplies", &value));
   g_assert_cmpfloat (value, ==, 1.0);
+  g_assert_true (gst_structure_get_boolean (s, "redone", &redone));
+  g_assert_false (redone);
   g_assert_cmpstr (gst_structure_get_string (s, "label"), ==,
       meta->results[0].label);
   g_assert_true (gst_structure_get_uint (s, "index", &index));

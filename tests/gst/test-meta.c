@@ -21,6 +21,7 @@ add (GstBuffer * buffer)
   meta->changed = 0.5;
   meta->multiplies = 0.25;
   meta->reuse = GST_DELTA_CNN_REUSE_PARTIAL;
+  meta->redone = TRUE;
   meta->time_extract = 33;
   meta->time_changes = 44;
   meta->time_tensor = 11;
@@ -45,6 +46,7 @@ check (GstDeltaCnnMeta * meta, gboolean with_blocks)
   g_assert_cmpfloat (meta->changed, ==, 0.5);
   g_assert_cmpfloat (meta->multiplies, ==, 0.25);
   g_assert_cmpint (meta->reuse, ==, GST_DELTA_CNN_REUSE_PARTIAL);
+  g_assert_true (meta->redone);
   g_assert_cmpuint (meta->time_extract, ==, 33);
   g_assert_cmpuint (meta->time_changes, ==, 44);
   g_assert_cmpuint (meta->time_tensor, ==, 11);

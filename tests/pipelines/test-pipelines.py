@@ -74,8 +74,8 @@ def json_lines(out):
     names = open(LABELS).read().split()
     for r in lines:
         assert r['label'] in names and names[r['index']] == r['label'], r
-        assert 0 <= r['confidence'] <= 1 and 0 <= r['changed'] <= 1 and 0 <= r['multiplies'] <= 1.2, r
-        assert r['reuse'] in ('full', 'partial', 'reused'), r
+        assert 0 <= r['confidence'] <= 1 and 0 <= r['changed'] <= 1 and 0 <= r['multiplies'] <= 1.2 + r['redone'], r
+        assert r['reuse'] in ('full', 'partial', 'reused') and r['redone'] in (False, True), r
     return lines
 
 
@@ -306,6 +306,24 @@ def test_calibrated_where_the_model_is():
     exact, calibrated = (json_lines(run('headless-messages.sh', CLIP, TOLERANCE=t)[0]) for t in ('0', ''))
     assert np.mean([r['multiplies'] for r in exact]) > 1.5 * np.mean([r['multiplies'] for r in calibrated])
     assert np.mean([x['label'] == y['label'] for x, y in zip(exact, calibrated)]) >= 0.98
+
+
+def test_margin():
+    """What the margin made to be done again is told of each frame and in sum, the same by all, and agrees with exact runs."""
+    model = os.path.join(tmp, 'guarded.onnx')
+    shutil.copy(MODEL, model)
+    shutil.copy(LABELS, tmp)
+    with open(os.path.join(ROOT, 'models', 'activities.modelinfo')) as f, open(os.path.join(tmp, 'guarded.modelinfo'), 'w') as g:
+        g.writelines(line for line in f if not line.startswith(('tolerance', 'margin')))
+        g.write('tolerance=*,0.3\nmargin=0.5\n')
+    exact, guarded, bare = (json_lines(run('headless-messages.sh', CLIP, model, TOLERANCE=t)[0]) for t in ('0', '-1', '0.3'))
+    redone = [r for r in guarded if r['redone']]
+    assert 0 < len(redone) < len(guarded) and all(r['multiplies'] > 0 for r in redone), len(redone)
+    assert not any(r['redone'] for r in exact + bare)
+    worst = max(abs(x['confidence'] - y['confidence']) for x, y in zip(exact, guarded) if y['redone'] and x['label'] == y['label'])
+    assert all(x['label'] == y['label'] for x, y in zip(exact, guarded) if y['redone']) and worst < 1e-4, worst
+    out, _ = run('demo.sh', '--clip', CLIP, '--model', model, '--no-video', '--quiet', '--compare', '0')
+    assert f'run again without tolerances, by the margin: {len(redone)} (' in out, out
 
 
 def test_demo_containers():

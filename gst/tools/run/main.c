@@ -140,7 +140,7 @@ print_agreement (const RunResult * a, const RunResult * b)
 static void
 print_summary (const RunResult * r, gboolean drawn)
 {
-  guint i, n = r->frames->len, types[5] = { 0 }, reuse[3] = { 0 };
+  guint i, n = r->frames->len, types[5] = { 0 }, reuse[3] = { 0 }, redone = 0;
   gdouble changed = 0, multiplies = 0, tensor = 0, network = 0;
 
   for (i = 0; i < n; i++) {
@@ -148,6 +148,7 @@ print_summary (const RunResult * r, gboolean drawn)
 
     types[CLAMP (f->picture_type, 0, 4)]++;
     reuse[CLAMP (f->reuse, 0, 2)]++;
+    redone += f->redone;
     changed += f->changed;
     multiplies += f->multiplies;
     tensor += f->time_tensor / 1e6;
@@ -164,6 +165,9 @@ print_summary (const RunResult * r, gboolean drawn)
   g_print ("  mean share of multiplies done: %.1f %%\n", multiplies / n * 100);
   g_print ("  results: %u reused, %u partly computed, %u computed in full\n",
       reuse[2], reuse[1], reuse[0]);
+  if (redone)
+    g_print ("  run again without tolerances, by the margin: %u (%.1f %%)\n",
+        redone, redone * 100.0 / n);
   g_print ("  time per frame: extract %.3f ms, frame to tensor %.3f ms, "
       "network %.3f ms, %s %.3f ms\n", r->extract_seconds * 1e3 / n,
       tensor / n, network / n,

@@ -52,6 +52,7 @@ on_result (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
   if (meta) {
     frame.picture_type = meta->picture_type;
     frame.reuse = meta->reuse;
+    frame.redone = meta->redone;
     frame.changed = meta->changed;
     frame.multiplies = meta->multiplies;
     frame.time_tensor = meta->time_tensor;

@@ -16,6 +16,7 @@ typedef struct
   GstClockTime time;            /* from the first frame on */
   gint picture_type;            /* GstDeltaPictureType */
   gint reuse;                   /* GstDeltaCnnReuse */
+  gboolean redone;              /* a second time, without tolerances */
   gdouble changed, multiplies;  /* shares, 0 to 1 */
   guint index;
   const gchar *label;           /* interned */
