@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes an ONNX model without any ONNX package: the few protobuf messages a plain CNN needs.
 
-Field numbers are those of onnx.proto (IR version 7, opset 13).
+Field numbers are those of onnx.proto (IR version 7; opset 13 unless asked for another).
 """
 import struct
 
@@ -53,9 +53,10 @@ def value_info(name, shape):
     return field(1, name) + field(2, field(1, field(1, 1) + field(2, dims)))
 
 
-def model(graph_name, nodes, initialisers, inputs, outputs, producer='deltacnn models/activities'):
+def model(graph_name, nodes, initialisers, inputs, outputs, producer='deltacnn models/activities',
+          opset=13):
     """nodes: bytes of node(); initialisers: {name: array}; inputs, outputs: [(name, shape)]."""
     graph = (b''.join(field(1, n) for n in nodes) + field(2, graph_name)
              + b''.join(field(5, tensor(k, v)) for k, v in initialisers.items())
              + b''.join(field(11, value_info(*i)) for i in inputs) + b''.join(field(12, value_info(*o)) for o in outputs))
-    return field(1, 7) + field(2, producer) + field(7, graph) + field(8, field(1, '') + field(2, 13))
+    return field(1, 7) + field(2, producer) + field(7, graph) + field(8, field(1, '') + field(2, opset))

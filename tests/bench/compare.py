@@ -11,7 +11,7 @@ BUILD     build folder with deltacnn-bench and the tests
 --work    for models, encoded clips and raw figures, out of the tree (default: BUILD/compare)
 --out     the tables (default: RESULTS.md beside this script)
 --pairs   how often each pair is measured, ours and theirs in turn; medians count (default: 5)
---only    of the parts: dense, full, still, threads, clips, encoders, shipped, kernels, layer
+--only    of the parts: dense, others, full, still, threads, clips, encoders, shipped, kernels, layer
 --frames  of each clip at most (default: all); for a quick look
 --calibrate  for each clip alone, as for a camera that stays where it is (clip, the default), or for all at once (all)
 --calibration-seconds  how long a calibration may search (default: 60); 0: encoders takes only those kept from before
@@ -39,6 +39,8 @@ import models  # noqa: E402
 import numpy as np  # noqa: E402
 
 NETS = ('alexnet', 'squeezenet1.1', 'resnet18', 'mobilenetv2')
+# Other shapes that users bring, for which there is no goal.
+OTHER_NETS = ('vgg11', 'googlenet', 'resnet50', 'densenet121', 'shufflenetv2', 'mobilenetv3small', 'efficientnetb0')
 # Trained networks of the shared folder: label, agreement that calibration has to keep, .modelinfo.
 TRAINED = {
     'squeezenet1.0-deepcompression.onnx': ('SqueezeNet 1.0', 0.97, '-104,151;-117,138;-123,132', 'bgr'),
@@ -50,7 +52,7 @@ CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__car-detection.mp
 # Without deltacnn-calibrate: one tolerance for all layers, the largest of these that keeps the agreement.
 TOLERANCES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 CALIBRATION_FRAMES = 150  # of each clip, the first ones
-PARTS = ('dense', 'full', 'still', 'threads', 'clips', 'encoders', 'shipped', 'kernels', 'layer')
+PARTS = ('dense', 'others', 'full', 'still', 'threads', 'clips', 'encoders', 'shipped', 'kernels', 'layer')
 # What cameras and recorders make of a static scene: name, filter, encoder's options, container.
 MPEG2 = ('-c:v', 'mpeg2video', '-g', '15', '-bf', '0')
 H264 = ('-c:v', 'libx264', '-g', '50', '-keyint_min', '50', '-sc_threshold', '0', '-bf', '0', '-threads', '1')
@@ -199,11 +201,11 @@ class Compare:
 
     # ---- parts; each returns Markdown ----
 
-    def dense(self):
+    def dense_rows(self, names, thread_counts):
         rows = []
-        for name in NETS:
+        for name in names:
             difference = self.difference(self.net(name))
-            for threads in (1, 2):
+            for threads in thread_counts:
                 model, ours, tensor, theirs = self.net(name), [], [], []
                 for _ in range(self.o.pairs):
                     ours.append(self.dense_network(model, threads))
@@ -220,10 +222,16 @@ class Compare:
                 else:
                     row += ['-', '-', '-']
                 rows.append(row + [difference])
+        return table(('network', 'threads', 'ours: network', 'ours: tensor', 'onnxruntime', 'ratio', 'with tensor', 'difference'), rows)
+
+    def dense(self):
         return ('## Dense, against onnxruntime\n\n1x3x224x224, ms a frame. Both run the network alone, on one picture again and again (`run-net`; `run()`); '
                 '"with tensor" adds our frame to tensor (640x480) to both sides; the last column is the largest difference of an output from '
                 'onnxruntime\'s over the largest output. Goal: ratio at most 1.00.\n\n' +
-                table(('network', 'threads', 'ours: network', 'ours: tensor', 'onnxruntime', 'ratio', 'with tensor', 'difference'), rows))
+                self.dense_rows(NETS, (1, 2)))
+
+    def others(self):
+        return ('## Dense, other networks\n\nAs above, one thread; there is no goal for these.\n\n' + self.dense_rows(OTHER_NETS, (1,)))
 
     def full(self):
         rows = []
@@ -557,7 +565,8 @@ class Compare:
                 'torchvision\'s shapes and seeded random weights (`tests/bench/models.py`).\n\n' + table(('', ''), rows))
 
     def run(self):
-        parts = {'dense': self.dense, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part, 'encoders': self.encoders, 'shipped': self.shipped,
+        parts = {'dense': self.dense, 'others': self.others, 'full': self.full, 'still': self.still, 'threads': self.threads, 'clips': self.clips_part,
+                 'encoders': self.encoders, 'shipped': self.shipped,
                  'kernels': self.kernels, 'layer': self.layer}
         text = []
         for name in self.o.only:

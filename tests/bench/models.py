@@ -3,118 +3,15 @@
 """Writes well-known classifiers with seeded random weights, to measure with: time does not depend on what a network
 has learned, as long as its values are of a sane size and about as many of them are zero.
 
-    models.py DIR [NAME...]      alexnet, squeezenet1.1, resnet18, mobilenetv2, vgg11; default: all
+    models.py DIR [NAME...]      alexnet, squeezenet1.1, resnet18, mobilenetv2, vgg11, googlenet, resnet50, densenet121,
+                                 shufflenetv2, mobilenetv3small, efficientnetb0; default: all
 
-Shapes are torchvision's, 1x3x224x224 -> 1x1000.  Weights are drawn as He et al. do (variance 2 / inputs of a unit), so
-that values keep their size from layer to layer.  Most filters of the first layer have no mean, as learned ones: else a
-picture's brightness would decide alone which of them are on.  Prints the multiplies of each.
+Shapes are torchvision's, 1x3x224x224 -> 1x1000.  Prints the multiplies of each.
 """
 import os
 import sys
 
-import numpy as np
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'models', 'activities'))
-import onnx_writer as onnx  # noqa: E402
-
-MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-CLASSES = 1000
-
-
-class Net:
-    """A graph that grows at its end.  A place in it is (name, channels, size, mean of squares)."""
-
-    def __init__(self, name):
-        self.name, self.nodes, self.weights, self.macs = name, [], {}, 0
-        self.rand = np.random.default_rng(sum(name.encode()))
-
-    def _add(self, op, inputs, **attributes):
-        name = f'{op.lower()}{len(self.nodes)}'
-        self.nodes.append(onnx.node(op, inputs, name, **attributes))
-        return name
-
-    def _weight(self, name, array):
-        self.weights[name] = np.asarray(array, dtype=np.float32 if np.asarray(array).dtype != np.int64 else np.int64)
-        return name
-
-    def input(self):
-        return 'image', 3, 224, 1.0
-
-    def conv(self, x, out, kernel, stride=1, pad=0, groups=1, norm=None):
-        """norm: None, 'folded' (the convolution's own scale) or 'node' (a BatchNormalization)."""
-        name, c, size, squares = x
-        fan_in = c // groups * kernel * kernel
-        w = self.rand.standard_normal((out, c // groups, kernel, kernel), dtype=np.float32) * np.sqrt(2 / fan_in)
-        if name == 'image':
-            w[:out * 3 // 4] -= w[:out * 3 // 4].mean((1, 2, 3), keepdims=True)
-        variance = 2 * squares
-        if norm == 'folded':
-            w, variance = w / np.sqrt(variance), 1.0
-        b = self.rand.normal(0, 0.1 * np.sqrt(variance), out)
-        n = len(self.nodes)
-        inputs = [name, self._weight(f'w{n}', w)]
-        if norm != 'node':
-            inputs.append(self._weight(f'b{n}', b))
-        y = self._add('Conv', inputs, kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[pad] * 4, group=groups)
-        if norm == 'node':
-            gamma, shift = self.rand.normal(1, 0.1, out), self.rand.normal(0, 0.1, out)
-            mean = self.rand.normal(0, 0.1 * np.sqrt(variance), out)
-            parts = zip(('gamma', 'beta', 'mean', 'var'), (gamma, shift, mean, np.full(out, variance)))
-            y = self._add('BatchNormalization', [y] + [self._weight(f'{k}{n}', v) for k, v in parts], epsilon=1e-5)
-            variance = 1.0
-        size = (size + 2 * pad - kernel) // stride + 1
-        self.macs += out * size * size * fan_in
-        return y, out, size, variance
-
-    def relu(self, x):
-        name, c, size, squares = x
-        return self._add('Relu', [name]), c, size, squares / 2
-
-    def relu6(self, x):
-        name, c, size, squares = x
-        for limit, value in (('low', 0.0), ('high', 6.0)):
-            self._weight(limit, np.float32(value))
-        return self._add('Clip', [name, 'low', 'high']), c, size, squares / 2
-
-    def max_pool(self, x, kernel, stride, pad=0, ceil=0):
-        name, c, size, squares = x
-        y = self._add('MaxPool', [name], kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[pad] * 4, ceil_mode=ceil)
-        return y, c, (size + 2 * pad - kernel + (stride - 1 if ceil else 0)) // stride + 1, squares * 2
-
-    def add(self, a, b):
-        return self._add('Add', [a[0], b[0]]), a[1], a[2], a[3] + b[3]
-
-    def concat(self, *parts):
-        return self._add('Concat', [p[0] for p in parts], axis=1), sum(p[1] for p in parts), parts[0][2], parts[0][3]
-
-    def mean(self, x):
-        name, c, _, squares = x
-        return self._add('GlobalAveragePool', [name]), c, 1, squares / 2
-
-    def flatten(self, x):
-        name, c, size, squares = x
-        return self._add('Flatten', [name]), c * size * size, 1, squares
-
-    def linear(self, x, out):
-        name, c, size, squares = x
-        w = self.rand.standard_normal((out, c), dtype=np.float32)
-        w *= np.float32(np.sqrt(2 / c))
-        n = len(self.nodes)
-        y = self._add('Gemm', [name, self._weight(f'w{n}', w), self._weight(f'b{n}', self.rand.normal(0, 0.1, out))], transB=1)
-        self.macs += c * out
-        return y, out, size, 2 * squares
-
-    def write(self, folder, end):
-        # the last node's output is the model's
-        path = os.path.join(folder, self.name + '.onnx')
-        with open(path, 'wb') as f:
-            f.write(onnx.model(self.name, self.nodes, self.weights, [('image', (1, 3, 224, 224))],
-                               [(end[0], (1, CLASSES))], producer='deltacnn tests/bench'))
-        ranges = ';'.join(f'{-m / s:.6g},{(1 - m) / s:.6g}' for m, s in zip(MEAN, STD))
-        with open(path + '.modelinfo', 'w') as f:
-            f.write('[modelinfo]\nversion=1.0\n\n[image]\ndir=input\ntype=float32\ndims=1,3,224,224\n'
-                    f'ranges={ranges}\n\n[deltacnn]\ncolor=rgb\nresize=crop\ncrop-fraction=0.875\n')
-        return path
+from netbuilder import CLASSES, Net
 
 
 def alexnet(net):
@@ -181,7 +78,107 @@ def vgg11(net):
     return net.linear(x, CLASSES)
 
 
-MODELS = {'alexnet': alexnet, 'squeezenet1.1': squeezenet, 'resnet18': resnet18, 'mobilenetv2': mobilenetv2, 'vgg11': vgg11}
+def googlenet(net):
+    """Without the two classifiers that only training needs."""
+    def conv(x, out, kernel, stride=1, pad=0):
+        return net.relu(net.conv(x, out, kernel, stride, pad, norm='folded'))
+
+    x = net.max_pool(conv(net.input(), 64, 7, 2, 3), 3, 2, ceil=1)
+    x = net.max_pool(conv(conv(x, 64, 1), 192, 3, 1, 1), 3, 2, ceil=1)
+    for row in ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64), None,
+                (192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64),
+                (112, 144, 288, 32, 64, 64), (256, 160, 320, 32, 128, 128), None,
+                (256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)):
+        if not row:
+            x = net.max_pool(x, 3, 2, ceil=1)
+            continue
+        a, b_in, b, c_in, c, d = row
+        x = net.concat(conv(x, a, 1), conv(conv(x, b_in, 1), b, 3, 1, 1), conv(conv(x, c_in, 1), c, 3, 1, 1),
+                       conv(net.max_pool(x, 3, 1, 1), d, 1))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
+def resnet50(net):
+    x = net.max_pool(net.relu(net.conv(net.input(), 64, 7, 2, 3, norm='folded')), 3, 2, 1)
+    for inner, count, first in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for i in range(count):
+            stride = first if i == 0 else 1
+            y = net.relu(net.conv(net.relu(net.conv(x, inner, 1, norm='folded')), inner, 3, stride, 1, norm='folded'))
+            y = net.conv(y, inner * 4, 1, norm='folded')
+            x = net.relu(net.add(y, x if i else net.conv(x, inner * 4, 1, stride, norm='folded')))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
+def densenet121(net):
+    x = net.max_pool(net.relu(net.conv(net.input(), 64, 7, 2, 3, norm='folded')), 3, 2, 1)
+    for block, count in enumerate((6, 12, 24, 16)):
+        for _ in range(count):
+            y = net.relu(net.conv(net.relu(net.batch_norm(x)), 128, 1, norm='folded'))
+            x = net.concat(x, net.conv(y, 32, 3, 1, 1, norm='folded'))
+        if block < 3:
+            x = net.average_pool(net.conv(net.relu(net.batch_norm(x)), x[1] // 2, 1, norm='folded'), 2, 2)
+    return net.linear(net.flatten(net.mean(net.relu(net.batch_norm(x)))), CLASSES)
+
+
+def shufflenetv2(net):
+    """Of width 1.0."""
+    def branch(x, out, stride):
+        y = net.relu(net.conv(x, out, 1, norm='folded'))
+        return net.relu(net.conv(net.conv(y, out, 3, stride, 1, groups=out, norm='folded'), out, 1, norm='folded'))
+
+    x = net.max_pool(net.relu(net.conv(net.input(), 24, 3, 2, 1, norm='folded')), 3, 2, 1)
+    for out, count in ((116, 4), (232, 8), (464, 4)):
+        for i in range(count):
+            if i == 0:
+                left = net.conv(x, x[1], 3, 2, 1, groups=x[1], norm='folded')
+                left, right = net.relu(net.conv(left, out // 2, 1, norm='folded')), branch(x, out // 2, 2)
+            else:
+                left, right = net.halves(x)
+                right = branch(right, out // 2, 1)
+            x = net.shuffle(net.concat(left, right), 2)
+    return net.linear(net.flatten(net.mean(net.relu(net.conv(x, 1024, 1, norm='folded')))), CLASSES)
+
+
+def mobilenetv3small(net):
+    def block(x, kernel, hidden, out, gated, act, stride):
+        y = x if hidden == x[1] else act(net.conv(x, hidden, 1, norm='folded'))
+        y = act(net.conv(y, hidden, kernel, stride, kernel // 2, groups=hidden, norm='folded'))
+        if gated:
+            y = net.gate(y, max(8, hidden // 4 // 8 * 8), net.relu, 'HardSigmoid')
+        y = net.conv(y, out, 1, norm='folded')
+        return net.add(x, y) if stride == 1 and x[1] == out else y
+
+    relu, swish = net.relu, net.hard_swish
+    x = swish(net.conv(net.input(), 16, 3, 2, 1, norm='folded'))
+    for row in ((3, 16, 16, True, relu, 2), (3, 72, 24, False, relu, 2), (3, 88, 24, False, relu, 1), (5, 96, 40, True, swish, 2),
+                (5, 240, 40, True, swish, 1), (5, 240, 40, True, swish, 1), (5, 120, 48, True, swish, 1),
+                (5, 144, 48, True, swish, 1),
+                (5, 288, 96, True, swish, 2), (5, 576, 96, True, swish, 1), (5, 576, 96, True, swish, 1)):
+        x = block(x, *row)
+    x = swish(net.conv(x, 576, 1, norm='folded'))
+    return net.linear(swish(net.linear(net.flatten(net.mean(x)), 1024)), CLASSES)
+
+
+def efficientnetb0(net):
+    def block(x, kernel, expand, out, stride):
+        hidden = x[1] * expand
+        y = x if expand == 1 else net.silu(net.conv(x, hidden, 1, norm='folded'))
+        y = net.silu(net.conv(y, hidden, kernel, stride, kernel // 2, groups=hidden, norm='folded'))
+        y = net.conv(net.gate(y, x[1] // 4, net.silu, 'Sigmoid'), out, 1, norm='folded')
+        return net.add(x, y) if stride == 1 and x[1] == out else y
+
+    x = net.silu(net.conv(net.input(), 32, 3, 2, 1, norm='folded'))
+    for kernel, expand, out, count, first in ((3, 1, 16, 1, 1), (3, 6, 24, 2, 2), (5, 6, 40, 2, 2), (3, 6, 80, 3, 2),
+                                              (5, 6, 112, 3, 1), (5, 6, 192, 4, 2), (3, 6, 320, 1, 1)):
+        for i in range(count):
+            x = block(x, kernel, expand, out, first if i == 0 else 1)
+    x = net.silu(net.conv(x, 1280, 1, norm='folded'))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
+MODELS = {'alexnet': alexnet, 'squeezenet1.1': squeezenet, 'resnet18': resnet18, 'mobilenetv2': mobilenetv2, 'vgg11': vgg11,
+          'googlenet': googlenet, 'resnet50': resnet50, 'densenet121': densenet121, 'shufflenetv2': shufflenetv2,
+          'mobilenetv3small': mobilenetv3small, 'efficientnetb0': efficientnetb0}
 
 
 def write(folder, name):

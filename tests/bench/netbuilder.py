@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Builds ONNX classifiers with seeded random weights.
+
+Weights are drawn as He et al. do (variance 2 / inputs of a unit), so that values keep their size from layer to layer.
+Most filters of the first layer have no mean, as learned ones: else a picture's brightness would decide alone which of
+them are on.
+"""
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'models', 'activities'))
+import onnx_writer as onnx  # noqa: E402
+
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+CLASSES = 1000
+OPSET = 14  # the first with HardSwish
+
+
+class Net:
+    """A graph that grows at its end.  A place in it is (name, channels, size, mean of squares)."""
+
+    def __init__(self, name):
+        self.name, self.nodes, self.weights, self.macs = name, [], {}, 0
+        self.rand = np.random.default_rng(sum(name.encode()))
+
+    def _add(self, op, inputs, **attributes):
+        name = f'{op.lower()}{len(self.nodes)}'
+        self.nodes.append(onnx.node(op, inputs, name, **attributes))
+        return name
+
+    def _weight(self, name, array):
+        self.weights[name] = np.asarray(array, dtype=np.float32 if np.asarray(array).dtype != np.int64 else np.int64)
+        return name
+
+    def input(self):
+        return 'image', 3, 224, 1.0
+
+    def conv(self, x, out, kernel, stride=1, pad=0, groups=1, norm=None):
+        """norm: None, 'folded' (the convolution's own scale) or 'node' (a BatchNormalization)."""
+        name, c, size, squares = x
+        fan_in = c // groups * kernel * kernel
+        w = self.rand.standard_normal((out, c // groups, kernel, kernel), dtype=np.float32) * np.sqrt(2 / fan_in)
+        if name == 'image':
+            w[:out * 3 // 4] -= w[:out * 3 // 4].mean((1, 2, 3), keepdims=True)
+        variance = 2 * squares
+        if norm == 'folded':
+            w, variance = w / np.sqrt(variance), 1.0
+        b = self.rand.normal(0, 0.1 * np.sqrt(variance), out)
+        n = len(self.nodes)
+        inputs = [name, self._weight(f'w{n}', w)]
+        if norm != 'node':
+            inputs.append(self._weight(f'b{n}', b))
+        y = self._add('Conv', inputs, kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[pad] * 4, group=groups)
+        if norm == 'node':
+            gamma, shift = self.rand.normal(1, 0.1, out), self.rand.normal(0, 0.1, out)
+            mean = self.rand.normal(0, 0.1 * np.sqrt(variance), out)
+            parts = zip(('gamma', 'beta', 'mean', 'var'), (gamma, shift, mean, np.full(out, variance)))
+            y = self._add('BatchNormalization', [y] + [self._weight(f'{k}{n}', v) for k, v in parts], epsilon=1e-5)
+            variance = 1.0
+        size = (size + 2 * pad - kernel) // stride + 1
+        self.macs += out * size * size * fan_in
+        return y, out, size, variance
+
+    def relu(self, x):
+        name, c, size, squares = x
+        return self._add('Relu', [name]), c, size, squares / 2
+
+    def relu6(self, x):
+        name, c, size, squares = x
+        for limit, value in (('low', 0.0), ('high', 6.0)):
+            self._weight(limit, np.float32(value))
+        return self._add('Clip', [name, 'low', 'high']), c, size, squares / 2
+
+    def hard_swish(self, x):
+        name, c, size, squares = x
+        return self._add('HardSwish', [name]), c, size, squares / 2
+
+    def silu(self, x):
+        """x times its sigmoid, as exporters write it."""
+        name, c, size, squares = x
+        return self._add('Mul', [name, self._add('Sigmoid', [name])]), c, size, squares / 2
+
+    def gate(self, x, inner, act, kind):
+        """Squeeze and excitation: channels weighed by what two layers make of their means; kind: Sigmoid or HardSigmoid."""
+        y = self.conv(act(self.conv(self.mean(x), inner, 1)), x[1], 1)
+        gate = self._add(kind, [y[0]], **({'alpha': 1 / 6} if kind == 'HardSigmoid' else {}))
+        return self._add('Mul', [x[0], gate]), x[1], x[2], x[3] / 3
+
+    def batch_norm(self, x):
+        name, c, size, squares = x
+        n = len(self.nodes)
+        parts = zip(('gamma', 'beta', 'mean', 'var'), (self.rand.normal(1, 0.1, c), self.rand.normal(0, 0.1, c),
+                                                       self.rand.normal(0, 0.1, c), np.full(c, squares)))
+        return self._add('BatchNormalization', [name] + [self._weight(f'{k}{n}', v) for k, v in parts], epsilon=1e-5), c, size, 1.0
+
+    def max_pool(self, x, kernel, stride, pad=0, ceil=0):
+        name, c, size, squares = x
+        y = self._add('MaxPool', [name], kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[pad] * 4, ceil_mode=ceil)
+        return y, c, (size + 2 * pad - kernel + (stride - 1 if ceil else 0)) // stride + 1, squares * 2
+
+    def average_pool(self, x, kernel, stride):
+        name, c, size, squares = x
+        y = self._add('AveragePool', [name], kernel_shape=[kernel, kernel], strides=[stride, stride])
+        return y, c, (size - kernel) // stride + 1, squares / 2
+
+    def halves(self, x):
+        name, c, size, squares = x
+        n = len(self.nodes)
+
+        def part(begin, end):
+            indices = [self._weight(f'{k}{n}_{begin}', np.array([v])) for k, v in (('from', begin), ('to', end), ('axis', 1))]
+            return self._add('Slice', [name] + indices), end - begin, size, squares
+        return part(0, c // 2), part(c // 2, c)
+
+    def shuffle(self, x, groups):
+        name, c, size, squares = x
+        n = len(self.nodes)
+        y = self._add('Reshape', [name, self._weight(f'split{n}', np.array([1, groups, c // groups, size, size]))])
+        y = self._add('Transpose', [y], perm=[0, 2, 1, 3, 4])
+        return self._add('Reshape', [y, self._weight(f'join{n}', np.array([1, c, size, size]))]), c, size, squares
+
+    def add(self, a, b):
+        return self._add('Add', [a[0], b[0]]), a[1], a[2], a[3] + b[3]
+
+    def concat(self, *parts):
+        return self._add('Concat', [p[0] for p in parts], axis=1), sum(p[1] for p in parts), parts[0][2], parts[0][3]
+
+    def mean(self, x):
+        name, c, _, squares = x
+        return self._add('GlobalAveragePool', [name]), c, 1, squares / 2
+
+    def flatten(self, x):
+        name, c, size, squares = x
+        return self._add('Flatten', [name]), c * size * size, 1, squares
+
+    def linear(self, x, out):
+        name, c, size, squares = x
+        w = self.rand.standard_normal((out, c), dtype=np.float32)
+        w *= np.float32(np.sqrt(2 / c))
+        n = len(self.nodes)
+        y = self._add('Gemm', [name, self._weight(f'w{n}', w), self._weight(f'b{n}', self.rand.normal(0, 0.1, out))], transB=1)
+        self.macs += c * out
+        return y, out, size, 2 * squares
+
+    def write(self, folder, end):
+        # the last node's output is the model's
+        path = os.path.join(folder, self.name + '.onnx')
+        with open(path, 'wb') as f:
+            f.write(onnx.model(self.name, self.nodes, self.weights, [('image', (1, 3, 224, 224))],
+                               [(end[0], (1, CLASSES))], producer='deltacnn tests/bench', opset=OPSET))
+        ranges = ';'.join(f'{-m / s:.6g},{(1 - m) / s:.6g}' for m, s in zip(MEAN, STD))
+        with open(path + '.modelinfo', 'w') as f:
+            f.write('[modelinfo]\nversion=1.0\n\n[image]\ndir=input\ntype=float32\ndims=1,3,224,224\n'
+                    f'ranges={ranges}\n\n[deltacnn]\ncolor=rgb\nresize=crop\ncrop-fraction=0.875\n')
+        return path
