@@ -24,6 +24,10 @@
 /* More of its outputs than that are nearly all. */
 #define MOST_PIXELS 0.7
 
+/* Blocks of weights of more floats are asked for ahead by igemm, tile by tile, which gains more than
+ * rgemm does by having no lists. */
+#define RGEMM_MOST_WEIGHTS 4096
+
 typedef struct {
   DcnJob *job;
   const DcnConvPlan *plan;
@@ -68,7 +72,7 @@ run_length(const DcnJob *job, int i, int end)
 }
 
 /* Where the window is one pixel, neighbours read neighbours, and no lists are needed; FALSE: the block's pixels are
- * not all neighbours. */
+ * not all neighbours, or igemm does better. */
 static gboolean
 block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnWorker *worker)
 {
@@ -76,7 +80,8 @@ block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   const DcnConvPlan *plan = loop->plan;
   const DcnKernels *k = job->kernels;
   int first = dcn_job_pixel(job, begin);
-  if (!plan->point || run_length(job, begin, begin + np) < np)
+  if (!plan->point || plan->block_floats > RGEMM_MOST_WEIGHTS ||
+      run_length(job, begin, begin + np) < np)
     return FALSE;
   size_t pitch = (size_t)job->out->net->pitch, in_pitch = (size_t)job->in->net->ref_pitch;
   const float *in = dcn_ref(job->in, first) + (size_t)group * plan->cg;
