@@ -7,10 +7,11 @@
 typedef __m256 Vector;
 typedef __m256i Mask;
 
-#define load          _mm256_loadu_ps
-#define store         _mm256_storeu_ps
-#define splat         _mm256_set1_ps
-#define MADD(c, x, b) _mm256_fmadd_ps(x, b, c)
+#define load           _mm256_loadu_ps
+#define store          _mm256_storeu_ps
+#define splat          _mm256_set1_ps
+#define MADD(c, x, b)  _mm256_fmadd_ps(x, b, c)
+#define QUOTIENT(a, b) ((a) / (b))
 /* v second: it is what VMINPS and VMAXPS return for a NaN. */
 #define clamp(v, low, high)  _mm256_max_ps(low, _mm256_min_ps(high, v))
 #define first                dcn_first_lanes

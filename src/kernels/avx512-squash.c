@@ -17,6 +17,16 @@ typedef __mmask16 Mask;
 #define load_first(p, m)     _mm512_maskz_loadu_ps(m, p)
 #define store_first(p, m, v) _mm512_mask_storeu_ps(p, m, v)
 
+/* One step of Newton's from 14 bits on, in half the time of a division. */
+static inline Vector
+quotient(Vector a, Vector b)
+{
+  Vector r = _mm512_rcp14_ps(b);
+  return a * (r * _mm512_fnmadd_ps(b, r, splat(2)));
+}
+
+#define QUOTIENT quotient
+
 #include "kernels/squash-template.h"
 
 void

@@ -190,8 +190,8 @@ typedef struct {
   void (*mul)(const float *a, const float *b, float *y, int n);
 
   /* y[k] = squash(x[k]), k < n; x == y is fine; a and b are looked at by the hard ones only.
-   * Off by less than 1e-6 of the exact value, or by 1.2e-38 (times |x| for swish); NaN stays NaN, and so is the
-   * swish of -infinity. */
+   * Off by less than 1e-6 of the exact value, or by 1.2e-38 (times |x| for swish); NaN stays NaN; the
+   * swish of -infinity is not finite. */
   void (*squash)(DcnSquash kind, const float *x, float a, float b, float *y, int n);
 
   /* The closed loop's test, for a run of pixels that lie one after another.  With y = clamp(x), a

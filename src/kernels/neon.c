@@ -184,6 +184,8 @@ dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo
   return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }
 
+#define QUOTIENT(a, b) ((a) / (b))
+
 #include "kernels/squash-template.h"
 
 static void

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * exp(z) = 2^k * exp(r), k the whole number nearest to z / ln 2: r lies within ln 2 / 2 of 0, where the
- * first eight terms of the exponential series are exact to 1e-8.
+ * first seven terms of the exponential series are exact to 1.2e-7.
  *
  * The including file defines
  *   Vector, Mask, LANES        Vector takes + - * /
@@ -10,6 +10,7 @@
  *   first(n), load_first(p, mask), store_first(p, mask, v)
  *                              touch the first n lanes only, 0 < n < LANES; others load as 0
  *   MADD(c, x, b)              c + x * b
+ *   QUOTIENT(a, b)             a / b to 1e-7, b from 1 to 2^127
  *   clamp(v, low, high)        as DcnKernels.bias_clamp
  * and then has squash(), which is the kernel. */
 #pragma once
@@ -18,9 +19,9 @@
 
 typedef uint32_t SquashBits __attribute__((vector_size(LANES * 4)));
 
-/* Below LOWEST the sum with 1 is 1; above HIGHEST exp() is infinite, as the power of two then is. */
+/* Below LOWEST the sum with 1 is 1; at HIGHEST it is still finite, and one over it next to nothing. */
 #define SQUASH_LOWEST  -87.0f
-#define SQUASH_HIGHEST 89.0f
+#define SQUASH_HIGHEST 88.0f
 /* Adding it rounds to a whole number, which is then in the lowest bits. */
 #define SQUASH_ROUND 12582912.0f /* 1.5 * 2^23 */
 
@@ -32,9 +33,7 @@ squash_exp(Vector z)
   Vector k = rounded - splat(SQUASH_ROUND);
   /* ln 2 in two parts, of which the first has so few bits that its product with k is exact. */
   Vector r = MADD(MADD(z, k, splat(-0.693359375f)), k, splat(2.12194440e-4f));
-  Vector p = splat(1.0f / 5040);
-  p = MADD(splat(1.0f / 720), p, r);
-  p = MADD(splat(1.0f / 120), p, r);
+  Vector p = MADD(splat(1.0f / 120), r, splat(1.0f / 720));
   p = MADD(splat(1.0f / 24), p, r);
   p = MADD(splat(1.0f / 6), p, r);
   p = MADD(splat(0.5f), p, r);
@@ -48,9 +47,9 @@ squash_vector(const DcnSquash kind, Vector x, Vector a, Vector b)
 {
   switch (kind) {
   case DCN_SQUASH_SIGMOID:
-    return splat(1) / (splat(1) + squash_exp(splat(0) - x));
+    return QUOTIENT(splat(1), splat(1) + squash_exp(splat(0) - x));
   case DCN_SQUASH_SWISH:
-    return x / (splat(1) + squash_exp(splat(0) - x));
+    return QUOTIENT(x, splat(1) + squash_exp(splat(0) - x));
   case DCN_SQUASH_HARD_SIGMOID:
     return clamp(MADD(b, x, a), splat(0), splat(1));
   default:
