@@ -20,6 +20,12 @@ die() {
   exit 1
 }
 
+# need_file WHAT FILE
+need_file() {
+  [ -f "$2" ] || die "there is no $1 $2"
+  [ -r "$2" ] || die "the $1 $2 cannot be read: permission denied"
+}
+
 # The comment at the head of the script is its manual; where that points here, the variables above follow.
 usage() {
   local manual
@@ -79,21 +85,28 @@ launch() {
 # What a file's video is coded in, as a caps name (video/mpeg 2, video/x-h264, image/jpeg, ...); empty when there is none.
 # The last caps that flow are the parser's; before it the container has spoken, and fields come in any order.
 codec_of() {
-  timeout 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>/dev/null |
-    awk '/caps = (video\/|image\/jpeg)/ {
-           sub(/.*caps = /, "")
-           name = $0
-           sub(/,.*/, "", name)
-           if (name ~ /^video\/(x-matroska|webm|quicktime|mpegts|x-msvideo|x-flv|x-ms-asf)$/ || /systemstream=\(boolean\)true/)
+  local fd pid
+  # Not a pipe: after an error gst-launch-1.0 may wait for ever, and so would we for it.
+  exec {fd}< <(exec timeout 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
+  pid=$!
+  awk '/^ERROR/ { exit }
+       /caps = (video\/|image\/jpeg)/ {
+         sub(/.*caps = /, "")
+         name = $0
+         sub(/,.*/, "", name)
+         if (name ~ /^video\/(x-matroska|webm|quicktime|mpegts|x-msvideo|x-flv|x-ms-asf)$/ || /systemstream=\(boolean\)true/)
+           next
+         if (name == "video/mpeg") {
+           if (!match($0, /mpegversion=\(int\)[0-9]/))
              next
-           if (name == "video/mpeg") {
-             if (!match($0, /mpegversion=\(int\)[0-9]/))
-               next
-             name = name " " substr($0, RSTART + RLENGTH - 1, 1)
-           }
-           codec = name
+           name = name " " substr($0, RSTART + RLENGTH - 1, 1)
          }
-         END { print codec }' || true
+         codec = name
+       }
+       END { print codec }' <&"$fd" || true
+  exec {fd}<&-
+  kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
 }
 
 # The decoding part of a pipeline: with the codec's changes where we can read them, else the pixels are compared.
@@ -122,10 +135,11 @@ sink_of() {
 camera_of() {
   case ${1:-} in
     --test)
+      case ${2:-100} in *[!0-9]*) die "--test $2: that is no number of frames" ;; esac
       echo "videotestsrc pattern=ball is-live=false num-buffers=${2:-100} ! video/x-raw,format=I420,width=320,height=240,framerate=25/1" ;;
     *)
       local device=${1:-${DCN_CAMERA:-/dev/video0}}
-      [ -e "$device" ] || die "there is no camera at $device (give a device, set DCN_CAMERA, or use --test)"
+      [ -c "$device" ] || die "there is no camera at $device (give a device, set DCN_CAMERA, or use --test)"
       # decodebin: cameras also give JPEG
       echo "v4l2src device=$device ! decodebin" ;;
   esac

@@ -6,8 +6,8 @@
 . "$(dirname "$0")/common.sh"
 case ${1:-} in -h | --help) usage; exit ;; esac
 file=${1:-$clip} model=${2:-$model}
-[ -f "$file" ] || die "there is no file $file"
-[ -f "$model" ] || die "there is no model $model"
+need_file file "$file"
+need_file model "$model"
 dcn_setup
 DCN_MESSAGES=1
 classifier "$model"

@@ -42,7 +42,7 @@ def main():
     model = sys.argv[2] if len(sys.argv) > 2 else os.path.join(ROOT, 'models/activities.onnx')
     Gst.init(None)
     try:
-        pipeline = Gst.parse_launch('filesrc name=file ! parsebin ! deltaextract ! decodebin ! deltacnn name=cnn ! fakesink sync=false')
+        pipeline = Gst.parse_launch('filesrc name=file ! parsebin ! deltaextract name=extract ! decodebin ! deltacnn name=cnn ! fakesink sync=false')
     except GLib.Error as e:
         sys.exit(f'{e.message} (see --help)')
     pipeline.get_by_name('file').set_property('location', clip)
@@ -54,6 +54,8 @@ def main():
     pipeline.set_state(Gst.State.NULL)
     if message.type == Gst.MessageType.ERROR:
         error, detail = message.parse_error()
+        if message.src != cnn and not pipeline.get_by_name('extract').get_static_pad('sink').is_linked():
+            sys.exit(f'{clip}: no video in MPEG-1, MPEG-2 or H.264 that can be read ({error.message})')
         sys.exit(f'{error.message}\n{detail}')
 
 

@@ -7,7 +7,7 @@
 case ${1:-} in -h | --help) usage; exit ;; esac
 url=${1:-} model=${2:-$model}
 [ -n "$url" ] || die "which URL? (rtsp://HOST[:PORT]/PATH)"
-[ -f "$model" ] || die "there is no model $model"
+need_file model "$model"
 dcn_setup
 classifier "$model"
 

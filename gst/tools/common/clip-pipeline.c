@@ -16,6 +16,7 @@ struct _ClipPipeline
   GstElement *pipeline, *extract, *speaker;
   gboolean coded, interrupted;
   guint patience;               /* source that ends the wait for an end of stream, or 0 */
+  gboolean idle;                /* half a second ago no element was at work */
   GstStructure *stats;          /* deltaextract's, at the end */
   GMutex lock;
   /* protected by lock */
@@ -365,6 +366,46 @@ on_interrupt (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+see_task (GstElement * element, GstPad * pad, gpointer user_data)
+{
+  *(gboolean *) user_data |= gst_pad_get_task_state (pad) == GST_TASK_STARTED;
+  return TRUE;
+}
+
+static void
+see_element (const GValue * item, gpointer user_data)
+{
+  gst_element_foreach_pad (g_value_get_object (item), see_task, user_data);
+}
+
+/* Errors of elements that parsebin is about to add are its own affair, and it loses those
+ * that come a moment too late: the demuxer has stopped then, and nobody says so.  Every
+ * half a second: where no thread of an element was running twice, none will be. */
+static gboolean
+on_watch (gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+  GstIterator *elements = gst_bin_iterate_recurse (GST_BIN (self->pipeline));
+  gboolean busy = FALSE;
+
+  if (gst_iterator_foreach (elements, see_element, &busy) != GST_ITERATOR_DONE)
+    busy = TRUE;
+  gst_iterator_free (elements);
+  if (!busy && self->idle) {
+    gboolean linked;
+
+    g_mutex_lock (&self->lock);
+    linked = self->linked;
+    g_mutex_unlock (&self->lock);
+    clip_pipeline_fail (self, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+            linked ? "%s: its video breaks off" :
+            "%s: no video that can be read", self->clip));
+  }
+  self->idle = !busy;
+  return G_SOURCE_CONTINUE;
+}
+
 ClipPipeline *
 clip_pipeline_new (const gchar * clip, ClipPipelineAdd add,
     gpointer user_data, GError ** error)
@@ -415,6 +456,7 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   GstBus *bus = gst_pipeline_get_bus (GST_PIPELINE (self->pipeline));
   guint interrupt = g_unix_signal_add (SIGINT, on_interrupt, self);
   guint terminate = g_unix_signal_add (SIGTERM, on_interrupt, self);
+  guint watch = g_timeout_add (500, on_watch, self);
 
   gst_bus_add_watch (bus, on_message, self);
   if (source && parse) {
@@ -432,6 +474,7 @@ clip_pipeline_run (ClipPipeline * self, GError ** error)
   gst_element_set_state (self->pipeline, GST_STATE_NULL);
   g_source_remove (interrupt);
   g_source_remove (terminate);
+  g_source_remove (watch);
   if (self->patience)
     g_source_remove (self->patience);
   gst_bus_remove_watch (bus);
