@@ -17,7 +17,10 @@ typedef __m256i Mask;
 /* v second: it is what VMINPS and VMAXPS return for a NaN or equal zeros. */
 #define clamp(v, lo, hi) _mm256_max_ps(lo, _mm256_min_ps(hi, v))
 
-#include "kernels/depthwise-template.h"
+#define splat _mm256_set1_ps
+#define TILE  4
+
+#include "kernels/depthwise-rows-template.h"
 
 void
 dcn_f32_depthwise_8c__avx2(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
@@ -27,4 +30,10 @@ dcn_f32_depthwise_8c__avx2(const float *const *a, int taps, size_t step, const f
   Depthwise d = {a,    step,  ldw, ldo, w, bias, out, _mm256_set1_ps(lo), _mm256_set1_ps(hi),
                  taps, pixels};
   depthwise_run(&d, channels);
+}
+
+void
+dcn_f32_depthwise_rows_8c__avx2(const DcnDepthwiseRows *d, int rows, int channels)
+{
+  rows_run(d, rows, channels);
 }

@@ -22,6 +22,7 @@
   K(winograd_out)                                                                                  \
   K(gemv)                                                                                          \
   K(depthwise)                                                                                     \
+  K(depthwise_rows)                                                                                \
   K(max_pool)                                                                                      \
   K(sum_pool)                                                                                      \
   K(bias_clamp)                                                                                    \

@@ -8,11 +8,11 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, gemv and depthwise sum in ascending order of taps, then channels (rows for gemv),
+ * igemm, rgemm, dgemm, gemv, depthwise and depthwise_rows sum in ascending order of taps, then channels (rows for gemv),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
- * it the same bits as igemm. */
+ * it the same bits as igemm, and depthwise_rows as depthwise with rows and pixels of zeros around the image. */
 #pragma once
 #include <glib.h>
 #include <stddef.h>
@@ -68,6 +68,22 @@ typedef struct {
   int32_t weight; /* where its rows of weights begin, floats; one row for each float */
   int32_t floats;
 } DcnSpan;
+
+/* Rows of a depthwise convolution with a window of 3x3, and what lies under them. */
+typedef struct {
+  const float *const *lines; /* [rows][3] the input rows under each output row, in_w pixels each */
+  size_t step;               /* floats from one input pixel to the next */
+  int in_w, out_w;
+  int stride; /* 1 or 2 input pixels from one output pixel to the next */
+  int left;   /* 0 or 1: so many columns lies the first window left of the image.  The last one ends at most one column
+               * right of it: (out_w - 1) * stride - left + 2 <= in_w */
+  const float *w; /* [9] rows of `ldw` floats, as for depthwise */
+  size_t ldw;
+  const float *bias; /* NULL for zero */
+  float lo, hi;      /* limits as for bias_clamp */
+  float *out;        /* pixels `ldo` floats apart, rows one after another */
+  size_t ldo;
+} DcnDepthwiseRows;
 
 typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
@@ -174,6 +190,9 @@ typedef struct {
   void (*depthwise)(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
                     const float *bias, float lo, float hi, float *out, size_t ldo, int pixels,
                     int channels);
+
+  /* The same for whole rows: what lies left and right of the image is 0. */
+  void (*depthwise_rows)(const DcnDepthwiseRows *d, int rows, int channels);
 
   /* Pools of one output pixel over taps >= 1 pixel pointers, k < channels.
    * out[k] = max_t a[t][k]            NaN wins; of zeros of either sign the first stays

@@ -39,6 +39,8 @@ static inline Vector
 load_first(const float *p, Mask n)
 {
   float lanes[LANES] = {0};
+  if (n == LANES)
+    return vld1q_f32(p);
   memcpy(lanes, p, (size_t)n * sizeof(float));
   return vld1q_f32(lanes);
 }
@@ -156,7 +158,9 @@ dcn_f32_mgemm_1x16__neon(const float *const *d, const uint64_t *mask, int words,
 
 #define fma(c, x, b) vfmaq_f32(c, x, b)
 
-#include "kernels/depthwise-template.h"
+#define TILE 8
+
+#include "kernels/depthwise-rows-template.h"
 
 static void
 dcn_f32_depthwise_4c__neon(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
@@ -165,6 +169,12 @@ dcn_f32_depthwise_4c__neon(const float *const *a, int taps, size_t step, const f
 {
   Depthwise d = {a, step, ldw, ldo, w, bias, out, vdupq_n_f32(lo), vdupq_n_f32(hi), taps, pixels};
   depthwise_run(&d, channels);
+}
+
+static void
+dcn_f32_depthwise_rows_4c__neon(const DcnDepthwiseRows *d, int rows, int channels)
+{
+  rows_run(d, rows, channels);
 }
 
 #define MADD(c, x, b) vfmaq_f32(c, x, b)
@@ -211,6 +221,7 @@ const DcnKernels dcn_kernels__neon = {
     .winograd_out = dcn_f32_winograd_out__neon,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_4c__neon,
+    .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__portable,

@@ -242,6 +242,28 @@ dcn_f32_depthwise_8c__portable(const float *const *a, int taps, size_t step, con
 }
 
 void
+dcn_f32_depthwise_rows_8c__portable(const DcnDepthwiseRows *d, int rows, int channels)
+{
+  static const float zero[8];
+  for (int row = 0; row < rows; row++)
+    for (int x = 0; x < d->out_w; x++) {
+      float *out = d->out + ((size_t)row * (size_t)d->out_w + (size_t)x) * d->ldo;
+      int n;
+      for (int k = 0; k < channels; k += n) { /* by so many that a row of zeros is short */
+        const float *a[9];
+        n = MIN(8, channels - k);
+        for (int t = 0; t < 9; t++) {
+          int ix = x * d->stride - d->left + t % 3;
+          a[t] =
+              ix < 0 || ix >= d->in_w ? zero : d->lines[row * 3 + t / 3] + (size_t)ix * d->step + k;
+        }
+        dcn_f32_depthwise_8c__portable(a, 9, 0, d->w + k, d->ldw, d->bias ? d->bias + k : NULL,
+                                       d->lo, d->hi, out + k, 0, 1, n);
+      }
+    }
+}
+
+void
 dcn_f32_max_pool_4c__portable(const float *const *a, int taps, float *out, int channels)
 {
   int k = 0;
@@ -430,6 +452,7 @@ const DcnKernels dcn_kernels__portable = {
     .winograd_out = dcn_f32_winograd_out__portable,
     .gemv = dcn_f32_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_8c__portable,
+    .depthwise_rows = dcn_f32_depthwise_rows_8c__portable,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__portable,

@@ -4,6 +4,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "net/internal.h"
 #include "util/memory.h"
+#include "util/parallel.h"
+
+/* Output rows of a call in a full run. */
+#define ROWS 16
 
 typedef struct {
   DcnWindow window;
@@ -13,6 +17,7 @@ typedef struct {
   float *bias;      /* [c], owned; NULL for none */
   float lo, hi;     /* the activation, or the part of it that the kernel does */
   gboolean clamped; /* that is all of it */
+  gboolean rows;    /* the kernel for whole rows fits */
 } Plan;
 
 gboolean
@@ -30,6 +35,15 @@ depthwise_clear(DcnNetOp *op)
   dcn_aligned_free(plan->weights);
   g_free(plan->bias);
   g_free(plan);
+}
+
+/* What depthwise_rows asks of a window. */
+static gboolean
+rows_fit(const DcnWindow *win)
+{
+  int left = -win->first_column;
+  return win->kh == 3 && win->kw == 3 && win->dilation == 1 && (win->step == 1 || win->step == 2) &&
+         (left == 0 || left == 1) && (win->out_w - 1) * win->step - left + 2 <= win->in_w;
 }
 
 static gboolean
@@ -53,11 +67,24 @@ depthwise_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->bias = g_steal_pointer(&conv->bias);
   op->weight_bytes = count * sizeof(float);
   plan->clamped = dcn_act_limits(&op->op->act, &plan->lo, &plan->hi);
-  net->needs.pointers = MAX(net->needs.pointers, (size_t)plan->taps);
+  plan->rows = rows_fit(&plan->window);
+  net->needs.pointers = MAX(net->needs.pointers, MAX((size_t)plan->taps, 3 * ROWS));
   net->needs.lines = MAX(net->needs.lines, (size_t)conv->kh);
   /* Above and below the image a row of zeros is read. */
   net->needs.taps = MAX(net->needs.taps, (size_t)in->w * in->ref_pitch);
   return TRUE;
+}
+
+/* The rest of the activation, for n pixels one after another. */
+static void
+finish(const DcnJob *job, float *y, size_t ldy, int n, DcnWorker *worker)
+{
+  const Plan *plan = job->op->plan;
+  int c = job->out->net->c;
+  if (!plan->clamped)
+    for (int i = 0; i < n; i++, y += ldy)
+      dcn_act_run(job->kernels, &job->op->op->act, y, y, c);
+  worker->macs += (uint64_t)plan->taps * c * n;
 }
 
 static void
@@ -81,19 +108,62 @@ depthwise_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
     job->kernels->depthwise(a, plan->taps, (size_t)win->step * pitch, plan->weights, plan->ldw,
                             plan->bias, plan->lo, plan->hi, y, row->ldy, run, c);
   }
-  if (!plan->clamped)
-    for (int i = 0; i < row->n; i++) {
-      y = row->y + (size_t)i * row->ldy;
-      dcn_act_run(job->kernels, &job->op->op->act, y, y, c);
+  finish(job, row->y, row->ldy, row->n, worker);
+}
+
+/* Output rows [begin, end) of all images, in full. */
+static void
+full_rows(void *context, int begin, int end, int number)
+{
+  const DcnJob *job = context;
+  const Plan *plan = job->op->plan;
+  const DcnWindow *win = &plan->window;
+  const DcnNetValue *out = job->out->net;
+  DcnWorker *worker = dcn_worker(job, number);
+  const float **lines = worker->pointers;
+  size_t line = (size_t)win->in_w * job->in->net->ref_pitch;
+  for (int row = begin, n; row < end; row += n) {
+    n = MIN(ROWS, end - row);
+    for (int i = 0; i < n; i++) {
+      int image = (row + i) / win->out_h;
+      const int *iy = win->iy + (size_t)(row + i - image * win->out_h) * 3;
+      const float *from = job->in->ref + (size_t)image * win->in_h * line;
+      for (int ky = 0; ky < 3; ky++)
+        lines[i * 3 + ky] = iy[ky] < 0 ? job->state->zero : from + (size_t)iy[ky] * line;
     }
-  worker->macs += (uint64_t)plan->taps * c * row->n;
+    const DcnDepthwiseRows rows = {
+        .lines = lines,
+        .step = (size_t)job->in->net->ref_pitch,
+        .in_w = win->in_w,
+        .out_w = win->out_w,
+        .stride = win->step,
+        .left = -win->first_column,
+        .w = plan->weights,
+        .ldw = plan->ldw,
+        .bias = plan->bias,
+        .lo = plan->lo,
+        .hi = plan->hi,
+        .out = dcn_ref(job->out, row * out->w),
+        .ldo = (size_t)out->ref_pitch,
+    };
+    job->kernels->depthwise_rows(&rows, n, out->c);
+    finish(job, rows.out, rows.ldo, n * out->w, worker);
+  }
 }
 
 static void
 depthwise_run(DcnJob *job)
 {
   const Plan *plan = job->op->plan;
-  dcn_run_rows(job, &plan->window, depthwise_row, (size_t)plan->taps * job->in->net->c * 4 + 200);
+  const DcnNetValue *out = job->out->net;
+  size_t cost = (size_t)plan->taps * job->in->net->c * 4 + 200;
+  if (!job->full || job->marked || !plan->rows) {
+    dcn_run_rows(job, &plan->window, depthwise_row, cost);
+    return;
+  }
+  dcn_list_all(job);
+  dcn_parallel_for(job->state->threads, out->n * out->h, dcn_grain(cost * (size_t)out->w),
+                   full_rows, job);
 }
 
 const DcnOpClass dcn_depthwise_class = {"depthwise", depthwise_prepare, depthwise_run,

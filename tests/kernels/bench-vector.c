@@ -52,6 +52,33 @@ run_depthwise(void *context)
   }
 }
 
+/* Images of ROW columns and few rows, borders included. */
+static void
+run_depthwise_rows(void *context)
+{
+  Vector *v = context;
+  enum { ROWS = 8 };
+  const float *lines[ROWS * 3];
+  for (int p = 0; p + ROWS * ROW * v->n <= FLOATS; p += ROWS * ROW * v->n) {
+    for (int i = 0; i < ROWS * 3; i++)
+      lines[i] = v->a + (p + (i / 3 + i % 3) * ROW * v->n) % (FLOATS - ROW * v->n);
+    const DcnDepthwiseRows d = {.lines = lines,
+                                .step = (size_t)v->n,
+                                .in_w = ROW,
+                                .out_w = ROW,
+                                .stride = 1,
+                                .left = 1,
+                                .w = v->b,
+                                .ldw = (size_t)v->n,
+                                .bias = v->z,
+                                .lo = 0,
+                                .hi = 6,
+                                .out = v->y + p,
+                                .ldo = (size_t)v->n};
+    v->k->depthwise_rows(&d, ROWS, v->n);
+  }
+}
+
 static void
 run_max_pool(void *context)
 {
@@ -156,6 +183,12 @@ void
 bench_depthwise(Bench *bench)
 {
   bench_vector(bench, "depthwise", run_depthwise, FLOATS, 0, " 3x3");
+}
+
+void
+bench_depthwise_rows(Bench *bench)
+{
+  bench_vector(bench, "depthwise_rows", run_depthwise_rows, FLOATS, 0, " 3x3");
 }
 
 void

@@ -120,6 +120,87 @@ depthwise_independent(const DcnKernels *k, int taps)
   }
 }
 
+/* Rows of 3x3 windows with borders: the definition in double, and the bits of depthwise with zeros around the image.
+ * Lines end (or begin) at a guard page, output pixels have gaps. */
+static void
+depthwise_rows_case(const DcnKernels *k, int channels, int out_w, int stride, int left, int right,
+                    Values values, GuardSide side)
+{
+  enum { ROWS = 2 };
+  const char *what = "depthwise_rows";
+  int in_w = (out_w - 1) * stride + 3 - left - right, gap = g_test_rand_bit() ? 5 : 0;
+  if (in_w < 1)
+    return;
+  size_t step = (size_t)(channels + gap), ldo = (size_t)(channels + gap), ldw = step + 3;
+  int in_floats = (in_w - 1) * (int)step + channels,
+      out_floats = (ROWS * out_w - 1) * (int)ldo + channels;
+  const float *lines[ROWS * 3];
+  float *in[ROWS * 3], *zero = g_new0(float, channels);
+  float *w = guarded_filled(8 * (int)ldw + channels, values, side);
+  float *bias = guarded_filled(channels, values, side), *out = guarded_new(out_floats, 4, side);
+  float *alone = g_new(float, channels);
+  for (int i = 0; i < ROWS * 3; i++)
+    lines[i] = in[i] = guarded_filled(in_floats, values, side);
+  const DcnDepthwiseRows d = {.lines = lines,
+                              .step = step,
+                              .in_w = in_w,
+                              .out_w = out_w,
+                              .stride = stride,
+                              .left = left,
+                              .w = w,
+                              .ldw = ldw,
+                              .bias = g_test_rand_bit() ? bias : NULL,
+                              .lo = -1,
+                              .hi = 6,
+                              .out = out,
+                              .ldo = ldo};
+  k->depthwise_rows(&d, ROWS, channels);
+  for (int p = 0; p < ROWS * out_w; p++) {
+    const float *a[9];
+    for (int t = 0; t < 9; t++) {
+      int x = p % out_w * stride - left + t % 3;
+      a[t] = x < 0 || x >= in_w ? zero : lines[p / out_w * 3 + t / 3] + (size_t)x * step;
+    }
+    const float *got = out + (size_t)p * ldo;
+    for (int i = 0; i < channels; i++) {
+      double sum = d.bias ? bias[i] : 0, magnitude = fabs(sum);
+      for (int t = 0; t < 9; t++) {
+        sum += (double)a[t][i] * w[t * ldw + i];
+        magnitude += fabs((double)a[t][i] * w[t * ldw + i]);
+      }
+      double bound = values == VALUES_INTEGER ? 0 : sum_bound(9, magnitude);
+      float low = clamped(sum - bound, d.lo, d.hi), high = clamped(sum + bound, d.lo, d.hi);
+      if (!(got[i] >= nextafterf(low, -INFINITY) && got[i] <= nextafterf(high, INFINITY)))
+        g_error("%s %s: pixel %d of %d, channel %d of %d, stride %d, left %d, is %.9g, not %.9g",
+                what, k->isa, p, out_w, i, channels, stride, left, got[i],
+                clamped(sum, d.lo, d.hi));
+    }
+    k->depthwise(a, 9, 0, w, ldw, d.bias, d.lo, d.hi, alone, 0, 1, channels);
+    expect_same(got, alone, channels, what, k->isa);
+    static const unsigned char untouched[4] = {GUARD_BYTE, GUARD_BYTE, GUARD_BYTE, GUARD_BYTE};
+    for (size_t i = (size_t)channels; p + 1 < ROWS * out_w && i < ldo; i++)
+      g_assert_cmpmem(&got[i], 4, untouched, 4);
+  }
+  for (int i = 0; i < ROWS * 3; i++)
+    guarded_free(in[i], what);
+  guarded_free(w, what);
+  guarded_free(bias, what);
+  guarded_free(out, what);
+  g_free(zero);
+  g_free(alone);
+}
+
+void
+check_depthwise_rows(const DcnKernels *k)
+{
+  static const int channels[] = {1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 32, 33, 64, 67};
+  for (guint c = 0; c < G_N_ELEMENTS(channels); c++)
+    for (int out_w = 1; out_w <= 25; out_w += out_w < 12 ? 1 : 5)
+      for (int borders = 0; borders < 8; borders++)
+        depthwise_rows_case(k, channels[c], out_w, 1 + borders / 4, borders & 1, borders >> 1 & 1,
+                            (out_w + (int)c) % 3, borders % 2);
+}
+
 /* NaN and infinities come out where the sum has them; a NaN passes the limits. */
 static void
 depthwise_special(const DcnKernels *k)
