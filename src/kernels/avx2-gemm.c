@@ -44,7 +44,8 @@ store_first(float *p, Mask m, Vector v)
 
 #include "kernels/gemm-template.h"
 #include "kernels/rgemm-template.h"
-#include "kernels/tgemm-template.h"
+#define WGEMM_REGISTERS 16
+#include "kernels/wgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
@@ -54,9 +55,7 @@ DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
 DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
-DEFINE_TGEMM(6, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
-DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
-DEFINE_MGEMM(2) DEFINE_MGEMM(1)
+DEFINE_WGEMM(2) DEFINE_WGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_6_2) Igemm;
@@ -104,28 +103,11 @@ dcn_f32_dgemm_4x16__avx2(const float *const *d, const uint64_t *mask, int taps, 
 }
 
 void
-dcn_f32_tgemm_6x16__avx2(const float *const *d, const DcnSpan *spans, int count, const float *w,
-                         float *const *out, int pixels, int columns)
+dcn_f32_wgemm_16c__avx2(const float *const *d, const DcnTap *taps, int count, int channels,
+                        const float *w, size_t next, float *const *out, int columns)
 {
-  if (pixels > 4)
-    RUN_TGEMM(6);
-  else if (pixels > 2)
-    RUN_TGEMM(4);
-  else if (pixels > 1)
-    RUN_TGEMM(2);
-  else if (pixels == 1)
-    RUN_TGEMM(1);
-}
-
-void
-dcn_f32_mgemm_1x16__avx2(const float *const *d, const uint64_t *mask, int words, const DcnTap *taps,
-                         int channels, const float *w, size_t next, float *const *out, int pixels,
-                         int columns)
-{
-  if (columns > LANES)
-    RUN_MGEMM(2);
-  else
-    RUN_MGEMM(1);
+  static Wgemm *const vectors[] = {NULL, wgemm_1, wgemm_2};
+  wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
 }
 
 /* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */

@@ -12,7 +12,6 @@
 
 #define MR    12
 #define DR    4
-#define TR    8
 #define NR    32
 #define LANES 16
 typedef __m512 Vector;
@@ -53,7 +52,8 @@ store_first(float *p, Mask m, Vector v)
 
 #include "kernels/gemm-template.h"
 #include "kernels/rgemm-template.h"
-#include "kernels/tgemm-template.h"
+#define WGEMM_REGISTERS 32
+#include "kernels/wgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(12, 2) DEFINE_IGEMM(11, 2) DEFINE_IGEMM(10, 2) DEFINE_IGEMM(9, 2) DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2)
@@ -67,16 +67,11 @@ DEFINE_RGEMM(12, 2) DEFINE_RGEMM(11, 2) DEFINE_RGEMM(10, 2) DEFINE_RGEMM(9, 2) D
 DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
-DEFINE_TGEMM(8, 2) DEFINE_TGEMM(6, 2) DEFINE_TGEMM(5, 2) DEFINE_TGEMM(4, 2)
-DEFINE_TGEMM_SPLIT(3, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
-DEFINE_TGEMM(8, 1) DEFINE_TGEMM(6, 1) DEFINE_TGEMM(4, 1)
-DEFINE_TGEMM_SPLIT(3, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
-DEFINE_MGEMM(4) DEFINE_MGEMM(3) DEFINE_MGEMM(2) DEFINE_MGEMM(1)
+DEFINE_WGEMM(4) DEFINE_WGEMM(3) DEFINE_WGEMM(2) DEFINE_WGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_12_2) Igemm;
 typedef __typeof__(dgemm_4_4) Dgemm;
-typedef __typeof__(tgemm_6_2) Tgemm;
 
 void
 dcn_f32_igemm_12x32__avx512(const float *const *a, int taps, int channels, const float *w,
@@ -128,30 +123,11 @@ dcn_f32_dgemm_4x64__avx512(const float *const *d, const uint64_t *mask, int taps
 }
 
 void
-dcn_f32_tgemm_8x32__avx512(const float *const *d, const DcnSpan *spans, int count, const float *w,
-                           float *const *out, int pixels, int columns)
+dcn_f32_wgemm_64c__avx512(const float *const *d, const DcnTap *taps, int count, int channels,
+                          const float *w, size_t next, float *const *out, int columns)
 {
-  static Tgemm *const tiles[2][TR + 1] = {{NULL, tgemm_1_1, tgemm_2_1, tgemm_3_1, tgemm_4_1,
-                                           tgemm_6_1, tgemm_6_1, tgemm_8_1, tgemm_8_1},
-                                          {NULL, tgemm_1_2, tgemm_2_2, tgemm_3_2, tgemm_4_2,
-                                           tgemm_5_2, tgemm_6_2, tgemm_8_2, tgemm_8_2}};
-  if (pixels > 0)
-    tiles[columns > LANES][pixels](d, spans, count, w, out, pixels, columns);
-}
-
-void
-dcn_f32_mgemm_1x64__avx512(const float *const *d, const uint64_t *mask, int words,
-                           const DcnTap *taps, int channels, const float *w, size_t next,
-                           float *const *out, int pixels, int columns)
-{
-  if (columns > 3 * LANES)
-    RUN_MGEMM(4);
-  else if (columns > 2 * LANES)
-    RUN_MGEMM(3);
-  else if (columns > LANES)
-    RUN_MGEMM(2);
-  else
-    RUN_MGEMM(1);
+  static Wgemm *const vectors[] = {NULL, wgemm_1, wgemm_2, wgemm_3, wgemm_4};
+  wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
 }
 
 /* y += x * rows of w, `rows` of them at a time. */

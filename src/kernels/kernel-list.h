@@ -16,8 +16,7 @@
   K(igemm)                                                                                         \
   K(rgemm)                                                                                         \
   K(dgemm)                                                                                         \
-  K(tgemm)                                                                                         \
-  K(mgemm)                                                                                         \
+  K(wgemm)                                                                                         \
   K(winograd_in)                                                                                   \
   K(winograd_out)                                                                                  \
   K(gemv)                                                                                          \

@@ -8,7 +8,7 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, gemv, depthwise and depthwise_rows sum in ascending order of taps, then channels (rows for gemv),
+ * igemm, rgemm, dgemm, wgemm, gemv, depthwise and depthwise_rows sum in ascending order of taps, then channels (rows for gemv),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
@@ -20,7 +20,6 @@
 
 #define DCN_MR_MAX 16 /* largest igemm tile, pixels */
 #define DCN_DR_MAX 8  /* largest dgemm tile, pixels */
-#define DCN_TR_MAX 8  /* largest tgemm tile, pixels */
 
 static inline int
 dcn_channel_pitch(int c)
@@ -56,18 +55,12 @@ typedef enum {
   DCN_SQUASH_HARD_SWISH    /* x * max(0, min(1, a * x + b)) */
 } DcnSquash;
 
-/* One input pixel in the window of a convolution. */
+/* One input pixel in the windows of up to 64 output pixels. */
 typedef struct {
-  int32_t pixel;  /* where its channels begin, floats from the window's pointer */
-  int32_t weight; /* where their rows of weights begin, floats */
+  int32_t at;      /* where its channels begin, floats from a window's pointer */
+  int32_t weight;  /* where their rows of weights begin, floats; a multiple of nr */
+  uint64_t pixels; /* bit i: output pixel i is concerned */
 } DcnTap;
-
-/* A piece of a row of such a window. */
-typedef struct {
-  int32_t at;     /* where it begins, floats from the window's pointer */
-  int32_t weight; /* where its rows of weights begin, floats; one row for each float */
-  int32_t floats;
-} DcnSpan;
 
 /* Rows of a depthwise convolution with a window of 3x3, and what lies under them. */
 typedef struct {
@@ -89,7 +82,6 @@ typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
   int mr, nr;      /* igemm tile: mr pixels x nr output channels; weights are packed for nr */
   int dr, dn;      /* dgemm tile: dr pixels x dn * nr output channels; dn is 1 or 2 */
-  int tr;          /* tgemm tile: tr pixels x nr output channels */
 
   /* Indirect GEMM, one tile.
    * out[i][j] = clamp(init[j] + sum over t < taps, k < channels of a[t*mr + i][k] * w[t][k][j])
@@ -129,31 +121,16 @@ typedef struct {
   void (*dgemm)(const float *const *d, const uint64_t *mask, int taps, int words, int channels,
                 const float *w, size_t next, float *const *out, int pixels, int columns);
 
-  /* Delta GEMM over a list of spans, one tile, for layers of few input channels.
-   * out[i][j] += sum over s < count, k < spans[s].floats of
-   *              d[i][spans[s].at + k] * w[spans[s].weight + k*nr + j]
+  /* Delta GEMM by taps, for layers of few input channels.
+   * out[i][j] += sum over t < count, k < channels of d[i][taps[t].at + k] * w[taps[t].weight + k*nr + j],
+   * for the bits i of taps[t].pixels
    *
-   * d        [tr] pointers to deltas, 0 in pixels that did not change (all tr valid; repeat one for
-   *          a tail)
-   * spans    [count], in any order
-   * w        as for igemm; spans[].weight is a multiple of nr
-   * out      [tr] pointers to `columns` floats; read and written for i < pixels, j < columns only
-   *          (pixels <= tr, columns <= nr) */
-  void (*tgemm)(const float *const *d, const DcnSpan *spans, int count, const float *w,
-                float *const *out, int pixels, int columns);
-
-  /* The same by single taps of `channels` (1..4) floats, where every pixel has taps of its own.
-   * out[i][j] += sum over set bits b of mask[i], k < channels of
-   *              d[i][taps[b].pixel + k] * w[taps[b].weight + k*nr + j],  i < pixels
-   *
-   * d        [pixels]
-   * mask     [pixels][words]
-   * taps     [words * 64]
-   * w        as for tgemm; columns nr.. are at w + next in the same form
-   * out      [pixels] pointers to `columns` floats (columns <= dn * nr) */
-  void (*mgemm)(const float *const *d, const uint64_t *mask, int words, const DcnTap *taps,
-                int channels, const float *w, size_t next, float *const *out, int pixels,
-                int columns);
+   * d        [64] pointers to windows; looked at where a tap says so only
+   * channels 1..4
+   * w        as for igemm; columns nr.. are at w + next in the same form
+   * out      [64] pointers to `columns` floats, likewise (columns <= dn * nr) */
+  void (*wgemm)(const float *const *d, const DcnTap *taps, int count, int channels, const float *w,
+                size_t next, float *const *out, int columns);
 
   /* The transforms of a Winograd convolution F(m x m, 3x3), m = 2 or 4, at the points of winograd.h.
    * With the matrices of these points, s = m + 2, tiles d and v of s x s, y of m x m pixels:

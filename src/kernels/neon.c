@@ -61,7 +61,8 @@ store_first(float *p, Mask n, Vector v)
 
 #include "kernels/gemm-template.h"
 #include "kernels/rgemm-template.h"
-#include "kernels/tgemm-template.h"
+#define WGEMM_REGISTERS 32
+#include "kernels/wgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2) DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2)
@@ -73,9 +74,7 @@ DEFINE_RGEMM(12, 2) DEFINE_RGEMM(11, 2) DEFINE_RGEMM(10, 2) DEFINE_RGEMM(9, 2) D
 DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
-DEFINE_TGEMM(8, 2) DEFINE_TGEMM(4, 2) DEFINE_TGEMM_SPLIT(2, 2) DEFINE_TGEMM_SPLIT(1, 2)
-DEFINE_TGEMM(8, 1) DEFINE_TGEMM(4, 1) DEFINE_TGEMM_SPLIT(2, 1) DEFINE_TGEMM_SPLIT(1, 1)
-DEFINE_MGEMM(4) DEFINE_MGEMM(3) DEFINE_MGEMM(2) DEFINE_MGEMM(1)
+DEFINE_WGEMM(4) DEFINE_WGEMM(3) DEFINE_WGEMM(2) DEFINE_WGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_8_2) Igemm;
@@ -128,32 +127,11 @@ dcn_f32_dgemm_4x16__neon(const float *const *d, const uint64_t *mask, int taps, 
 }
 
 static void
-dcn_f32_tgemm_8x8__neon(const float *const *d, const DcnSpan *spans, int count, const float *w,
-                        float *const *out, int pixels, int columns)
+dcn_f32_wgemm_16c__neon(const float *const *d, const DcnTap *taps, int count, int channels,
+                        const float *w, size_t next, float *const *out, int columns)
 {
-  if (pixels > 4)
-    RUN_TGEMM(8);
-  else if (pixels > 2)
-    RUN_TGEMM(4);
-  else if (pixels > 1)
-    RUN_TGEMM(2);
-  else if (pixels == 1)
-    RUN_TGEMM(1);
-}
-
-static void
-dcn_f32_mgemm_1x16__neon(const float *const *d, const uint64_t *mask, int words, const DcnTap *taps,
-                         int channels, const float *w, size_t next, float *const *out, int pixels,
-                         int columns)
-{
-  if (columns > 3 * LANES)
-    RUN_MGEMM(4);
-  else if (columns > 2 * LANES)
-    RUN_MGEMM(3);
-  else if (columns > LANES)
-    RUN_MGEMM(2);
-  else
-    RUN_MGEMM(1);
+  static Wgemm *const vectors[] = {NULL, wgemm_1, wgemm_2, wgemm_3, wgemm_4};
+  wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
 }
 
 #define fma(c, x, b) vfmaq_f32(c, x, b)
@@ -211,12 +189,10 @@ const DcnKernels dcn_kernels__neon = {
     .nr = NR,
     .dr = DR,
     .dn = 2,
-    .tr = 8,
     .igemm = dcn_f32_igemm_8x8__neon,
     .rgemm = dcn_f32_rgemm_12x8__neon,
     .dgemm = dcn_f32_dgemm_4x16__neon,
-    .tgemm = dcn_f32_tgemm_8x8__neon,
-    .mgemm = dcn_f32_mgemm_1x16__neon,
+    .wgemm = dcn_f32_wgemm_16c__neon,
     .winograd_in = dcn_f32_winograd_in__neon,
     .winograd_out = dcn_f32_winograd_out__neon,
     .gemv = dcn_f32_gemv_4r__portable,

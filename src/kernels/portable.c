@@ -136,52 +136,56 @@ dcn_f32_dgemm_4x8__portable(const float *const *d, const uint64_t *mask, int tap
     memcpy(out[i], sums[i], (size_t)columns * sizeof(float));
 }
 
-void
-dcn_f32_tgemm_4x8__portable(const float *const *d, const DcnSpan *spans, int count, const float *w,
-                            float *const *out, int pixels, int columns)
+/* sums: [64] pointers to NR floats */
+static void
+wgemm(const float *const *d, const DcnTap *taps, int count, int channels, const float *w,
+      float *const *sums)
 {
-  V4 tile[MR][NR / 4] = {{{0}}};
-  for (int i = 0; i < pixels; i++)
-    memcpy(tile[i], out[i], (size_t)columns * sizeof(float));
-  V4 c00 = tile[0][0], c01 = tile[0][1], c10 = tile[1][0], c11 = tile[1][1];
-  V4 c20 = tile[2][0], c21 = tile[2][1], c30 = tile[3][0], c31 = tile[3][1];
-  for (int e = 0; e < count; e++) {
-    for (int k = 0; k < spans[e].floats; k++) {
-      const float *wk = w + spans[e].weight + (ptrdiff_t)k * NR;
-      ptrdiff_t at = spans[e].at + (ptrdiff_t)k;
-      V4 w0 = load(wk), w1 = load(wk + 4);
-      V4 x0 = splat(d[0][at]), x1 = splat(d[1][at]), x2 = splat(d[2][at]), x3 = splat(d[3][at]);
-      c00 += x0 * w0, c01 += x0 * w1;
-      c10 += x1 * w0, c11 += x1 * w1;
-      c20 += x2 * w0, c21 += x2 * w1;
-      c30 += x3 * w0, c31 += x3 * w1;
+  for (const DcnTap *tap = taps; tap < taps + count; tap++) {
+    const float *rows = w + tap->weight;
+    V4 w00 = load(rows), w01 = load(rows + 4), w10 = w00, w11 = w01;
+    if (channels > 1)
+      w10 = load(rows + NR), w11 = load(rows + NR + 4);
+    for (uint64_t pixels = tap->pixels; pixels; pixels &= pixels - 1) {
+      int i = __builtin_ctzll(pixels);
+      const float *x = d[i] + tap->at;
+      V4 s0 = load(sums[i]) + splat(x[0]) * w00, s1 = load(sums[i] + 4) + splat(x[0]) * w01;
+      if (channels > 1) {
+        s0 += splat(x[1]) * w10;
+        s1 += splat(x[1]) * w11;
+      }
+      for (int k = 2; k < channels; k++) {
+        s0 += splat(x[k]) * load(rows + k * NR);
+        s1 += splat(x[k]) * load(rows + k * NR + 4);
+      }
+      store(sums[i], s0);
+      store(sums[i] + 4, s1);
     }
   }
-  V4 sums[MR][NR / 4] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}};
-  for (int i = 0; i < pixels; i++)
-    memcpy(out[i], sums[i], (size_t)columns * sizeof(float));
 }
 
 void
-dcn_f32_mgemm_1x8__portable(const float *const *d, const uint64_t *mask, int words,
-                            const DcnTap *taps, int channels, const float *w, size_t next,
-                            float *const *out, int pixels, int columns)
+dcn_f32_wgemm_8c__portable(const float *const *d, const DcnTap *taps, int count, int channels,
+                           const float *w, size_t next, float *const *out, int columns)
 {
   (void)next;
-  for (int i = 0; i < pixels; i++, mask += words) {
-    V4 sums[NR / 4] = {{0}};
-    memcpy(sums, out[i], (size_t)columns * sizeof(float));
-    for (int j = 0; j < words; j++) {
-      for (uint64_t bits = mask[j]; bits; bits &= bits - 1) {
-        const DcnTap *tap = &taps[j * 64 + __builtin_ctzll(bits)];
-        const float *x = d[i] + tap->pixel, *wk = w + tap->weight;
-        for (int k = 0; k < channels; k++, wk += NR) {
-          sums[0] += splat(x[k]) * load(wk);
-          sums[1] += splat(x[k]) * load(wk + 4);
-        }
-      }
-    }
-    memcpy(out[i], sums, (size_t)columns * sizeof(float));
+  if (columns == NR) {
+    wgemm(d, taps, count, channels, w, out);
+    return;
+  }
+  float sums[64][NR] = {{0}}, *to[64];
+  uint64_t all = 0;
+  for (int t = 0; t < count; t++)
+    all |= taps[t].pixels;
+  for (int i = 0; i < 64; i++) {
+    to[i] = sums[i];
+    if (all >> i & 1)
+      memcpy(to[i], out[i], (size_t)columns * sizeof(float));
+  }
+  wgemm(d, taps, count, channels, w, to);
+  for (uint64_t bits = all; bits; bits &= bits - 1) {
+    int i = __builtin_ctzll(bits);
+    memcpy(out[i], to[i], (size_t)columns * sizeof(float));
   }
 }
 
@@ -442,12 +446,10 @@ const DcnKernels dcn_kernels__portable = {
     .nr = NR,
     .dr = MR,
     .dn = 1,
-    .tr = MR,
     .igemm = dcn_f32_igemm_4x8__portable,
     .rgemm = dcn_f32_rgemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
-    .tgemm = dcn_f32_tgemm_4x8__portable,
-    .mgemm = dcn_f32_mgemm_1x8__portable,
+    .wgemm = dcn_f32_wgemm_8c__portable,
     .winograd_in = dcn_f32_winograd_in__portable,
     .winograd_out = dcn_f32_winograd_out__portable,
     .gemv = dcn_f32_gemv_4r__portable,

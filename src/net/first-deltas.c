@@ -1,366 +1,144 @@
 /* deltacnn: first layers: which changes fall into which windows, and adding them.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Output pixels whose windows hold the same pattern of changes are put into one tile: the weights
- * are then read once for all of them.  Where whole blocks of the image changed there are few
- * patterns, since they repeat with the blocks' grid, and tiles fill up without multiplying a single
- * zero; pixels left over join a tile of others, which then takes the union of their changes, from a
- * copy that is 0 elsewhere.  Where single pixels changed hardly two patterns are alike, and every
- * output pixel is done by itself. */
+ * Up to 64 output pixels are a group.  For each tap of the window a word says in which of their windows the pixel
+ * there changed, and the tap's weights are read once for all of these.  The words come from the image's rows of
+ * bits: those of output pixels that lie side by side, as every stride-th bit. */
 #include "net/first.h"
 #include <string.h>
 
-/* What a tap costs in a tile of so many pixels, in multiplies of igemm, and what a tile costs
- * besides (bench-kernels --kernel=tgemm). */
-static const double tap_cost[DCN_TR_MAX + 1] = {0, 2.6, 3.6, 4.4, 5.0, 5.9, 6.7, 8.6, 8.6};
-#define TILE_COST 150.0
-/* The same for pixels by themselves. */
-#define SINGLE_TAP_COST 2.4
-#define SINGLE_COST     12.0
-/* To copy a pixel's delta where a tile's pixels differ in what changed. */
-#define GATHER_COST 0.15
-/* The sums of a tile are asked for so many tiles before: those of a large image come from memory, in
- * pieces too short for the processor to foresee. */
-#define TILES_AHEAD 3
-
-/* The rows of one output row's windows in which something changed.  Blocks of changes make rows alike: those are one
- * band. */
-typedef struct {
-  int n;
-  const uint64_t *bits[64];
-  uint8_t first[64], height[64]; /* rows of the window */
-  uint8_t word[64], shift[64];   /* of the first of them in a mask */
-  uint64_t key;                  /* of how the window is cut into bands */
-} Bands;
-
-static inline uint64_t
-mix(uint64_t key, uint64_t word)
+/* What a tap of a pixel takes, and what a tap takes besides, in multiplies of igemm per input and output channel: as
+ * bench-kernels --kernel=wgemm says, by vectors of output channels that a tap's weights fill. */
+#define TAP_COST 2.5
+static inline double
+bit_cost(const DcnKernels *kernels)
 {
-  key = (key ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-  return key ^ key >> 29;
+  return kernels->nr >= 32 ? 1.15 : kernels->nr >= 16 ? 1.3 : 1.5;
 }
 
+/* The words of pixels that lie side by side: bits of one input row that begin at the first one's window. */
+typedef struct {
+  uint64_t bits[DCN_FIRST_ROW_WORDS];
+  int words;
+} Columns;
+
+/* Returns whether there are any. */
+static inline gboolean
+take_columns(const uint64_t *bits, int words, int64_t x, int n, Columns *columns)
+{
+  uint64_t any = 0;
+  columns->words = dcn_bits_words(n);
+  for (int i = 0; i < columns->words; i++) {
+    int64_t at = (x >> 6) + i;
+    int shift = (int)(x & 63);
+    uint64_t v = at < 0 || at + 1 >= words ? dcn_bits_at(bits, words, x + i * 64)
+                                           : bits[at] >> shift | bits[at + 1] << 1 << (63 - shift);
+    if (i == columns->words - 1)
+      v &= dcn_bits_last(n);
+    columns->bits[i] = v;
+    any |= v;
+  }
+  return any != 0;
+}
+
+static inline gboolean
+same_columns(const Columns *a, const Columns *b)
+{
+  uint64_t differ = 0;
+  for (int i = 0; i < a->words; i++)
+    differ |= a->bits[i] ^ b->bits[i];
+  return differ == 0;
+}
+
+/* Every fourth bit, from bit 0 on. */
+static inline uint64_t
+every_fourth(uint64_t v)
+{
+  v &= UINT64_C(0x1111111111111111);
+  v = (v | v >> 3) & UINT64_C(0x0303030303030303);
+  v = (v | v >> 6) & UINT64_C(0x000f000f000f000f);
+  v = (v | v >> 12) & UINT64_C(0x000000ff000000ff);
+  return (v | v >> 24) & 0xffff;
+}
+
+/* planes[r]: bits r, r + step, r + 2 * step, ... */
 static void
-find_bands(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, Bands *bands)
+split_columns(const Columns *columns, int step, int used, uint64_t *planes)
+{
+  if (step == 1) {
+    planes[0] = columns->bits[0];
+    return;
+  }
+  for (int r = 0; r < used; r++)
+    planes[r] = 0;
+  if (step == 4 || step == 2) {
+    for (int i = 0; i < columns->words; i++)
+      for (int r = 0; r < used; r++)
+        planes[r] |= step == 4 ? every_fourth(columns->bits[i] >> r) << 16 * i
+                               : dcn_bits_even(columns->bits[i] >> r) << 32 * i;
+    return;
+  }
+  for (int i = 0; i < columns->words; i++)
+    for (uint64_t v = columns->bits[i]; v; v &= v - 1) {
+      int at = i * 64 + __builtin_ctzll(v), q = at / step, r = at - q * step;
+      if (r < used)
+        planes[r] |= UINT64_C(1) << q;
+    }
+}
+
+/* Deltas come from memory where the image is large: the rows that the windows of the row above did not hold are asked
+ * for while the group before is at work. */
+static inline void
+ask_for_deltas(const DcnJob *job, int row, int64_t x, const Columns *columns, int c)
+{
+  const float *delta = job->in->delta + (size_t)row * (size_t)job->in->net->w * (size_t)c;
+  for (int i = 0; i < columns->words; i++) {
+    uint64_t v = columns->bits[i];
+    if (v == 0)
+      continue;
+    int64_t first = x + i * 64 + __builtin_ctzll(v), last = x + i * 64 + 63 - __builtin_clzll(v);
+    const float *end = delta + (last + 1) * c;
+    for (const float *p = delta + first * c; p < end; p += 16)
+      __builtin_prefetch(p, 0, 2);
+    __builtin_prefetch(end - 1, 0, 2);
+  }
+}
+
+/* Changes in the rows of n windows side by side, the first of them at pixel number `at` of the group. */
+static void
+mark_run(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, int at, int n,
+         uint64_t *marks)
 {
   const DcnWindow *win = &plan->window;
   const DcnValueState *in = job->in;
   const int *iy = win->iy + (size_t)cursor->y * win->kh;
-  size_t words = (size_t)in->net->row_words;
-  int row_before = 0;
-  bands->n = 0;
-  bands->key = 1;
+  int kw = win->kw, step = win->step, used = MIN(step, kw), words = in->net->row_words;
+  int64_t x = win->first_column + (int64_t)cursor->x * step;
+  uint64_t taps[32], planes[32], all = dcn_bits_last(n);
+  Columns before = {.words = 0}, columns;
   for (int ky = 0; ky < win->kh; ky++) {
-    int row = cursor->image * win->in_h + iy[ky], last = bands->n - 1;
-    if (iy[ky] < 0 || in->row_changed[row] == 0)
+    int row = cursor->image * win->in_h + iy[ky];
+    if (iy[ky] < 0 || in->row_changed[row] == 0 ||
+        !take_columns(in->bits + (size_t)row * words, words, x, (n - 1) * step + kw, &columns))
       continue;
-    const uint64_t *bits = in->bits + (size_t)row * words;
-    if (last >= 0 && bands->first[last] + bands->height[last] == ky &&
-        in->row_changed[row] == in->row_changed[row_before] &&
-        memcmp(bits, bands->bits[last], words * sizeof *bits) == 0) {
-      bands->height[last]++;
-      row_before = row;
-      continue;
-    }
-    row_before = row;
-    bands->bits[++last] = bits;
-    bands->first[last] = (uint8_t)ky;
-    bands->word[last] = (uint8_t)(ky / plan->rows_per_word);
-    bands->shift[last] = (uint8_t)(ky % plan->rows_per_word * win->kw);
-    bands->height[last] = 1;
-    bands->n++;
-  }
-  for (int b = 0; b < bands->n; b++)
-    bands->key = mix(bands->key, (uint64_t)(bands->first[b] << 8 | bands->height[b]));
-}
-
-/* Columns x to x + kw - 1 of a row of bits. */
-static inline uint64_t
-window_bits(const uint64_t *bits, int words, int64_t x, uint64_t all)
-{
-  int64_t at = x >> 6;
-  int shift = (int)(x & 63);
-  if (at < 0 || at + 1 >= words)
-    return dcn_bits_at(bits, words, x) & all;
-  return (bits[at] >> shift | bits[at + 1] << 1 << (63 - shift)) & all;
-}
-
-/* Where the windows of an output row are. */
-typedef struct {
-  DcnCursor cursor;
-  Bands bands;
-  ptrdiff_t corner; /* of the window at column 0 of the input, in pixels */
-  gboolean inside;  /* all rows of the window */
-  int row;
-} Row;
-
-/* Moves to an output pixel; returns the input column at which its window begins. */
-static inline int64_t
-move_to(const DcnJob *job, const DcnFirstPlan *plan, Row *row, int pixel)
-{
-  const DcnWindow *win = &plan->window;
-  dcn_cursor_move(&row->cursor, win, pixel);
-  const DcnCursor *cursor = &row->cursor;
-  if (row->row != cursor->image * win->out_h + cursor->y) {
-    row->row = cursor->image * win->out_h + cursor->y;
-    find_bands(job, plan, cursor, &row->bands);
-    const int *iy = win->iy + (size_t)cursor->y * win->kh;
-    row->inside = iy[0] >= 0 && iy[win->kh - 1] >= 0;
-    row->corner = ((ptrdiff_t)cursor->image * win->in_h + (ptrdiff_t)cursor->y * plan->stride_h -
-                   plan->pad_top) *
-                  win->in_w;
-  }
-  return win->first_column + (int64_t)cursor->x * win->step;
-}
-
-/* What changed in a window, as plan->taps counts. */
-static void
-make_mask(const DcnFirstPlan *plan, const Bands *bands, int words, int64_t x, uint64_t *mask)
-{
-  int kw = plan->window.kw;
-  uint64_t all = (UINT64_C(1) << kw) - 1;
-  memset(mask, 0, sizeof *mask * (size_t)plan->words);
-  for (int b = 0; b < bands->n; b++) {
-    uint64_t bits = window_bits(bands->bits[b], words, x, all);
-    int word = bands->word[b], shift = bands->shift[b];
-    mask[word] |= bits << shift;
-    for (int i = 1; i < bands->height[b]; i++) {
-      shift += kw;
-      if (shift == plan->rows_per_word * kw) {
-        shift = 0;
-        word++;
+    if (ky >= win->kh - plan->stride_h)
+      ask_for_deltas(job, row, x, &columns, plan->c);
+    /* Blocks of changes make rows alike. */
+    if (before.words == 0 || !same_columns(&columns, &before)) {
+      split_columns(&columns, step, used, planes);
+      for (int kx = 0, r = 0, q = 0; kx < kw; kx++) {
+        taps[kx] = (planes[r] >> q & all) << at;
+        if (++r == step) {
+          r = 0;
+          q++;
+        }
       }
-      mask[word] |= bits << shift;
+      before = columns;
     }
+    uint64_t *to = marks + (size_t)ky * kw;
+    for (int kx = 0; kx < kw; kx++)
+      to[kx] |= taps[kx];
   }
-}
-
-/* Fills in corners; returns a key of what changed in each window in keys, and how many pixels that
- * is in counts.  Keys of windows across a border are even: they cannot join others' taps, which lie outside of the
- * image. */
-static void
-look_up(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, uint64_t *keys,
-        uint16_t *counts)
-{
-  const DcnWindow *win = &plan->window;
-  int words = job->in->net->row_words;
-  uint64_t all = (UINT64_C(1) << win->kw) - 1;
-  Row row = {.cursor = DCN_CURSOR_INIT, .row = -1};
-  for (int i = 0; i < unit->n_pixels; i++) {
-    int64_t x = move_to(job, plan, &row, unit->pixels[i]);
-    const Bands *bands = &row.bands;
-    uint64_t key = bands->key;
-    int count = 0;
-    for (int b = 0; b < bands->n; b++) {
-      uint64_t bits = window_bits(bands->bits[b], words, x, all);
-      count += dcn_bits_count(bits) * bands->height[b];
-      key = mix(key, bits);
-    }
-    gboolean inside = row.inside && x >= 0 && x + win->kw <= win->in_w;
-    keys[i] = inside ? key | 1 : key & ~UINT64_C(1);
-    counts[i] = (uint16_t)count;
-    unit->corners[i] = (row.corner + x) * plan->c;
-  }
-}
-
-/* order[]: pixels of equal keys one after another, the groups in the order of their first pixels. */
-static void
-group(DcnFirstUnit *unit, const uint64_t *keys)
-{
-  enum { SLOTS = 2 * DCN_FIRST_ADDED_MAX, NONE = 0xffff };
-  uint16_t slot_head[SLOTS], next[DCN_FIRST_ADDED_MAX], tail[DCN_FIRST_ADDED_MAX],
-      heads[DCN_FIRST_ADDED_MAX];
-  int n_heads = 0, n = 0;
-  unsigned slots = 256;
-  while (slots < 2 * (unsigned)unit->n_pixels)
-    slots *= 2;
-  memset(slot_head, 0xff, sizeof *slot_head * slots);
-  for (int i = 0; i < unit->n_pixels; i++) {
-    next[i] = NONE;
-    unsigned slot = (unsigned)(keys[i] >> 40) % slots;
-    while (slot_head[slot] != NONE && keys[slot_head[slot]] != keys[i])
-      slot = (slot + 1) % slots;
-    int head = slot_head[slot];
-    if (head == NONE) {
-      slot_head[slot] = tail[i] = heads[n_heads++] = (uint16_t)i;
-    } else {
-      next[tail[head]] = (uint16_t)i;
-      tail[head] = (uint16_t)i;
-    }
-  }
-  for (int g = 0; g < n_heads; g++)
-    for (int i = heads[g]; i != NONE; i = next[i])
-      unit->order[n++] = (uint16_t)i;
-}
-
-/* merged |= mask; returns the bits of the result. */
-static inline int
-merge(uint64_t *merged, const uint64_t *mask, int words)
-{
-  int count = 0;
-  for (int j = 0; j < words; j++) {
-    merged[j] |= mask[j];
-    count += dcn_bits_count(merged[j]);
-  }
-  return count;
-}
-
-static inline uint64_t *
-mask_at(const DcnFirstPlan *plan, const DcnFirstUnit *unit, int i)
-{
-  return unit->masks + (size_t)i * (size_t)plan->words;
-}
-
-/* What changed in the window of the unit's pixel number i, also to unit->masks. */
-static const uint64_t *
-mask_of(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, int i)
-{
-  if (unit->masked[i])
-    return mask_at(plan, unit, i);
-  unit->masked[i] = TRUE;
-  const DcnWindow *win = &plan->window;
-  const DcnValueState *in = job->in;
-  DcnCursor cursor = DCN_CURSOR_INIT;
-  dcn_cursor_move(&cursor, win, unit->pixels[i]);
-  const int *iy = win->iy + (size_t)cursor.y * win->kh;
-  int64_t x = win->first_column + (int64_t)cursor.x * win->step;
-  uint64_t all = (UINT64_C(1) << win->kw) - 1;
-  int words = in->net->row_words;
-  uint64_t *mask = mask_at(plan, unit, i);
-  memset(mask, 0, sizeof *mask * (size_t)plan->words);
-  for (int ky = 0, word = 0, shift = 0; ky < win->kh; ky++) {
-    int row = cursor.image * win->in_h + iy[ky];
-    if (iy[ky] >= 0 && in->row_changed[row] > 0)
-      mask[word] |= window_bits(in->bits + (size_t)row * words, words, x, all) << shift;
-    shift += win->kw;
-    if (shift == plan->rows_per_word * win->kw) {
-      shift = 0;
-      word++;
-    }
-  }
-  return mask;
-}
-
-/* A tile from order[begin] on: as many pixels as give the least cost per pixel's own changes.
- * Returns the tile's cost. */
-static double
-cut_tile(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, int begin,
-         const uint64_t *keys, const uint16_t *counts, DcnFirstTile *tile)
-{
-  int words = plan->words, first = unit->order[begin], own = counts[first], all = own, n = 1;
-  int most = MIN(job->kernels->tr, unit->n_pixels - begin);
-  uint64_t merged[64];
-  *tile = (DcnFirstTile){.begin = begin, .pixels = 1, .count = own};
-  while (n < most && keys[unit->order[begin + n]] == keys[first])
-    n++;
-  tile->pixels = n;
-  double best = tap_cost[n] * own * plan->c + TILE_COST;
-  own *= n;
-  if (n == most || n > most / 2 || (keys[first] & 1) == 0)
-    return best;
-  size_t bytes = sizeof *merged * (size_t)words;
-  memcpy(merged, mask_of(job, plan, unit, first), bytes);
-  for (int i = 1; i < n; i++) {
-    memcpy(mask_at(plan, unit, unit->order[begin + i]), merged, bytes);
-    unit->masked[unit->order[begin + i]] = TRUE;
-  }
-  for (double per_tap = best / MAX(own, 1); n < most; n++) {
-    int i = unit->order[begin + n];
-    if ((keys[i] & 1) == 0)
-      break;
-    all = merge(merged, mask_of(job, plan, unit, i), words);
-    own += counts[i];
-    double cost = (tap_cost[n + 1] + GATHER_COST * (n + 1)) * all * plan->c + TILE_COST;
-    if (cost < per_tap * own) {
-      best = cost;
-      per_tap = cost / own;
-      tile->pixels = n + 1;
-      tile->count = all;
-      tile->mixed = TRUE;
-    } else if (cost > 1.4 * per_tap * own) {
-      break;
-    }
-  }
-  return best;
-}
-
-/* Whether changed pixels mostly stand alone in their rows; a sample will do. */
-static gboolean
-scattered(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
-{
-  int starts = 0, all = 0;
-  for (int i = 0; i < unit->n_pixels; i += 16) {
-    const uint64_t *mask = mask_of(job, plan, unit, i);
-    for (int j = 0; j < plan->words; j++) {
-      starts += dcn_bits_count(mask[j] & ~(mask[j] << 1));
-      all += dcn_bits_count(mask[j]);
-    }
-  }
-  return 2 * starts > all;
-}
-
-/* Pixels by themselves need their masks and corners, nothing else. */
-static void
-plan_singles(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
-{
-  Row row = {.cursor = DCN_CURSOR_INIT, .row = -1};
-  uint64_t all = 0;
-  for (int i = 0; i < unit->n_pixels; i++) {
-    int64_t x = move_to(job, plan, &row, unit->pixels[i]);
-    uint64_t *mask = mask_at(plan, unit, i);
-    make_mask(plan, &row.bands, job->in->net->row_words, x, mask);
-    for (int j = 0; j < plan->words; j++)
-      all += (uint64_t)dcn_bits_count(mask[j]);
-    unit->corners[i] = (row.corner + x) * plan->c;
-  }
-  unit->multiplies = all * (uint64_t)plan->c;
-  unit->cost = SINGLE_TAP_COST * (double)unit->multiplies + SINGLE_COST * unit->n_pixels;
-}
-
-void
-dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit)
-{
-  uint64_t keys[DCN_FIRST_ADDED_MAX];
-  uint16_t counts[DCN_FIRST_ADDED_MAX];
-  unit->cost = 0;
-  unit->multiplies = 0;
-  unit->n_tiles = 0;
-  memset(unit->masked, 0, (size_t)unit->n_pixels);
-  unit->single = scattered(job, plan, unit);
-  if (unit->single) {
-    plan_singles(job, plan, unit);
-    return;
-  }
-  look_up(job, plan, unit, keys, counts);
-  group(unit, keys);
-  for (int i = 0; i < unit->n_pixels;) {
-    DcnFirstTile *tile = &unit->tiles[unit->n_tiles++];
-    unit->cost += cut_tile(job, plan, unit, i, keys, counts, tile);
-    unit->multiplies += (uint64_t)tile->pixels * (uint64_t)tile->count * (uint64_t)plan->c;
-    tile->again = i > 0 && !tile->mixed && !tile[-1].mixed &&
-                  keys[unit->order[i]] == keys[unit->order[i - 1]];
-    i += tile->pixels;
-  }
-}
-
-/* The spans of a mask, and the place of each in it. */
-static int
-list_spans(const DcnFirstPlan *plan, const uint64_t *mask, DcnSpan *spans, uint16_t *places)
-{
-  int kw = plan->window.kw, n = 0;
-  uint64_t all = (UINT64_C(1) << kw) - 1;
-  for (int ky = 0; ky < plan->window.kh; ky++) {
-    int word = ky / plan->rows_per_word, shift = ky % plan->rows_per_word * kw;
-    for (uint64_t row = mask[word] >> shift & all; row; n++) {
-      int first = __builtin_ctzll(row), run = dcn_bits_run(row, first);
-      int place = word * 64 + shift + first;
-      const DcnTap *tap = &plan->taps[place];
-      spans[n] = (DcnSpan){tap->pixel, tap->weight, run * plan->c};
-      places[n] = (uint16_t)place;
-      row &= ~(dcn_bits_last(run) << first);
-    }
-  }
-  return n;
 }
 
 /* At the border a window begins outside of the image; its taps are inside. */
@@ -371,120 +149,92 @@ window_at(const DcnJob *job, ptrdiff_t corner)
                          (uintptr_t)(corner * (ptrdiff_t)sizeof(float)));
 }
 
-/* One pixel's deltas of a mixed tile, 0 where it did not change: copied, since deltas mean nothing there. */
-static void
-gather(const DcnFirstPlan *plan, const uint64_t *mask, const float *from, const DcnSpan *spans,
-       const uint16_t *places, int n_spans, float *to)
+static inline int
+add_tap(const DcnFirstPlan *plan, DcnFirstGroup *group, int tap)
 {
-  typedef int32_t I4 __attribute__((vector_size(16), aligned(4), may_alias));
-  int c = plan->c;
-  for (int s = 0; s < n_spans; s++) {
-    uint64_t bits = mask[places[s] >> 6] >> (places[s] & 63);
-    const float *x = from + spans[s].at;
-    for (int k = 0; k < spans[s].floats; k += c, x += c, to += c, bits >>= 1) {
-      int32_t keep = -(int32_t)(bits & 1);
-      /* Four floats at once: what is too much the next overwrites. */
-      *(I4 *)to = *(const I4 *)x & (I4){keep, keep, keep, keep};
-    }
-  }
+  uint64_t marks = group->marks[tap];
+  if (marks == 0)
+    return 0;
+  group->taps[group->count] = plan->taps[tap];
+  group->taps[group->count++].pixels = marks;
+  return dcn_bits_count(marks);
 }
 
-static inline void
-ask_for(const DcnFirstUnit *unit, const DcnFirstTile *tile, const float *sums, size_t stride,
-        int columns)
-{
-  for (int i = 0; i < tile->pixels; i++) {
-    const float *out = sums + (size_t)unit->pixels[unit->order[tile->begin + i]] * stride;
-    for (int j = 0; j < columns; j += 16)
-      __builtin_prefetch(out + j, 1);
-  }
-}
-
+/* Taps two by two, as the kernel takes them: those of two rows that are alike, else neighbours in a row. */
 static void
-add_tiles(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, float *sums,
-          size_t stride)
+list_taps(const DcnKernels *kernels, const DcnFirstPlan *plan, DcnFirstGroup *group)
 {
-  const DcnKernels *k = job->kernels;
-  int nr = k->nr, tr = k->tr, n_spans = 0;
-  DcnSpan spans[64 * 17];
-  uint16_t places[64 * 17];
-  for (int t = 0; t < MIN(TILES_AHEAD, unit->n_tiles); t++)
-    ask_for(unit, &unit->tiles[t], sums, stride, plan->m);
-  for (int t = 0; t < unit->n_tiles; t++) {
-    const DcnFirstTile *tile = &unit->tiles[t];
-    const uint16_t *order = unit->order + tile->begin;
-    const float *d[DCN_TR_MAX];
-    float *out[DCN_TR_MAX];
-    uint64_t merged[64];
-    if (!tile->again) {
-      /* Those of a mixed tile are there since it was cut. */
-      const uint64_t *mask =
-          tile->mixed ? mask_at(plan, unit, order[0]) : mask_of(job, plan, unit, order[0]);
-      memcpy(merged, mask, sizeof *merged * (size_t)plan->words);
-      for (int i = 1; tile->mixed && i < tile->pixels; i++)
-        for (int j = 0; j < plan->words; j++)
-          merged[j] |= mask_at(plan, unit, order[i])[j];
-      n_spans = list_spans(plan, merged, spans, places);
+  int kh = plan->window.kh, kw = plan->window.kw, bits = 0;
+  group->count = 0;
+  for (int ky = 0; ky < kh; ky++) {
+    const uint64_t *row = group->marks + (size_t)ky * kw;
+    gboolean alike = ky + 1 < kh && memcmp(row, row + kw, sizeof *row * (size_t)kw) == 0;
+    for (int kx = 0; kx < kw; kx++) {
+      bits += add_tap(plan, group, ky * kw + kx);
+      if (alike)
+        bits += add_tap(plan, group, (ky + 1) * kw + kx);
     }
-    for (int i = 0; i < tr; i++) {
-      int p = order[MIN(i, tile->pixels - 1)];
-      out[i] = sums + (size_t)unit->pixels[p] * stride;
-      d[i] = window_at(job, unit->corners[p]);
-    }
-    if (tile->mixed) {
-      int floats = tile->count * plan->c, at = 0;
-      for (int i = 0; i < tile->pixels; i++) {
-        gather(plan, mask_at(plan, unit, order[i]), d[i], spans, places, n_spans,
-               unit->floats + (size_t)i * floats);
-        d[i] = unit->floats + (size_t)i * floats;
-      }
-      for (int i = tile->pixels; i < tr; i++)
-        d[i] = d[0];
-      for (int s = 0; s < n_spans; at += spans[s++].floats)
-        spans[s].at = at;
-    }
-    for (int b = 0; b < plan->blocks; b++) {
-      if (t + TILES_AHEAD < unit->n_tiles)
-        ask_for(unit, tile + TILES_AHEAD, sums + (size_t)b * nr, stride, MIN(nr, plan->m - b * nr));
-      k->tgemm(d, spans, n_spans, plan->weights + (size_t)b * plan->block_floats, out, tile->pixels,
-               MIN(nr, plan->m - b * nr));
-      for (int i = 0; i < tr; i++)
-        out[i] += nr;
+    ky += alike;
+    int count = group->count;
+    if (count % 2) { /* one that is for no pixel */
+      group->taps[count] = group->taps[count - 1];
+      group->taps[group->count++].pixels = 0;
     }
   }
-}
-
-static void
-add_singles(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstUnit *unit, float *sums,
-            size_t stride)
-{
-  enum { AT_ONCE = 32, AHEAD = 32 };
-  const DcnKernels *k = job->kernels;
-  for (int begin = 0; begin < unit->n_pixels; begin += AT_ONCE) {
-    int n = MIN(AT_ONCE, unit->n_pixels - begin);
-    const float *windows[AT_ONCE];
-    float *out[AT_ONCE];
-    for (int i = begin + AHEAD; i < MIN(begin + AHEAD + n, unit->n_pixels); i++)
-      for (int j = 0; j < plan->m; j += 16)
-        __builtin_prefetch(sums + (size_t)unit->pixels[i] * stride + j, 1);
-    for (int i = 0; i < n; i++)
-      windows[i] = window_at(job, unit->corners[begin + i]);
-    for (int b = 0; b < plan->blocks; b += k->dn) {
-      for (int i = 0; i < n; i++)
-        out[i] = sums + (size_t)unit->pixels[begin + i] * stride + (size_t)b * k->nr;
-      k->mgemm(windows, unit->masks + (size_t)begin * (size_t)plan->words, plan->words, plan->taps,
-               plan->c, plan->weights + (size_t)b * plan->block_floats, plan->block_floats, out, n,
-               MIN(k->dn * k->nr, plan->m - b * k->nr));
-    }
-  }
+  group->multiplies = (uint64_t)bits * (uint64_t)plan->c;
+  group->cost = (bit_cost(kernels) * bits + TAP_COST * group->count) * plan->c;
 }
 
 void
-dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit, float *sums,
-              size_t stride)
+dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int32_t *pixels, int most,
+                     DcnFirstGroup *group)
 {
-  if (unit->single)
-    add_singles(job, plan, unit, sums, stride);
-  else
-    add_tiles(job, plan, unit, sums, stride);
+  const DcnWindow *win = &plan->window;
+  int taps = win->kh * win->kw, n = 0;
+  int longest = 64 - (win->kw - 1) / win->step;
+  DcnCursor cursor = DCN_CURSOR_INIT;
+  most = MIN(most, 64);
+  memset(group->marks, 0, sizeof *group->marks * (size_t)taps);
+  for (int run = 0; n < most && run < longest; n += run) {
+    dcn_cursor_move(&cursor, win, pixels[n]);
+    int limit = MIN(MIN(most - n, longest), win->out_w - cursor.x);
+    run = 1;
+    while (run < limit && pixels[n + run] == pixels[n] + run)
+      run++;
+    mark_run(job, plan, &cursor, n, run, group->marks);
+    ptrdiff_t row =
+        (ptrdiff_t)cursor.image * win->in_h + (ptrdiff_t)cursor.y * plan->stride_h - plan->pad_top;
+    ptrdiff_t corner = row * win->in_w + win->first_column + (ptrdiff_t)cursor.x * win->step;
+    for (int i = 0; i < run; i++)
+      group->windows[n + i] = window_at(job, (corner + (ptrdiff_t)i * win->step) * plan->c);
+  }
+  group->pixels = pixels;
+  group->n_pixels = n;
+  list_taps(job->kernels, plan, group);
+}
+
+/* Taps between which sums of the next group are asked for. */
+#define AT_ONCE 8
+
+void
+dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGroup *group,
+              const DcnFirstGroup *next, float *sums, size_t stride)
+{
+  const DcnKernels *k = job->kernels;
+  int width = k->dn * k->nr, asked = 0, n_next = next ? next->n_pixels : 0;
+  int calls = (plan->m + width - 1) / width * ((group->count + AT_ONCE - 1) / AT_ONCE);
+  int ask = calls ? (n_next + calls - 1) / calls : 0;
+  float *out[64];
+  for (int m = 0; m < plan->m; m += width) {
+    for (int i = 0; i < group->n_pixels; i++)
+      out[i] = sums + (size_t)group->pixels[i] * stride + (size_t)m;
+    for (int t = 0; t < group->count; t += AT_ONCE) {
+      for (int end = MIN(asked + ask, n_next); asked < end; asked++)
+        for (int j = 0; j < plan->m; j += 16)
+          __builtin_prefetch(sums + (size_t)next->pixels[asked] * stride + j, 0, 2);
+      k->wgemm(group->windows, group->taps + t, MIN(AT_ONCE, group->count - t), plan->c,
+               plan->weights + (size_t)(m / k->nr) * plan->block_floats, plan->block_floats, out,
+               MIN(width, plan->m - m));
+    }
+  }
 }

@@ -13,10 +13,8 @@
 #define TAKE_UP_DENSITY 0.1
 /* ... and gives them up when a run with them took more than this share of one without. */
 #define GIVE_UP_COST 0.9
-/* What finding the changes in a window takes, in multiplies of 512 bits; listing them, once it is
- * decided to add them. */
+/* What finding the changes in a window takes, in multiplies of igemm. */
 #define FIND_COST 1500.0
-#define LIST_COST 1500.0
 
 typedef struct {
   const DcnJob *job;
@@ -203,36 +201,56 @@ from_values(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
   worker->blocks_igemm++;
 }
 
-/* By adding what changed; FALSE where that takes longer than from values. */
-static gboolean
-by_deltas(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
+/* From values to sums that are kept, any number of pixels. */
+static void
+all_from_values(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
+{
+  for (int i = 0; i < np; i += loop->plan->unit)
+    from_values(loop, pixels + i, MIN(loop->plan->unit, np - i), worker);
+}
+
+/* Each group of pixels by adding what changed, or from values where that takes less. */
+static void
+groups(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnFirstPlan *plan = loop->plan;
-  int kh = plan->window.kh;
-  DcnFirstUnit unit;
-  unit.pixels = pixels;
-  unit.n_pixels = np;
-  unit.masks = worker->masks;
-  unit.floats = worker->floats;
-  dcn_first_plan_unit(job, plan, &unit);
-  int vector = MAX(job->kernels->nr / 2, 1);
+  int taps = plan->window.kh * (plan->window.kw + 1), vector = MAX(job->kernels->nr / 2, 1);
+  uint64_t terms = (uint64_t)plan->window.kh * (uint64_t)plan->row_floats;
   double columns = (plan->m + vector - 1) / vector * vector;
-  double width = job->kernels->nr / 32.0;
-  uint64_t cost = (uint64_t)(unit.cost * columns + np * LIST_COST * width);
-  uint64_t values =
-      dcn_cost_igemm(job->kernels, np, (uint64_t)kh * (uint64_t)plan->row_floats, plan->m);
-  worker->cost_values += values;
-  worker->cost += (uint64_t)(np * FIND_COST * width);
-  if (cost >= values) {
-    worker->cost += values;
-    return FALSE;
+  DcnFirstGroup ring[2], *group = &ring[0], *next = &ring[1];
+  DcnTap *lists = (DcnTap *)worker->masks;
+  for (int i = 0; i < 2; i++) {
+    ring[i].taps = lists + (size_t)i * (size_t)taps;
+    ring[i].marks = (uint64_t *)(lists + 2 * (size_t)taps) + (size_t)i * (size_t)taps;
   }
-  worker->cost += cost;
-  dcn_first_add(job, plan, &unit, loop->sums, loop->stride);
-  worker->macs += unit.multiplies * (uint64_t)plan->m;
-  worker->blocks_dgemm++;
-  return TRUE;
+  int from_values = 0; /* pixels before the group that are yet to be computed so */
+  dcn_first_plan_group(job, plan, pixels, np, group);
+  for (int planned = group->n_pixels; group;) {
+    gboolean more = planned < np;
+    if (more) {
+      dcn_first_plan_group(job, plan, pixels + planned, np - planned, next);
+      planned += next->n_pixels;
+    }
+    uint64_t cost = (uint64_t)(group->cost * columns + group->n_pixels * FIND_COST),
+             values = dcn_cost_igemm(job->kernels, group->n_pixels, terms, plan->m);
+    worker->cost_values += values;
+    if (cost >= values) {
+      worker->cost += values + (uint64_t)(group->n_pixels * FIND_COST);
+      from_values += group->n_pixels;
+    } else {
+      worker->cost += cost;
+      all_from_values(loop, group->pixels - from_values, from_values, worker);
+      from_values = 0;
+      dcn_first_add(job, plan, group, more ? next : NULL, loop->sums, loop->stride);
+      worker->macs += group->multiplies * (uint64_t)plan->m;
+      worker->blocks_dgemm++;
+    }
+    DcnFirstGroup *done = group;
+    group = more ? next : NULL;
+    next = done;
+  }
+  all_from_values(loop, pixels + np - from_values, from_values, worker);
 }
 
 /* Sums to values. */
@@ -269,14 +287,6 @@ finish(const Loop *loop, int begin, int np, DcnWorker *worker)
   }
 }
 
-/* From values to sums that are kept, any number of pixels. */
-static void
-all_from_values(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
-{
-  for (int i = 0; i < np; i += loop->plan->unit)
-    from_values(loop, pixels + i, MIN(loop->plan->unit, np - i), worker);
-}
-
 /* Units of pixels to which changes may be added. */
 static void
 units_of_deltas(void *context, int first, int end, int number)
@@ -310,8 +320,8 @@ units_of_deltas(void *context, int first, int end, int number)
       worker->cost += cost;
       worker->cost_values += cost;
     }
-    if (n > 0 && !by_deltas(loop, pixels, n, worker))
-      all_from_values(loop, pixels, n, worker);
+    if (n > 0)
+      groups(loop, pixels, n, worker);
     finish(loop, begin, np, worker);
   }
 }

@@ -18,10 +18,7 @@ typedef struct {
   size_t block_floats; /* kh * row_floats * nr */
   float *weights;      /* owned */
   float *bias;         /* [blocks][nr], owned */
-  /* What changed in a window is a mask of one bit per pixel: whole rows of kw bits, as many as fit,
-   * in each word. */
-  int rows_per_word, words;
-  DcnTap *taps;        /* [words * 64] the tap of each bit, counted from the window's corner; owned */
+  DcnTap *taps;        /* [kh * kw] counted from the window's corner; owned */
   int unit;            /* output pixels in a unit of work; never depends on the number of threads */
   gboolean deltas;     /* changes may be added to sums that are kept */
   /* The sums are kept in ref: there is no activation, and nobody reads the values but the caller,
@@ -30,36 +27,30 @@ typedef struct {
   gboolean in_place;
 } DcnFirstPlan;
 
-/* first-deltas.c: what a worker has of one unit of pixels to which changes are added. */
+/* Output pixels in a unit of work by deltas. */
 #define DCN_FIRST_ADDED_MAX 1024
+/* Most input columns from one output column to the next, and words that a group's windows may lie over. */
+#define DCN_FIRST_STEP_MAX  64
+#define DCN_FIRST_ROW_WORDS (DCN_FIRST_STEP_MAX + 1)
 
+/* first-deltas.c: up to 64 output pixels to which changes are added together. */
 typedef struct {
-  uint16_t begin, pixels; /* in order[] */
-  uint16_t count;         /* of taps */
-  uint8_t mixed;          /* the pixels differ in what changed */
-  uint8_t again;          /* its taps are those of the tile before it */
-} DcnFirstTile;
-
-typedef struct {
-  const int32_t *pixels; /* of the unit; their sums stand */
+  const int32_t *pixels; /* their sums stand */
   int n_pixels;
-  uint64_t *masks; /* [n_pixels][words], not all of them used */
-  uint8_t masked[DCN_FIRST_ADDED_MAX]; /* [n_pixels] whether its mask is there */
-  float *floats;   /* a tile's deltas: tr * kh * kw * c + 4 */
-  DcnFirstTile tiles[DCN_FIRST_ADDED_MAX];
-  uint16_t order[DCN_FIRST_ADDED_MAX];
-  ptrdiff_t corners[DCN_FIRST_ADDED_MAX]; /* [n_pixels] where the window begins in deltas, floats */
-  int n_tiles;
-  gboolean single;     /* no tiles: every pixel by itself */
-  double cost;         /* in multiplies of igemm, per output channel */
-  uint64_t multiplies; /* per output channel */
-} DcnFirstUnit;
+  uint64_t *marks;       /* [kh * kw] scratch */
+  DcnTap *taps;          /* [kh * (kw + 1)] those at which something changed */
+  int count;             /* of taps */
+  const float *windows[64];
+  double cost;           /* in multiplies of igemm, per output channel */
+  uint64_t multiplies;   /* per output channel */
+} DcnFirstGroup;
 
-/* Finds what changed in the windows of unit->pixels, cuts them into tiles and says what adding
- * would take.  masks and floats are set by the caller. */
-void dcn_first_plan_unit(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit);
-/* Adds the products: sums[pixel * stride + channel]. */
-void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstUnit *unit,
-                   float *sums, size_t stride);
+/* Makes a group of the first of the pixels, `most` at most, and finds what changed in their windows.  marks and taps
+ * are set by the caller. */
+void dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int32_t *pixels,
+                          int most, DcnFirstGroup *group);
+/* Adds the products: sums[pixel * stride + channel].  next: the group that comes next, or NULL. */
+void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGroup *group,
+                   const DcnFirstGroup *next, float *sums, size_t stride);
 
 void dcn_first_run(DcnJob *job);

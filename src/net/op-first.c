@@ -60,15 +60,15 @@ pack(const DcnFirstPlan *plan, const DcnConv *conv, int nr)
 static gboolean
 list_taps(DcnFirstPlan *plan, const DcnConv *conv, int in_w, int nr)
 {
-  plan->rows_per_word = 64 / conv->kw;
-  plan->words = (conv->kh + plan->rows_per_word - 1) / plan->rows_per_word;
-  plan->taps = dcn_aligned_new0((size_t)plan->words * 64, sizeof *plan->taps);
+  plan->taps = dcn_aligned_new0((size_t)conv->kh * conv->kw, sizeof *plan->taps);
   if (!plan->taps)
     return FALSE;
   for (int ky = 0; ky < conv->kh; ky++)
     for (int kx = 0; kx < conv->kw; kx++)
-      plan->taps[ky / plan->rows_per_word * 64 + ky % plan->rows_per_word * conv->kw + kx] =
-          (DcnTap){(ky * conv->dil_h * in_w + kx) * plan->c, (ky * conv->kw + kx) * plan->c * nr};
+      plan->taps[ky * conv->kw + kx] = (DcnTap){
+          .at = (ky * conv->dil_h * in_w + kx) * plan->c,
+          .weight = (ky * conv->kw + kx) * plan->c * nr,
+      };
   return TRUE;
 }
 
@@ -100,7 +100,7 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   /* More pixels have more in common; but there should be some units for each thread. */
   plan->unit = CLAMP(out->pixels / 24, 96, DCN_FIRST_UNIT_MAX) / k->mr * k->mr;
   plan->deltas = (double)conv->kh * plan->row_floats * out->c >= DELTAS_MIN_MULTIPLIES * k->nr &&
-                 plan->block_floats <= INT32_MAX &&
+                 plan->block_floats <= INT32_MAX && conv->stride_w <= DCN_FIRST_STEP_MAX &&
                  (double)conv->kh * conv->dil_h * in->w * in->c <= INT32_MAX;
   plan->in_place = plan->deltas && dcn_act_is_none(&op->op->act) && out->view_of < 0 &&
                    is_output(net, op->op->output) && !read_by_an_op(net, op->op->output);
@@ -127,8 +127,9 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
                                          rows * plan->row_floats + 4);
   if (plan->deltas) {
-    needs->masks = MAX(needs->masks, (size_t)MIN(out->pixels, DCN_FIRST_ADDED_MAX) * plan->words);
-    needs->floats = MAX(needs->floats, (size_t)DCN_TR_MAX * conv->kh * plan->row_floats + 4);
+    /* Two groups, with a mark and a tap each. */
+    needs->masks =
+        MAX(needs->masks, (size_t)conv->kh * (conv->kw + 1) * 2 * (1 + sizeof(DcnTap) / 8));
     op->reads_deltas = TRUE;
     if (!plan->in_place)
       op->acc_floats = out->floats;
