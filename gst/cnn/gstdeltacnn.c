@@ -134,7 +134,7 @@ gst_delta_cnn_start (GstBaseTransform * trans)
 {
   GstDeltaCnn *self = GST_DELTA_CNN (trans);
   GstDeltaCnnClassifier *classifier;
-  gchar *model, *labels;
+  gchar *model, *labels, *warning;
   GstDeltaCnnSettings settings;
   GError *error = NULL;
 
@@ -167,6 +167,10 @@ gst_delta_cnn_start (GstBaseTransform * trans)
     post_load_error (self, error);
     g_clear_error (&error);
     g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
+  }
+  if (classifier && (warning = gst_delta_cnn_model_warning (model))) {
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", warning), (NULL));
+    g_free (warning);
   }
   g_free (model);
   g_free (labels);

@@ -273,6 +273,18 @@ failed:
   return FALSE;
 }
 
+gchar *
+gst_delta_cnn_model_warning (const gchar * path)
+{
+  gchar *description = dcn_modelinfo_find (path);
+  gchar *text = description ? NULL :
+      g_strdup_printf ("%s has no .modelinfo: frames are given to it as RGB "
+      "(or grey) from 0 to 1, stretched to its size", path);
+
+  g_free (description);
+  return text;
+}
+
 void
 gst_delta_cnn_model_clear (GstDeltaCnnModel * self)
 {

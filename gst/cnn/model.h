@@ -43,6 +43,10 @@ gboolean gst_delta_cnn_model_load (GstDeltaCnnModel * self, const gchar * path,
     const gchar * labels, DcnNet * net, GError ** error);
 void gst_delta_cnn_model_clear (GstDeltaCnnModel * self);
 
+/* A sentence for the user about how frames are prepared for a file that has no .modelinfo;
+ * NULL where it has one.  Free with g_free(). */
+gchar *gst_delta_cnn_model_warning (const gchar * path);
+
 /* How many loaded models of the process share the weights, this one included. */
 guint gst_delta_cnn_model_users (const GstDeltaCnnModel * self);
 

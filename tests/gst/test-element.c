@@ -685,6 +685,55 @@ test_times (void)
   gst_harness_teardown (h);
 }
 
+/* Whether an element that starts with a model warns; it names the file then. */
+static gboolean
+warns (const gchar * model)
+{
+  GstElement *element = gst_element_factory_make ("deltacnn", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *warning = NULL;
+
+  gst_object_ref_sink (element);
+  gst_element_set_bus (element, bus);
+  g_object_set (element, "model-file", model, NULL);
+  g_assert_cmpint (gst_element_set_state (element, GST_STATE_PAUSED), !=,
+      GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+  if (!message)
+    return FALSE;
+  gst_message_parse_warning (message, &warning, NULL);
+  g_assert_nonnull (strstr (warning->message, model));
+  g_assert_nonnull (strstr (warning->message, ".modelinfo"));
+  g_error_free (warning);
+  gst_message_unref (message);
+  return TRUE;
+}
+
+/* Nobody prepares frames as a model without .modelinfo wants them but by chance. */
+static void
+test_bare_model (void)
+{
+  gchar *folder = g_dir_make_tmp ("deltacnn-XXXXXX", NULL);
+  gchar *bare = g_build_filename (folder, "bare.onnx", NULL), *bytes;
+  gsize size;
+
+  g_assert_false (warns (test_file ("tiny.onnx")));
+  g_assert_true (g_file_get_contents (test_file ("tiny.onnx"), &bytes, &size,
+          NULL));
+  g_assert_true (g_file_set_contents (bare, bytes, size, NULL));
+  g_assert_true (warns (bare));
+  g_remove (bare);
+  g_rmdir (folder);
+  g_free (bytes);
+  g_free (bare);
+  g_free (folder);
+}
+
 /* Elements that load one file share its weights, whatever the path says. */
 static void
 test_shared_weights (void)
@@ -873,6 +922,7 @@ main (int argc, char **argv)
   test_init (&argc, &argv);
   g_test_add_func ("/element/results", test_results);
   g_test_add_func ("/element/reuse", test_reuse);
+  g_test_add_func ("/element/bare-model", test_bare_model);
   g_test_add_func ("/element/calibrated", test_calibrated);
   g_test_add_func ("/element/calibrated-while-running",
       test_calibrated_while_running);

@@ -117,7 +117,7 @@ open_base (Transfer * t, GError ** error)
   DcnProgram *program = NULL;
   DcnNet *net = NULL;
   const DcnHeadInfo *info;
-  gchar *description;
+  gchar *warning;
 
   if (!(t->cut.head = dcn_head_open (t->o.model, t->cut.layers, error)))
     return FALSE;
@@ -137,11 +137,10 @@ open_base (Transfer * t, GError ** error)
     dcn_program_free (program);
     return FALSE;
   }
-  description = dcn_modelinfo_find (t->o.model);
-  if (!description && !t->told)
-    g_printerr ("warning: %s has no .modelinfo: frames are given to it as RGB "
-        "from 0 to 1\n", t->o.model);
-  g_free (description);
+  warning = gst_delta_cnn_model_warning (t->o.model);
+  if (warning && !t->told)
+    g_printerr ("warning: %s\n", warning);
+  g_free (warning);
   net = dcn_net_new (program, error);
   if (!net)
     return FALSE;
