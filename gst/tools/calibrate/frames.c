@@ -273,13 +273,18 @@ load_clip (Load * load, const gchar * clip, GError ** error)
 static void
 hold_out (CalFrames * frames)
 {
-  guint run = MAX (frames->frames->len / RUNS, SHORTEST_RUN), i;
+  guint run = MAX (frames->frames->len / RUNS, SHORTEST_RUN), n = 0, i;
+  gboolean before = FALSE;
 
   for (i = 0; i < frames->frames->len; i++) {
     CalFrame *frame = g_ptr_array_index (frames->frames, i);
 
     frame->held_out = i / run % HOLD_OUT == HOLD_OUT / 2;
     frames->n_held_out += frame->held_out;
+    n += frame->held_out != before;
+    before = frame->held_out;
+    frame->run = n;
+    frames->n_runs = n + 1;
   }
 }
 

@@ -23,6 +23,7 @@ typedef struct
   float *scores;                /* [n_scores] of a dense run */
   guint best;                   /* of these, the class */
   gdouble margin;               /* by so much it leads */
+  guint run;                    /* of frames of one kind, which take turns */
   gboolean held_out;            /* not to be searched on */
 } CalFrame;
 
@@ -40,6 +41,7 @@ typedef struct
   gdouble spread;               /* rms of a frame's scores around their mean, over all frames */
   gdouble typical_margin;       /* median over all frames */
   GPtrArray *frames;            /* of CalFrame */
+  guint n_runs;                 /* CalFrame.run is below */
   guint n_clips, n_held_out, n_left_out;
   gboolean by_codec;            /* any change was taken from the codec */
   gboolean interrupted;

@@ -15,7 +15,6 @@
 #include <gio/gio.h>
 #include <locale.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include "model/modelinfo.h"
 
@@ -33,14 +32,7 @@ typedef struct
   gboolean dry_run, quiet;
 } Options;
 
-static volatile gint interrupted;       /* set by the signal handler */
 static gint64 search_start, search_end; /* monotonic */
-
-static void
-on_signal (int number)
-{
-  interrupted = TRUE;
-}
 
 static gboolean
 parse_options (Options * o, int *argc, char ***argv, GError ** error)
@@ -121,7 +113,7 @@ show_reading (const gchar * clip, guint n_frames, gpointer user_data)
 }
 
 static void
-show_search (const gchar * doing, gdouble done, gpointer user_data)
+show_search (const gchar * doing, gpointer user_data)
 {
   gint64 now = g_get_monotonic_time ();
   gdouble share = (gdouble) (now - search_start) /
@@ -131,8 +123,7 @@ show_search (const gchar * doing, gdouble done, gpointer user_data)
 
   if (!tool_progress_due ())
     return;
-  /* rounds may end before the time does */
-  share = CLAMP (MAX (share, done), 0.0, 1.0);
+  share = CLAMP (share, 0.0, 1.0);
   tool_progress ("[%s] %3.0f %%  at most %d:%02d left  tolerances: %s",
       tool_progress_bar (bar, share), share * 100, left / 60, left % 60, doing);
 }
@@ -242,9 +233,6 @@ print_report (const Options * o, const CalFrames * frames,
       "frame)\n", r->searched.mean_error, r->held_out.mean_error);
   g_print ("                  largest %11.4f  %8.4f\n", r->searched.max_error,
       r->held_out.max_error);
-  if (found->narrowed)
-    g_print ("(made smaller than what the frames searched on allow, for those "
-        "held out)\n");
   if (found->margin > 0.0)
     g_print ("\nmargin %.3g: %.1f %% of the frames are run again without "
         "tolerances", found->margin, 100.0 * r->redone / MAX (r->partial, 1));
@@ -321,7 +309,7 @@ search_and_write (const Options * o, const CalFrames * frames,
   gdouble dense_ns;
   gboolean ok = FALSE;
 
-  runner = cal_runner_new (frames, o->threads, &interrupted, error);
+  runner = cal_runner_new (frames, o->threads, error);
   if (!runner)
     return FALSE;
   search_start = g_get_monotonic_time ();
@@ -345,7 +333,7 @@ search_and_write (const Options * o, const CalFrames * frames,
     print_report (o, frames, &found, trial.ops, dense_ns, timed.ns,
         cal_runner_get_threads (runner));
   }
-  if (interrupted)
+  if (tool_is_interrupted ())
     goto done;
   ok = o->dry_run || write_tolerances (o, frames, &found, from, to, error);
   if (ok && !o->quiet && !o->dry_run)
@@ -373,10 +361,7 @@ calibrate (const Options * o, GError ** error)
   tool_progress_wipe ();
   if (!frames)
     goto done;
-  interrupted |= frames->interrupted;
-  signal (SIGINT, on_signal);
-  signal (SIGTERM, on_signal);
-  if (interrupted)
+  if (frames->interrupted || tool_is_interrupted ())
     goto done;
   if (frames->frames->len < FEWEST_FRAMES) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
@@ -402,7 +387,11 @@ main (int argc, char **argv)
 
   setlocale (LC_ALL, "");
   ok = parse_options (&o, &argc, &argv, &error)
-      && clip_pipeline_setup (&error) && calibrate (&o, &error);
+      && clip_pipeline_setup (&error);
+  if (ok) {
+    tool_catch_interrupt ();
+    ok = calibrate (&o, &error);
+  }
   g_strfreev (o.files);
   g_free (o.source_name);
   g_free (o.output);

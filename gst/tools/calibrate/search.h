@@ -5,19 +5,9 @@
  */
 #pragma once
 
-#include "trial.h"
+#include "space.h"
 
 G_BEGIN_DECLS
-
-typedef struct
-{
-  gdouble agreement;            /* share of frames that must keep their class; of those searched
-                                 * on and of those held out, alone, less by part of a frame */
-  gdouble error;                /* most of CalKind.mean_error */
-  gint64 deadline;              /* monotonic: what was found until then is kept; 0: none */
-  void (*progress) (const gchar * doing, gdouble done, gpointer user_data);
-  gpointer user_data;
-} CalSearchSettings;
 
 typedef struct
 {
@@ -27,10 +17,9 @@ typedef struct
   gdouble global_tolerance, global_margin;
   CalResult final;              /* all frames, in order */
   guint trials;
-  gboolean narrowed;            /* made smaller, because the frames held out asked for it */
 } CalFound;
 
-/* Deterministic, but for the end of the time.  FALSE where the runner was stopped. */
+/* Deterministic, but for the end of the time.  FALSE where it was interrupted. */
 gboolean cal_search (CalRunner * runner, const CalFrames * frames,
     const CalSearchSettings * settings, CalFound * found);
 void cal_found_clear (CalFound * found);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "common/tool.h"
 #include "guard.h"
 #include "util/parallel.h"
 
@@ -27,7 +28,6 @@ typedef struct
 struct _CalRunner
 {
   const CalFrames *frames;
-  const volatile gint *stop;
   gint64 deadline;              /* monotonic, or 0 */
   Worker *workers;
   gint n_workers;
@@ -62,13 +62,14 @@ take_frame (Worker * worker, const CalFrame * frame)
   return TRUE;
 }
 
-/* margin: what the class had to pass, 1 where the result is exact. */
-static void
-judge (const Worker * worker, const CalFrame * frame, gdouble margin,
-    CalKind * kind)
+/* margin: what the class had to pass, 1 where the result is exact.  Returns by how much
+ * more the class leads than it should. */
+static gdouble
+judge (const Worker * worker, const CalFrame * frame, guint weight,
+    gdouble margin, CalKind * kind)
 {
   const CalFrames *frames = worker->runner->frames;
-  gdouble square = 0.0, lost, lead, scale, typical;
+  gdouble square = 0.0, lost, lead, scale, typical, error;
   guint i, best;
 
   for (i = 0; i < frames->n_scores; i++) {
@@ -78,21 +79,22 @@ judge (const Worker * worker, const CalFrame * frame, gdouble margin,
     if (!(difference <= kind->max_error))
       kind->max_error = difference;
   }
-  kind->mean_error += sqrt (square / frames->n_scores);
+  kind->mean_error += weight * sqrt (square / frames->n_scores);
   best = cal_best (frames, worker->scores, &lead);
-  kind->frames++;
-  kind->differ += best != frame->best;
-  kind->unsure += best != frame->best
-      || cal_share (frames, worker->scores, best)
-      - cal_share (frames, frame->scores, best) > margin;
+  error = cal_share (frames, worker->scores, best)
+      - cal_share (frames, frame->scores, best);
+  kind->frames += weight;
+  kind->differ += best != frame->best ? weight : 0;
+  kind->unsure += best != frame->best || error > margin ? weight : 0;
   lost = frame->margin - cal_lead (frames, worker->scores, frame->best);
   /* The typical lead keeps frames whose class hardly leads from outweighing all
    * others: those are lost or not, whatever is done. */
   scale = frame->margin * frame->margin;
   typical = frames->typical_margin * frames->typical_margin;
   lost = lost * lost;
-  kind->risk[0] += lost / MAX (scale + typical, 1e-30);
-  kind->risk[1] += lost / MAX (scale + 0.04 * typical + lost, 1e-30);
+  kind->risk[0] += weight * lost / MAX (scale + typical, 1e-30);
+  kind->risk[1] += weight * lost / MAX (scale + 0.04 * typical + lost, 1e-30);
+  return MAX (error, 0.0);
 }
 
 static void
@@ -128,6 +130,32 @@ now_ns (void)
   return g_get_monotonic_time () * 1000;
 }
 
+/* For how many a frame stands. */
+static guint
+weight_of (const CalTrial * trial, const CalFrame * frame)
+{
+  if (trial->all)
+    return 1;
+  return frame->held_out ? 0 : trial->weights ? trial->weights[frame->run] : 1;
+}
+
+/* Frames that follow another, by weight, in a trial that is not given up. */
+static guint
+count_partial (const CalFrames * frames, const CalTrial * trial)
+{
+  gboolean after = FALSE;
+  guint n = 0, i;
+
+  for (i = 0; i < frames->frames->len; i++) {
+    const CalFrame *frame = g_ptr_array_index (frames->frames, i);
+    guint weight = weight_of (trial, frame);
+
+    n += after && !frame->restart ? weight : 0;
+    after = weight > 0;
+  }
+  return n;
+}
+
 /* The frames in order, as the element would meet them; those that are not wanted only change
  * the tensor. */
 static void
@@ -138,8 +166,8 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
   const DcnProgram *program = dcn_net_program (frames->net);
   gboolean full = TRUE, jumped = TRUE, waiting = FALSE, sure = FALSE;
   GstDeltaCnnGuard guard = { trial->margin };
-  gdouble passed = 0.0;
-  guint i, run = 0;
+  gdouble passed = 0.0, error;
+  guint partial = count_partial (frames, trial), weight, i;
   gint j;
 
   memset (result, 0, sizeof *result);
@@ -152,20 +180,15 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     GstDeltaCnnGuarded info = { {0} };
     gint64 start;
 
-    if (*runner->stop || cal_runner_is_late ((CalRunner *) runner))
+    if (tool_is_interrupted () || cal_runner_is_late ((CalRunner *) runner))
       return;
-    if (i && frame->held_out !=
-        ((CalFrame *) g_ptr_array_index (frames->frames, i - 1))->held_out)
-      run++;
     if (frame->restart) {
       full = TRUE;
       dcn_state_reset (worker->state);
       guard.tightened = 0.0;
     }
     waiting |= take_frame (worker, frame);
-    /* runs to search on and runs held out take turns */
-    if (!trial->all && (frame->held_out || (trial->skip
-                && run / 2 % trial->skip))) {
+    if (!(weight = weight_of (trial, frame))) {
       jumped = TRUE;
       continue;
     }
@@ -181,23 +204,31 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     if (!full && !jumped) {
       result->partial++;
       result->ns += now_ns () - start;
-      result->cost += waiting ? info.run.cost + FRAME_COST : 0.0;
+      result->cost += waiting ? weight * (info.run.cost + FRAME_COST) : 0.0;
       result->macs += info.run.macs;
       result->redone += info.redone;
       for (j = 0; trial->ops && waiting && j < program->n_ops; j++)
         trial->ops[j].macs += stats[j].macs;
     }
-    judge (worker, frame, sure ? 1.0 : passed, kind);
+    error = judge (worker, frame, weight, sure ? 1.0 : passed, kind);
+    if (trial->hardness)
+      trial->hardness[frame->run] += info.redone || sure ? info.redone :
+          MIN (error / MAX (passed, 0.01), 2.0);
     memset (worker->pending, 0, frames->pixels);
     full = jumped = waiting = FALSE;
-    if (result->searched.differ > trial->most_differ
-        || result->searched.unsure > trial->most_unsure)
+    if (result->searched.differ + result->held_out.differ > trial->most_differ
+        || result->searched.unsure + result->held_out.unsure >
+        trial->most_unsure)
       return;
+    if (trial->most_cost > 0.0 && result->cost > trial->most_cost * partial) {
+      result->too_costly = TRUE;
+      return;
+    }
   }
   finish (frames, &result->searched);
   finish (frames, &result->held_out);
   if (result->partial) {
-    result->cost /= result->partial;
+    result->cost /= MAX (partial, 1);
     result->ns /= result->partial;
     result->macs /= (gdouble) result->partial *
         MAX (dcn_net_macs (frames->net), 1);
@@ -233,7 +264,7 @@ cal_runner_run (CalRunner * runner, const CalTrial * trials,
   work (&runner->workers[0]);
   for (i = 1; i < n_threads; i++)
     g_thread_join (threads[i]);
-  return !*runner->stop;
+  return !tool_is_interrupted ();
 }
 
 gboolean
@@ -244,7 +275,7 @@ cal_runner_time (CalRunner * runner, const CalTrial * trial, CalResult * result)
   worker->threads = runner->n_workers;
   run_trial (worker, trial, result);
   worker->threads = 1;
-  return !*runner->stop;
+  return !tool_is_interrupted ();
 }
 
 static gint
@@ -269,7 +300,7 @@ cal_runner_time_dense (CalRunner * runner)
         NULL);
     if (i >= 0)
       ns[i] = now_ns () - start;
-    if (*runner->stop)
+    if (tool_is_interrupted ())
       break;
   }
   if (i <= 0)
@@ -297,14 +328,12 @@ cal_runner_get_threads (CalRunner * runner)
 }
 
 CalRunner *
-cal_runner_new (const CalFrames * frames, gint threads,
-    const volatile gint * stop, GError ** error)
+cal_runner_new (const CalFrames * frames, gint threads, GError ** error)
 {
   CalRunner *runner = g_new0 (CalRunner, 1);
   gint i;
 
   runner->frames = frames;
-  runner->stop = stop;
   runner->n_workers = dcn_parallel_threads (threads);
   runner->workers = g_new0 (Worker, runner->n_workers);
   for (i = 0; i < runner->n_workers; i++) {

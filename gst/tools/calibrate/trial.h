@@ -32,10 +32,13 @@ typedef struct
   CalKind searched, held_out;
   guint partial;                /* frames that followed another, which the next two are of */
   gdouble cost;                 /* of such a frame, modelled, share of a full run's time */
-  gdouble macs;                 /* the same, share of a dense frame's multiplies */
+  gdouble macs;                 /* the same, share of a dense frame's multiplies; of each frame
+                                 * alike, whatever the weights */
   gdouble ns;                   /* the same, measured, network only */
   guint redone;                 /* of them, run again without tolerances */
-  gboolean complete;            /* FALSE: given up, as more are unsure than may, or time is over */
+  gboolean complete;            /* FALSE: given up, as more differ or are unsure than may, it costs
+                                 * too much, or time is over; the rest is of no use then */
+  gboolean too_costly;          /* the second of these */
 } CalResult;
 
 /* One op, summed up over partial frames. */
@@ -49,16 +52,20 @@ typedef struct
   const double *tolerances;     /* [n_values of the program]; < 0: not given */
   gdouble margin;               /* guard.h */
   gboolean all;                 /* also the frames held out */
-  guint skip;                   /* 0, or: of the runs of frames only every so many-th */
-  guint most_differ, most_unsure;       /* of those to search on; G_MAXUINT: any number */
+  const guint *weights;         /* else, [n_runs] for how many each run of frames stands, 0: is
+                                 * left out; NULL: 1 */
+  guint most_differ, most_unsure;       /* G_MAXUINT: any number */
+  gdouble most_cost;            /* CalResult.cost; 0: any */
   CalOp *ops;                   /* [n_ops] to add to, or NULL */
+  gdouble *hardness;            /* [n_runs] to add to, or NULL: how much frames lose of the
+                                 * margin, and how many are run again */
 } CalTrial;
 
 typedef struct _CalRunner CalRunner;
 
-/* stop: *stop is set from outside (a signal) to end all soon. */
+/* Ends all soon once tool_is_interrupted(). */
 CalRunner *cal_runner_new (const CalFrames * frames, gint threads,
-    const volatile gint * stop, GError ** error);
+    GError ** error);
 void cal_runner_free (CalRunner * runner);
 gint cal_runner_get_threads (CalRunner * runner);
 
@@ -67,7 +74,7 @@ void cal_runner_set_deadline (CalRunner * runner, gint64 deadline);
 gboolean cal_runner_is_late (CalRunner * runner);
 
 /* Each trial in one thread, several at once; what comes out does not depend on how
- * many.  FALSE where *stop was set.  Those that were given up are not complete. */
+ * many.  FALSE where it was interrupted.  Those that were given up are not complete. */
 gboolean cal_runner_run (CalRunner * runner, const CalTrial * trials,
     CalResult * results, guint n);
 

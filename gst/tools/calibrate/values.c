@@ -87,7 +87,7 @@ cal_values_shape (const DcnProgram * program, const double *logs,
 
 gboolean
 cal_values_known_shape (const CalFrames * frames, const gint * group,
-    double *out)
+    double *out, double *largest)
 {
   const DcnProgram *program = dcn_net_program (frames->net);
   GHashTable *known = frames->model->info->tolerances;
@@ -104,5 +104,6 @@ cal_values_known_shape (const CalFrames * frames, const gint * group,
   }
   for (i = 0; i < program->n_values; i++)
     out[i] = most > 0.0 ? out[i] / most : 1.0;
+  *largest = most;
   return most > 0.0;
 }

@@ -28,8 +28,9 @@ void cal_values_shape (const DcnProgram * program, const double *logs,
     const gboolean * light, double *out);
 
 /* The proportions of the tolerances that the .modelinfo has from an earlier calibration,
- * 1 the largest of those that are in a group.  FALSE, and 1 for all, where it has none. */
+ * 1 the largest of those that are in a group, which is *most.  FALSE, and 1 for all, where
+ * it has none. */
 gboolean cal_values_known_shape (const CalFrames * frames, const gint * group,
-    double *out);
+    double *out, double *most);
 
 G_END_DECLS
