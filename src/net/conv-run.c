@@ -27,6 +27,8 @@
 /* Blocks of weights of more floats are asked for ahead by igemm, tile by tile, which gains more than
  * rgemm does by having no lists. */
 #define RGEMM_MOST_WEIGHTS 4096
+/* Blocks done as one where the whole image is one run, without lists, and no block of channels reads its inputs again. */
+#define POINT_BLOCKS 4
 
 typedef struct {
   DcnJob *job;
@@ -66,6 +68,8 @@ static int
 run_length(const DcnJob *job, int i, int end)
 {
   int first = dcn_job_pixel(job, i), n = 1;
+  if (!job->list)
+    return end - i;
   while (i + n < end && dcn_job_pixel(job, i + n) == first + n)
     n++;
   return n;
@@ -394,6 +398,8 @@ dcn_conv_run(DcnJob *job)
   if (!job->full && plan->winograd && job->acc)
     touched_by_winograd(&loop);
   int size = plan->block_pixels, threads = state->threads;
+  if (job->full && plan->point && plan->groups * plan->blocks == 1)
+    size *= POINT_BLOCKS;
   loop.n_stale_blocks = (loop.n_stale - loop.n_done + size - 1) / size;
   /* What is computed from values does not depend on how it is cut. */
   if (threads > 1 && loop.n_stale_blocks > 1)
