@@ -66,6 +66,27 @@ dcn_bits_none_of_256(const uint8_t *bytes)
   return (any[0] | any[1]) == 0;
 }
 
+/* How many of n bytes are not 0. */
+static inline int
+dcn_bits_count_bytes(const uint8_t *bytes, int n)
+{
+  typedef uint8_t V16 __attribute__((vector_size(16)));
+  int count = 0, i = 0;
+  while (i + 16 <= n) {
+    V16 sums = {0}; /* of 255 vectors at most */
+    for (int end = MIN(n - 15, i + 255 * 16); i < end; i += 16) {
+      V16 v;
+      memcpy(&v, bytes + i, sizeof v);
+      sums -= (V16)(v != 0);
+    }
+    for (int j = 0; j < 16; j++)
+      count += sums[j];
+  }
+  for (; i < n; i++)
+    count += bytes[i] != 0;
+  return count;
+}
+
 /* How many bits are set one after another from bit `first` on. */
 static inline int
 dcn_bits_run(uint64_t v, int first)

@@ -7,13 +7,13 @@
 #include "net/first.h"
 #include <string.h>
 
-/* What a tap of a pixel takes, and what a tap takes besides, in multiplies of igemm per input and output channel: as
- * bench-kernels --kernel=wgemm says, by vectors of output channels that a tap's weights fill. */
+/* What a tap of a pixel takes, and what a tap takes besides, in multiplies of igemm per input and output channel, by
+ * vectors of output channels that a tap's weights fill (bench-kernels --kernel=wgemm). */
 #define TAP_COST 2.5
 static inline double
 bit_cost(const DcnKernels *kernels)
 {
-  return kernels->nr >= 32 ? 1.15 : kernels->nr >= 16 ? 1.3 : 1.5;
+  return kernels->nr >= 32 ? 1.2 : kernels->nr >= 16 ? 1.3 : 1.5;
 }
 
 /* The words of pixels that lie side by side: bits of one input row that begin at the first one's window. */

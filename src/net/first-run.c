@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* Above this share of changed pixels nothing is won, so no lists are made. */
-#define MAX_DENSITY 0.6
+#define MAX_DENSITY 0.93
 /* An op that goes without takes deltas up again below this share, ... */
 #define TAKE_UP_DENSITY 0.1
 /* ... and gives them up when a run with them took more than this share of one without. */
-#define GIVE_UP_COST 0.9
+#define GIVE_UP_COST 0.87
 /* What finding the changes in a window takes, in multiplies of igemm. */
 #define FIND_COST 1500.0
 

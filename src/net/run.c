@@ -193,10 +193,7 @@ count_touched(const DcnNetValue *input, const uint8_t *touched)
 {
   if (!touched)
     return input->pixels;
-  int n = 0;
-  for (int p = 0; p < input->pixels; p++)
-    n += touched[p] != 0;
-  return n;
+  return dcn_bits_count_bytes(touched, input->pixels);
 }
 
 static DcnPartialCost *

@@ -156,6 +156,22 @@ test_runs(void)
   }
 }
 
+/* However many bytes there are, wherever they begin and whatever else than 0 they are. */
+static void
+test_count_bytes(void)
+{
+  static uint8_t bytes[20000];
+  for (int round = 0; round < 300; round++) {
+    int begin = between(0, 40), n = round % 5 ? between(0, 300) : between(0, 19000), count = 0;
+    int share = round % 3 ? between(0, 100) : 100;
+    for (int i = 0; i < begin + n + 20; i++) {
+      bytes[i] = between(1, 100) <= share ? (uint8_t)between(1, 255) : 0;
+      count += i >= begin && i < begin + n && bytes[i];
+    }
+    g_assert_cmpint(dcn_bits_count_bytes(bytes + begin, n), ==, count);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -163,5 +179,6 @@ main(int argc, char **argv)
   g_test_add_func("/net/window/reach", test_reach);
   g_test_add_func("/net/window/marks", test_marks);
   g_test_add_func("/net/window/runs", test_runs);
+  g_test_add_func("/net/window/count-bytes", test_count_bytes);
   return g_test_run();
 }
