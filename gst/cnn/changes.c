@@ -14,8 +14,11 @@
  * changes its drawing within a few frames, and is then found before anything was
  * reused wrongly. */
 #define CHECKED_WHOLE 8
-/* Later, one in so many groups of blocks is checked per frame. */
+/* Later, one in so many groups of blocks is checked per frame ... */
 #define CHECK_PERIOD 32
+/* ... and where nothing that could change samples stands behind the decoder: then only
+ * a pad probe or a faulty decoder could make a claim wrong. */
+#define CHECK_PERIOD_UNTOUCHED 256
 /* A group is so many blocks wide and high: single blocks would cost more, as a
  * pixel of the tensor usually covers several blocks, and long rows of pixels are
  * cheaper than short ones. */
@@ -49,6 +52,7 @@ struct _GstDeltaCnnChanges
 
   /* About the last decision. */
   gboolean last_by_codec;       /* it came from pictures */
+  gboolean last_untouched;      /* and they are the decoder's, as far as one can see */
   gboolean last_repeated;       /* its picture had come before */
   gboolean uncertain;           /* lost pictures may make its picture wrong */
   gboolean last_uncertain;      /* or the one that it was compared with */
@@ -393,6 +397,8 @@ gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
   changes->picture_uncertain = changes->uncertain;
   note_seen (changes, input->picture);
   changes->last_by_codec = used == GST_DELTA_CNN_USED_CODEC;
+  changes->last_untouched = source == GST_DELTA_CNN_SOURCE_AUTO
+      && input->untouched;
 
   decision->used = used;
   decision->reason = reason;
@@ -427,23 +433,26 @@ sample_group (GstDeltaCnnChanges * changes, guint bx, guint by)
 const guint8 *
 gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes)
 {
-  guint phase, bx, by;
+  guint phase, period, bx, by;
   gboolean whole, any = FALSE;
 
   if (!changes->last_by_codec)
     return NULL;
   phase = changes->checked++;
+  period = changes->last_untouched ? CHECK_PERIOD_UNTOUCHED : CHECK_PERIOD;
   whole = phase < CHECKED_WHOLE || changes->last_repeated
       || changes->last_uncertain;
-  memset (changes->sample, 0, (gsize) changes->cols * changes->rows);
   for (by = 0; by < changes->rows; by += CHECK_GROUP_HEIGHT)
     for (bx = 0; bx < changes->cols; bx += CHECK_GROUP_WIDTH) {
       /* 13 and 7 are odd, so that a row as well as a column of groups meets all
-       * of the 32 phases, and neighbours are far apart in time. */
+       * of the phases, and neighbours are far apart in time. */
       guint group = bx / CHECK_GROUP_WIDTH * 13 + by / CHECK_GROUP_HEIGHT * 7;
 
-      if (whole || (group + phase) % CHECK_PERIOD == 0)
-        any |= sample_group (changes, bx, by);
+      if (!whole && (group + phase) % period)
+        continue;
+      if (!any)
+        memset (changes->sample, 0, (gsize) changes->cols * changes->rows);
+      any |= sample_group (changes, bx, by);
     }
   return any ? changes->sample : NULL;
 }

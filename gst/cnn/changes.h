@@ -70,7 +70,8 @@ void gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
  * sample of those that the codec claimed to be unchanged, else 0.  All of them in
  * the first frames after a reset and where there is reason to doubt (frames were
  * lost, a picture came a second time); otherwise 1/32, others on each frame, all in
- * 32 frames.  NULL when there is nothing to check. */
+ * 32 frames, or with source=auto, where nothing between decoder and here can be seen to
+ * change samples, 1/256, all in 256 frames.  NULL when there is nothing to check. */
 const guint8 *gst_delta_cnn_changes_sample (GstDeltaCnnChanges * changes);
 
 /* A claim did not hold for the frame of the last decision, whose samples these are.

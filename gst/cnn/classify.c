@@ -262,16 +262,30 @@ gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
   c->time_tensor += gst_util_get_timestamp () - start;
 }
 
+void
+gst_delta_cnn_classifier_tensor_only (GstDeltaCnnClassifier * c,
+    const DcnFrame * frame, const guint8 * blocks, gint threads)
+{
+  dcn_frame_to_tensor_set_only_reached (c->convert, TRUE);
+  gst_delta_cnn_classifier_tensor (c, frame, blocks, threads);
+  dcn_frame_to_tensor_set_only_reached (c->convert, FALSE);
+}
+
 gboolean
 gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
     const DcnFrame * frame, const guint8 * blocks)
 {
   GstClockTime start = gst_util_get_timestamp ();
-  gboolean same = dcn_frame_to_tensor_check (c->convert, frame, blocks,
-      dcn_state_input (c->state));
+  gboolean same = dcn_frame_to_tensor_check (c->convert, frame, blocks);
 
   c->time_tensor += gst_util_get_timestamp () - start;
   return same;
+}
+
+gboolean
+gst_delta_cnn_classifier_was_whole (GstDeltaCnnClassifier * c)
+{
+  return dcn_frame_to_tensor_was_whole (c->convert);
 }
 
 const guint8 *

@@ -89,13 +89,22 @@ gboolean gst_delta_cnn_classifier_needs_full (GstDeltaCnnClassifier * c);
 void gst_delta_cnn_classifier_tensor (GstDeltaCnnClassifier * c,
     const DcnFrame * frame, const guint8 * blocks, gint threads);
 
+/* The same, of approximate sources: what other blocks reach is left as it is, though
+ * they may have changed. */
+void gst_delta_cnn_classifier_tensor_only (GstDeltaCnnClassifier * c,
+    const DcnFrame * frame, const guint8 * blocks, gint threads);
+
 /* After _tensor(): computes the tensor pixels that the blocks reach once more and
  * compares.  FALSE: samples changed in a block that was claimed not to. */
 gboolean gst_delta_cnn_classifier_verify (GstDeltaCnnClassifier * c,
     const DcnFrame * frame, const guint8 * blocks);
 
-/* After _tensor(), before _run(): [height * width of the tensor] 1 where a pixel was
- * recomputed; NULL where none was since the last run. */
+/* After _tensor(): whether it took over nothing of the last frame, whatever the blocks:
+ * then there is nothing to verify. */
+gboolean gst_delta_cnn_classifier_was_whole (GstDeltaCnnClassifier * c);
+
+/* After _tensor(), before _run(): [height * width of the tensor] 1 where a pixel came out
+ * otherwise than it was; NULL where none did since the last run. */
 const guint8 *gst_delta_cnn_classifier_get_touched (GstDeltaCnnClassifier * c);
 
 /* The network's own outputs of the last run. */

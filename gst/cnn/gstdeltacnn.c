@@ -19,7 +19,8 @@
  * nothing that may draw into the frames stands between the decoder and this
  * element, otherwise samples are compared.  `source=codec` believes it in any
  * case.  In both, a sample of the blocks that are claimed not to have changed is
- * verified on every frame; a claim that does not hold leads to a warning, and to
+ * verified, others on each frame: all within 256 frames with `source=auto`, within 32
+ * with `source=codec`; a claim that does not hold leads to a warning, and to
  * samples being compared until the next flush or change of caps.
  *
  * `mode=sparse` and `mode=sparse-heuristic` repeat the DeltaCNN study, and

@@ -125,7 +125,7 @@ step_histogram (Frame * f)
       interval (f, HISTOGRAM_INTERVAL), r->blocks);
   *f->time_changes = gst_util_get_timestamp () - start;
   if (f->decision->n_changed > 0)
-    gst_delta_cnn_classifier_tensor (c, f->input->samples,
+    gst_delta_cnn_classifier_tensor_only (c, f->input->samples,
         gst_delta_cnn_classifier_needs_full (c) ? NULL : r->blocks, f->threads);
   gst_delta_cnn_classifier_run (c, DCN_MODE_DELTA, f->top_k, f->threads,
       f->outcome);

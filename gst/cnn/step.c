@@ -100,25 +100,6 @@ start_over (GstDeltaCnnChanges * changes, GstDeltaCnnClassifier * classifier,
   decision->reason = "the picture was found not to fit the frame";
 }
 
-/* Whether converting the whole frame takes no longer than what its changed blocks
- * reach: where many changed, or many runs of them that lie apart.  Then nothing is
- * taken over from the last frame, and no claim of the codec needs to be checked. */
-static gboolean
-is_scattered (GstDeltaCnnChanges * changes,
-    const GstDeltaCnnDecision * decision)
-{
-  guint cols, rows, runs = 0;
-  gsize i, n;
-
-  gst_delta_cnn_changes_get_grid (changes, &cols, &rows);
-  n = (gsize) cols *rows;
-  if (!decision->blocks || decision->n_changed <= n / 8)
-    return FALSE;
-  for (i = 1; i < n; i++)
-    runs += decision->blocks[i] > decision->blocks[i - 1];
-  return decision->n_changed + 2 * (gsize) runs > n / 16 * 7;
-}
-
 void
 gst_delta_cnn_step_tensor (GstDeltaCnnStream * stream,
     GstDeltaCnnClassifier * classifier,
@@ -129,7 +110,7 @@ gst_delta_cnn_step_tensor (GstDeltaCnnStream * stream,
   GstDeltaCnnDecision *decision = &step->decision;
   /* The study's layers find differences for themselves. */
   gboolean dense = settings->mode != GST_DELTA_CNN_MODE_DELTA;
-  gboolean everything;
+  gboolean everything, was_whole = FALSE;
   const guint8 *sample;
   GstClockTime start;
 
@@ -139,12 +120,16 @@ gst_delta_cnn_step_tensor (GstDeltaCnnStream * stream,
       decision);
   step->time_changes = gst_util_get_timestamp () - start;
 
+  /* Which pixels half of the blocks reach need not be found out. */
   everything = dense || gst_delta_cnn_classifier_needs_full (classifier)
-      || is_scattered (changes, decision);
-  if (everything || decision->n_changed > 0)
+      || decision->n_changed > decision->n_blocks / 2;
+  if (everything || decision->n_changed > 0) {
     gst_delta_cnn_classifier_tensor (classifier, input->samples,
         everything ? NULL : decision->blocks, settings->threads);
-  sample = everything ? NULL : gst_delta_cnn_changes_sample (changes);
+    was_whole = gst_delta_cnn_classifier_was_whole (classifier);
+  }
+  /* Where nothing is taken over from the last frame, no claim of the codec matters. */
+  sample = was_whole ? NULL : gst_delta_cnn_changes_sample (changes);
   if (sample && !gst_delta_cnn_classifier_verify (classifier, input->samples,
           sample))
     start_over (changes, classifier, input->samples, settings->threads, step);

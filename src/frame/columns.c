@@ -95,8 +95,6 @@ columns_of(const uint8_t *source, ptrdiff_t stride, const float *weights, int ta
   for (int t = 0; t < taps; t++) {
     const uint8_t *row = source + t * stride;
     __m512 w = _mm512_set1_ps(weights[t]);
-    if (vectors == 4) /* of the rows below, which are mostly wanted next */
-      _mm_prefetch((const char *)(row + taps * stride), _MM_HINT_T0);
     for (int v = 0; v < vectors; v++) {
       __m128i bytes = v + 1 < vectors ? _mm_loadu_si128((const __m128i *)(row + v * 16))
                                       : _mm_maskz_loadu_epi8(last, row + v * 16);

@@ -24,8 +24,11 @@
 /* Gaps between runs of pixels up to which scaling goes on: to begin another run takes as long as so many samples of
  * the frame (counted once for each row that a pixel's taps lie in), and a pixel as long as some besides its own.  So a
  * row in pieces does not take longer than a whole one (bench-tensor). */
-#define RUN_SAMPLES   1600.0
+#define RUN_SAMPLES   6400.0
 #define PIXEL_SAMPLES 40.0
+/* Share of the pixels from which on all are converted: a frame comes from memory one line after another at several
+ * times the rate of pieces of its rows. */
+#define WHOLE_SHARE 0.3
 
 /* Components that lie further apart are gathered, which takes what whole numbers win. */
 #define WHOLE_STEP_MOST 2
@@ -49,6 +52,8 @@ struct _DcnFrameToTensor {
   DcnAxisFilter across[3], down[3]; /* per plane */
   DcnColors colors;
   int block_cols, block_rows, block_words;
+  gboolean whole_frame; /* of the last call */
+  gboolean only_reached;
   int gap;               /* pixels */
   int row_most;          /* runs of a row */
   Span *span_x, *span_y; /* [width], [height]: columns, rows of blocks that a pixel's taps lie in */
@@ -66,9 +71,13 @@ struct _DcnFrameToTensor {
   DcnRowsFunc scale_rows;
   const DcnWhole *whole; /* where a plane's filters have such weights */
   DcnColorsFunc convert_colors;
-  /* for dcn_frame_to_tensor_check(): a row; made when first needed */
+  uint32_t *known;     /* [height][width] the tensor's samples (colors.h) ... */
+  const float *tensor; /* ... and which one's */
+  int *n_differ;       /* [height] pixels of the rows of `todo` that came out otherwise */
+  /* a row, for dcn_frame_to_tensor_check() */
   float *check_row;
-  uint8_t *check_touched;
+  uint32_t *check_known;
+  uint8_t *check_differs;
 };
 
 /* --- planning -----------------------------------------------------------------------------------
@@ -147,8 +156,8 @@ plan_colors(DcnFrameToTensor *convert, const DcnFrameInfo *info)
   memset(&convert->colors, 0, sizeof convert->colors);
   convert->colors.n_components = convert->n_components;
   convert->colors.channels = convert->spec.channels;
-  memcpy(convert->colors.scale, convert->spec.scale, sizeof convert->colors.scale);
-  memcpy(convert->colors.offset, convert->spec.offset, sizeof convert->colors.offset);
+  memcpy(convert->colors.scale, convert->spec.scale, sizeof convert->spec.scale);
+  memcpy(convert->colors.offset, convert->spec.offset, sizeof convert->spec.offset);
   if (info->format == DCN_FORMAT_RGB) {
     if (convert->spec.order == DCN_COLOR_GRAY) {
       m[0][0] = 0.299f;
@@ -282,6 +291,11 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->runs =
       dcn_aligned_new0((size_t)(spec->height + 1) * (size_t)convert->row_most, sizeof(Span));
   convert->row_runs = dcn_aligned_new0((size_t)spec->height + 1, sizeof(int));
+  convert->known = dcn_aligned_new0((size_t)spec->height * (size_t)spec->width, sizeof(uint32_t));
+  convert->n_differ = dcn_aligned_new0((size_t)spec->height, sizeof(int));
+  convert->check_row = dcn_aligned_new0((size_t)spec->width * spec->channel_stride, sizeof(float));
+  convert->check_known = dcn_aligned_new0((size_t)spec->width, sizeof(uint32_t));
+  convert->check_differs = dcn_aligned_new0((size_t)spec->width, 1);
   convert->scratch = g_new0(Scratch, DCN_PARALLEL_MAX);
   gboolean planned = plan_filters(convert, info);
   /* The scaling along a row reads on behind the last tap. */
@@ -289,8 +303,9 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
     slack = MAX(slack, MAX(convert->across[p].padded, convert->across[p].whole_padded));
   convert->scratch_columns += slack;
   if (!convert->span_x || !convert->span_y || !convert->block_bits || !convert->row_changed ||
-      !convert->reached || !convert->todo || !convert->runs || !convert->row_runs || !planned ||
-      !add_scratch(convert)) {
+      !convert->reached || !convert->todo || !convert->runs || !convert->row_runs ||
+      !convert->known || !convert->n_differ || !convert->check_row || !convert->check_known ||
+      !convert->check_differs || !planned || !add_scratch(convert)) {
     dcn_frame_to_tensor_free(convert);
     g_set_error(error, DCN_ERROR, DCN_ERROR_MEMORY, "Not enough memory to convert %dx%d frames.",
                 info->width, info->height);
@@ -329,23 +344,88 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
   dcn_aligned_free(convert->todo);
   dcn_aligned_free(convert->runs);
   dcn_aligned_free(convert->row_runs);
+  dcn_aligned_free(convert->known);
+  dcn_aligned_free(convert->n_differ);
   dcn_aligned_free(convert->check_row);
-  dcn_aligned_free(convert->check_touched);
+  dcn_aligned_free(convert->check_known);
+  dcn_aligned_free(convert->check_differs);
   g_free(convert);
 }
 
 /* --- computing ----------------------------------------------------------------------------------
  */
 
+/* Lines of 64 bytes of the frame that are wanted next.  They are asked for a few at a time, between the steps of the
+ * work at hand: memory then does not stand still while the CPU computes, nor the CPU while more is asked for than can
+ * be under way. */
+typedef struct {
+  const uint8_t *row[3];
+  ptrdiff_t stride[3];
+  int rows[3], lines[3];
+  int n_planes, plane, line, per_step;
+} Ahead;
+
+/* Steps of scale_run() per component. */
+#define AHEAD_STEPS 2
+
+/* Of pixels [begin, end) of row y, what the row before did not take. */
+static void
+plan_ahead(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
+           Ahead *ahead)
+{
+  int lines = 0;
+  ahead->plane = ahead->line = 0;
+  ahead->n_planes = y < convert->spec.height ? convert->n_planes : 0;
+  for (int p = 0; p < ahead->n_planes; p++) {
+    const DcnAxisFilter *down = &convert->down[p], *across = &convert->across[p];
+    int step = convert->layout.plane[p].step, left = across->first[begin] * step;
+    int right = (across->first[end - 1] + dcn_axis_filter_taps(across, end - 1)) * step;
+    int above = down->first[y - 1] + dcn_axis_filter_taps(down, y - 1);
+    int from = MAX(down->first[y], above);
+    ahead->stride[p] = frame->stride[p];
+    ahead->row[p] = frame->plane[p] + (ptrdiff_t)from * frame->stride[p] + left;
+    ahead->rows[p] = down->first[y] + dcn_axis_filter_taps(down, y) - from;
+    ahead->lines[p] = (right - left + 63) / 64;
+    lines += ahead->rows[p] * ahead->lines[p];
+  }
+  int steps = AHEAD_STEPS * convert->n_components;
+  ahead->per_step = (lines + steps - 1) / steps;
+}
+
+static inline void
+look_ahead(Ahead *ahead)
+{
+  for (int n = ahead->per_step; n > 0;) {
+    int p = ahead->plane;
+    if (p == ahead->n_planes)
+      return;
+    if (ahead->rows[p] == 0) {
+      ahead->plane++;
+      continue;
+    }
+    int last = MIN(ahead->line + n, ahead->lines[p]);
+    n -= last - ahead->line;
+    for (int i = ahead->line; i < last; i++)
+      __builtin_prefetch(ahead->row[p] + (ptrdiff_t)i * 64);
+    ahead->line = last;
+    if (last == ahead->lines[p]) {
+      ahead->line = 0;
+      ahead->row[p] += ahead->stride[p];
+      ahead->rows[p]--;
+    }
+  }
+}
+
 /* One plane's part of scale_run() in whole numbers; n: columns, from `source` on. */
 static void
 scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, int stride, int y,
-            int begin, int end, int n, const Scratch *scratch)
+            int begin, int end, int n, const Scratch *scratch, Ahead *ahead)
 {
   const DcnAxisFilter *down = &convert->down[plane], *across = &convert->across[plane];
   int step = convert->layout.plane[plane].step, sum = down->whole_sum * across->whole_sum;
   convert->whole->columns(source, stride, down->whole + down->offset[y],
                           dcn_axis_filter_taps(down, y), scratch->whole, n * step);
+  look_ahead(ahead);
   for (int c = 0; c < convert->n_components; c++) {
     const DcnComponent *component = &convert->layout.component[c];
     if (component->plane != plane)
@@ -358,6 +438,7 @@ scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, i
     }
     convert->whole->rows(across, columns, begin, end, 128 * sum, 1 / (float)sum,
                          scratch->component[c] + begin);
+    look_ahead(ahead);
   }
 }
 
@@ -366,6 +447,8 @@ static void
 scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
           const Scratch *scratch)
 {
+  Ahead ahead;
+  plan_ahead(convert, frame, y + 1, begin, end, &ahead);
   for (int p = 0; p < convert->n_planes; p++) {
     const DcnAxisFilter *down = &convert->down[p], *across = &convert->across[p];
     int step = convert->layout.plane[p].step;
@@ -374,16 +457,19 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
     const uint8_t *source =
         frame->plane[p] + (ptrdiff_t)down->first[y] * frame->stride[p] + (ptrdiff_t)first * step;
     if (down->whole_sum > 0 && across->whole_sum > 0 && step <= WHOLE_STEP_MOST) {
-      scale_whole(convert, p, source, frame->stride[p], y, begin, end, n, scratch);
+      scale_whole(convert, p, source, frame->stride[p], y, begin, end, n, scratch, &ahead);
       continue;
     }
     convert->scale_columns(source, frame->stride[p], down->weights + down->offset[y],
                            dcn_axis_filter_taps(down, y), scratch->columns, n * step);
+    look_ahead(&ahead);
     for (int c = 0; c < convert->n_components; c++) {
       const DcnComponent *component = &convert->layout.component[c];
-      if (component->plane == p)
-        convert->scale_rows(across, scratch->columns + component->offset, step, begin, end,
-                            scratch->component[c] + begin);
+      if (component->plane != p)
+        continue;
+      convert->scale_rows(across, scratch->columns + component->offset, step, begin, end,
+                          scratch->component[c] + begin);
+      look_ahead(&ahead);
     }
   }
 }
@@ -391,25 +477,28 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
 typedef struct {
   const DcnFrameToTensor *convert;
   const DcnFrame *frame;
-  const uint8_t *touched;
+  uint8_t *touched;
   float *tensor;
 } Job;
 
-/* Those pixels of row y that are touched, all in one of the runs, to the row `out` of a tensor. */
-static void
+/* Runs of pixels of row y, to rows of known samples and of a tensor; differs: as in DcnColorsFunc, of those pixels.
+ * Returns how many came out otherwise. */
+static int
 compute_row(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, const Span *runs,
-            int n_runs, const uint8_t *touched, float *out, const Scratch *scratch)
+            int n_runs, uint32_t *known, float *out, uint8_t *differs, const Scratch *scratch)
 {
   size_t stride = (size_t)convert->spec.channel_stride;
+  int n_differ = 0;
   for (int i = 0; i < n_runs; i++) {
     int x = runs[i].first, n = runs[i].last + 1 - x;
     scale_run(convert, frame, y, x, x + n, scratch);
     const float *from[3];
     for (int c = 0; c < 3; c++)
       from[c] = scratch->component[c] + x;
-    convert->convert_colors(&convert->colors, from, touched + x, out + (size_t)x * stride, stride,
-                            n);
+    n_differ += convert->convert_colors(&convert->colors, from, known + x, out + (size_t)x * stride,
+                                        stride, n, differs + x);
   }
+  return n_differ;
 }
 
 static void
@@ -420,9 +509,10 @@ compute_rows(void *context, int begin, int end, int worker)
   size_t width = (size_t)convert->spec.width, stride = (size_t)convert->spec.channel_stride;
   for (int i = begin; i < end; i++) {
     size_t first = (size_t)convert->todo[i] * width;
-    compute_row(convert, job->frame, convert->todo[i], convert->runs + convert->row_runs[i],
-                convert->row_runs[i + 1] - convert->row_runs[i], job->touched + first,
-                job->tensor + first * stride, &convert->scratch[worker]);
+    convert->n_differ[i] =
+        compute_row(convert, job->frame, convert->todo[i], convert->runs + convert->row_runs[i],
+                    convert->row_runs[i + 1] - convert->row_runs[i], convert->known + first,
+                    job->tensor + first * stride, job->touched + first, &convert->scratch[worker]);
   }
 }
 
@@ -462,17 +552,15 @@ take_blocks(DcnFrameToTensor *convert, const uint8_t *changed)
   return any;
 }
 
-/* Marks the pixels of tensor row y whose taps lie in a changed block; returns how many.
- * runs   runs of them, those with short gaps between them as one
- * n_runs how many */
+/* Runs of the pixels of tensor row y whose taps lie in a changed block, those with short gaps between them as one.
+ * Returns how many runs. */
 static int
-touch_row(const DcnFrameToTensor *convert, int y, uint8_t *touched, Span *runs, int *n_runs)
+find_runs(const DcnFrameToTensor *convert, int y, Span *runs)
 {
-  int words = convert->block_words, filled = 0, n = 0, k = 0;
+  int words = convert->block_words, k = 0, gap = convert->only_reached ? 0 : convert->gap;
   Span rows = convert->span_y[y];
   uint64_t *bits = convert->block_bits + (size_t)convert->block_rows * words;
   gboolean any = FALSE;
-  memset(touched, 0, (size_t)convert->spec.width);
   for (int r = rows.first; r <= rows.last; r++) {
     const uint64_t *row = convert->block_bits + (size_t)r * words;
     if (!convert->row_changed[r])
@@ -488,104 +576,123 @@ touch_row(const DcnFrameToTensor *convert, int y, uint8_t *touched, Span *runs, 
       int run = rest ? __builtin_ctzll(rest) : 64;
       v = run + c < 64 ? v >> (c + run) << (c + run) : 0;
       c += i * 64;
-      /* Neighbouring blocks reach some of the same pixels. */
-      int from = MAX(convert->reached[c].first, filled), last = convert->reached[c + run - 1].last;
+      int from = convert->reached[c].first, last = convert->reached[c + run - 1].last;
       if (last < from)
         continue;
-      memset(touched + from, 1, (size_t)(last + 1 - from));
-      n += last + 1 - from;
-      if (k > 0 && from - runs[k - 1].last - 1 <= convert->gap)
-        runs[k - 1].last = last;
+      /* Neighbouring blocks reach some of the same pixels. */
+      if (k > 0 && from - runs[k - 1].last - 1 <= gap)
+        runs[k - 1].last = MAX(runs[k - 1].last, last);
       else
         runs[k++] = (Span){from, last};
-      filled = last + 1;
     }
-  *n_runs = k;
-  return n;
+  return k;
+}
+
+/* Plans all rows, whole. */
+static void
+plan_whole(DcnFrameToTensor *convert)
+{
+  int width = convert->spec.width, height = convert->spec.height;
+  for (int y = 0; y < height; y++) {
+    convert->todo[y] = convert->row_runs[y] = y;
+    convert->runs[y] = (Span){0, width - 1};
+  }
+  convert->row_runs[height] = height;
+  convert->whole_frame = TRUE;
+}
+
+/* Plans the rows to be computed.  Returns how many they are; *n_pixels: of their runs. */
+static int
+plan_rows(DcnFrameToTensor *convert, const uint8_t *changed, uint8_t *touched, int *n_pixels)
+{
+  int width = convert->spec.width, height = convert->spec.height, *row_runs = convert->row_runs;
+  int n_rows = 0, n_runs = 0, n = 0;
+  int most = (int)((convert->only_reached ? 1 : WHOLE_SHARE) * width * height);
+  row_runs[0] = 0;
+  convert->whole_frame = FALSE;
+  if (!changed) {
+    plan_whole(convert);
+    *n_pixels = width * height;
+    return height;
+  }
+  if (!take_blocks(convert, changed)) {
+    memset(touched, 0, (size_t)width * height);
+    *n_pixels = 0;
+    return 0;
+  }
+  for (int y = 0; y < height && n <= most; y++) {
+    Span rows = convert->span_y[y], above = convert->span_y[MAX(y - 1, 0)];
+    Span *runs = convert->runs + row_runs[n_rows];
+    if (y == 0 || rows.first != above.first || rows.last != above.last)
+      n_runs = find_runs(convert, y, runs);
+    else if (n_runs > 0) /* often so when enlarging */
+      memcpy(runs, runs - n_runs, (size_t)n_runs * sizeof *runs);
+    if (n_runs != 1 || runs->last + 1 - runs->first != width)
+      memset(touched + (size_t)y * width, 0, (size_t)width);
+    if (n_runs == 0)
+      continue;
+    for (int i = 0; i < n_runs; i++)
+      n += runs[i].last + 1 - runs[i].first;
+    convert->todo[n_rows] = y;
+    row_runs[n_rows + 1] = row_runs[n_rows] + n_runs;
+    n_rows++;
+  }
+  if (n > most) {
+    plan_whole(convert);
+    n_rows = height;
+    n = width * height;
+  }
+  *n_pixels = n;
+  return n_rows;
 }
 
 int
 dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *changed,
                         float *tensor, uint8_t *touched, int threads)
 {
-  int width = convert->spec.width, height = convert->spec.height;
-  int n = 0, n_rows = 0, *row_runs = convert->row_runs;
-  if (!changed) {
-    memset(touched, 1, (size_t)width * height);
-    for (int y = 0; y < height; y++) {
-      convert->todo[y] = row_runs[y] = y;
-      convert->runs[y] = (Span){0, width - 1};
-    }
-    n_rows = row_runs[height] = height;
-    n = width * height;
-  } else if (take_blocks(convert, changed)) {
-    int n_row = 0, n_runs = 0;
-    row_runs[0] = 0;
-    for (int y = 0; y < height; y++) {
-      Span rows = convert->span_y[y], above = convert->span_y[MAX(y - 1, 0)];
-      Span *runs = convert->runs + row_runs[n_rows];
-      uint8_t *row = touched + (size_t)y * width;
-      if (y > 0 && rows.first == above.first && rows.last == above.last) {
-        memcpy(row, row - width, (size_t)width); /* often so when enlarging */
-        if (n_row > 0)
-          memcpy(runs, runs - n_runs, (size_t)n_runs * sizeof *runs);
-      } else {
-        n_row = touch_row(convert, y, row, runs, &n_runs);
-      }
-      if (n_row > 0) {
-        convert->todo[n_rows] = y;
-        row_runs[n_rows + 1] = row_runs[n_rows] + n_runs;
-        n_rows++;
-      }
-      n += n_row;
-    }
-  } else {
-    memset(touched, 0, (size_t)width * height);
-  }
-  threads = MIN(dcn_parallel_threads(threads), 1 + n / GRAIN_PIXELS);
+  if (tensor != convert->tensor)
+    memset(convert->known, 0,
+           (size_t)convert->spec.width * (size_t)convert->spec.height * sizeof *convert->known);
+  convert->tensor = tensor;
+  int n_pixels, n_differ = 0, n_rows = plan_rows(convert, changed, touched, &n_pixels);
+  threads = MIN(dcn_parallel_threads(threads), 1 + n_pixels / GRAIN_PIXELS);
   while (convert->n_scratch < threads && add_scratch(convert))
     ;
   threads = MIN(threads, convert->n_scratch);
   Job job = {convert, frame, touched, tensor};
   dcn_parallel_for(threads, n_rows, 1, compute_rows, &job);
-  return n;
+  for (int i = 0; i < n_rows; i++)
+    n_differ += convert->n_differ[i];
+  return n_differ;
 }
 
-/* Whether the pixels of a row that are touched are the same in a and b. */
-static gboolean
-same_pixels(const DcnTensorSpec *spec, const Span *runs, int n_runs, const uint8_t *touched,
-            const float *a, const float *b)
+void
+dcn_frame_to_tensor_set_only_reached(DcnFrameToTensor *convert, gboolean only_reached)
 {
-  size_t stride = (size_t)spec->channel_stride;
-  for (int i = 0; i < n_runs; i++)
-    for (int x = runs[i].first; x <= runs[i].last; x++)
-      /* Bytes, not numbers: a pixel's value depends on the frame alone. */
-      if (touched[x] && memcmp(a + (size_t)x * stride, b + (size_t)x * stride,
-                               (size_t)spec->channels * sizeof(float)) != 0)
-        return FALSE;
-  return TRUE;
+  convert->only_reached = only_reached;
 }
 
 gboolean
-dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks,
-                          const float *tensor)
+dcn_frame_to_tensor_was_whole(const DcnFrameToTensor *convert)
 {
-  const DcnTensorSpec *spec = &convert->spec;
-  size_t stride = (size_t)spec->channel_stride, width = (size_t)spec->width;
-  if (!convert->check_row)
-    convert->check_row = dcn_aligned_new0(width * stride, sizeof(float));
-  if (!convert->check_touched)
-    convert->check_touched = dcn_aligned_new0(width, 1);
-  if (!convert->check_row || !convert->check_touched || !take_blocks(convert, blocks))
+  return convert->whole_frame;
+}
+
+gboolean
+dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks)
+{
+  size_t width = (size_t)convert->spec.width;
+  if (!take_blocks(convert, blocks))
     return TRUE;
-  for (int y = 0; y < spec->height; y++) {
-    int n_runs;
-    if (touch_row(convert, y, convert->check_touched, convert->runs, &n_runs) == 0)
-      continue;
-    compute_row(convert, frame, y, convert->runs, n_runs, convert->check_touched,
-                convert->check_row, &convert->scratch[0]);
-    if (!same_pixels(spec, convert->runs, n_runs, convert->check_touched, convert->check_row,
-                     tensor + (size_t)y * width * stride))
+  for (int y = 0; y < convert->spec.height; y++) {
+    int n_runs = find_runs(convert, y, convert->runs);
+    for (int i = 0; i < n_runs; i++) {
+      Span run = convert->runs[i];
+      memcpy(convert->check_known + run.first, convert->known + (size_t)y * width + run.first,
+             (size_t)(run.last + 1 - run.first) * sizeof *convert->known);
+    }
+    if (compute_row(convert, frame, y, convert->runs, n_runs, convert->check_known,
+                    convert->check_row, convert->check_differs, &convert->scratch[0]) > 0)
       return FALSE;
   }
   return TRUE;

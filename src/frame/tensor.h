@@ -35,17 +35,25 @@ typedef struct _DcnFrameToTensor DcnFrameToTensor;
 DcnFrameToTensor *dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GError **error);
 void dcn_frame_to_tensor_free(DcnFrameToTensor *convert);
 
-/* Recomputes the tensor pixels that a changed block can reach.
+/* Recomputes the tensor pixels that a changed block can reach (and others where that is faster), and writes those that come out
+ * otherwise than they are.
  * changed  [ceil(height/8) * ceil(width/8)] bytes over the frame, 8x8 luma blocks, != 0 where samples may have
  *          changed (luma or the chroma under it); NULL: everything changed
- * tensor   [height][width][channel_stride] floats, holding the last frame's values
- * touched  [height][width] bytes, set to 1 where a pixel was recomputed, else to 0
+ * tensor   [height][width][channel_stride] floats, as the last call left them; those of another tensor than the last
+ *          call's are not known: all that is recomputed is written
+ * touched  [height][width] bytes, set to 1 where a pixel was written, else to 0
  * threads  as in dcn_parallel_for
- * Returns the number of pixels recomputed. */
+ * Returns the number of pixels written. */
 int dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *changed, float *tensor,
                             uint8_t *touched, int threads);
 
-/* Whether the pixels that these blocks (as `changed` above, not NULL) can reach are in the tensor what the frame makes
- * of them, to the bit.  TRUE also where memory is short. */
-gboolean dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks,
-                                   const float *tensor);
+/* Whether to leave pixels that no changed block can reach as they are, whatever takes longer.  Off at first.  It makes a
+ * difference where blocks changed that are said not to have. */
+void dcn_frame_to_tensor_set_only_reached(DcnFrameToTensor *convert, gboolean only_reached);
+
+/* Whether the last call recomputed all pixels: where not much less would have been recomputed otherwise, that is faster. */
+gboolean dcn_frame_to_tensor_was_whole(const DcnFrameToTensor *convert);
+
+/* Whether the pixels that these blocks (as `changed` above, not NULL) can reach, and some between them, are in the tensor
+ * of the last call what the frame makes of them. */
+gboolean dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks);

@@ -67,14 +67,59 @@ start_of(const uint8_t *weights, int taps)
   return sum;
 }
 
+/* Pairs of rows for which weights stay in registers. */
+#define PAIRS_MOST 16
+
+#define AVX2 __attribute__((target("avx2"), always_inline)) static inline
+
+/* 32 columns. */
+AVX2 void
+columns_of_32(const uint8_t *source, ptrdiff_t stride, int taps, const __m256i *w, const int pairs,
+              __m256i start, int16_t *out)
+{
+  __m256i low = start, high = start;
+  for (int k = 0; k < pairs; k++) {
+    const uint8_t *row = source + 2 * k * stride;
+    __m256i a = _mm256_loadu_si256((const __m256i *)row);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(2 * k + 1 < taps ? row + stride : row));
+    low = _mm256_add_epi16(low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), w[k]));
+    high = _mm256_add_epi16(high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), w[k]));
+  }
+  _mm256_storeu_si256((__m256i *)out, _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_storeu_si256((__m256i *)(out + 16), _mm256_permute2x128_si256(low, high, 0x31));
+}
+
+AVX2 void
+columns_of_pairs(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+                 int16_t *out, int n, const int pairs)
+{
+  __m256i w[PAIRS_MOST], start = _mm256_set1_epi16((int16_t)start_of(weights, taps));
+  for (int k = 0; k < pairs; k++)
+    w[k] = _mm256_set1_epi16((int16_t)pair_weights(weights, taps, 2 * k));
+  for (int i = 0;;) {
+    columns_of_32(source + i, stride, taps, w, pairs, start, out + i);
+    if (i + 32 == n)
+      return;
+    i = i + 64 <= n ? i + 32 : n - 32; /* some once more */
+  }
+}
+
 __attribute__((target("avx2"))) static void
 columns_avx2(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
              int16_t *out, int n)
 {
-  columns_by_pairs(source, stride, weights, taps, out, n);
+  int pairs = (taps + 1) / 2;
+  if (n < 32 || pairs > PAIRS_MOST)
+    columns_by_pairs(source, stride, weights, taps, out, n);
+  else if (pairs == 1)
+    columns_of_pairs(source, stride, weights, taps, out, n, 1);
+  else if (pairs == 2)
+    columns_of_pairs(source, stride, weights, taps, out, n, 2);
+  else if (pairs == 3)
+    columns_of_pairs(source, stride, weights, taps, out, n, 3);
+  else
+    columns_of_pairs(source, stride, weights, taps, out, n, pairs);
 }
-
-#define AVX2 __attribute__((target("avx2"), always_inline)) static inline
 
 AVX2 __m256i
 two_halves(__m128i a, __m128i b)
@@ -176,20 +221,16 @@ rows_avx2(const DcnAxisFilter *filter, const int16_t *columns, int begin, int en
 #define AVX512 __attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512dq")))
 /* 64 columns, those of the mask. */
 AVX512 static inline __attribute__((always_inline)) void
-columns_of(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps, __m512i start,
-           int16_t *out, __mmask64 mask)
+columns_of_64(const uint8_t *source, ptrdiff_t stride, int taps, const __m512i *w, const int pairs,
+              __m512i start, int16_t *out, __mmask64 mask)
 {
   __m512i low = start, high = start;
-  for (int t = 0; t < taps; t += 2) {
-    const uint8_t *row = source + t * stride;
-    __m512i w = _mm512_set1_epi16((int16_t)pair_weights(weights, taps, t));
+  for (int k = 0; k < pairs; k++) {
+    const uint8_t *row = source + 2 * k * stride;
     __m512i a = _mm512_maskz_loadu_epi8(mask, row);
-    __m512i b = _mm512_maskz_loadu_epi8(mask, t + 1 < taps ? row + stride : row);
-    /* of the rows below, which are mostly wanted next */
-    _mm_prefetch((const char *)(row + taps * stride), _MM_HINT_T0);
-    _mm_prefetch((const char *)(row + (taps + 1) * stride), _MM_HINT_T0);
-    low = _mm512_add_epi16(low, _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), w));
-    high = _mm512_add_epi16(high, _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), w));
+    __m512i b = _mm512_maskz_loadu_epi8(mask, 2 * k + 1 < taps ? row + stride : row);
+    low = _mm512_add_epi16(low, _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), w[k]));
+    high = _mm512_add_epi16(high, _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), w[k]));
   }
   const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
   const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
@@ -198,16 +239,102 @@ columns_of(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int 
                            _mm512_permutex2var_epi64(low, second, high));
 }
 
+AVX512 static inline __attribute__((always_inline)) void
+columns_of_most(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+                int16_t *out, int n, const int pairs)
+{
+  __m512i w[PAIRS_MOST], start = _mm512_set1_epi16((int16_t)start_of(weights, taps));
+  for (int k = 0; k < pairs; k++)
+    w[k] = _mm512_set1_epi16((int16_t)pair_weights(weights, taps, 2 * k));
+  int i = 0;
+  for (; i + 64 <= n; i += 64)
+    columns_of_64(source + i, stride, taps, w, pairs, start, out + i, ~(__mmask64)0);
+  if (i < n)
+    columns_of_64(source + i, stride, taps, w, pairs, start, out + i,
+                  ~(__mmask64)0 >> (64 - (n - i)));
+}
+
 AVX512 static void
 columns_avx512(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
                int16_t *out, int n)
 {
-  __m512i start = _mm512_set1_epi16((int16_t)start_of(weights, taps));
-  int i = 0;
-  for (; i + 64 <= n; i += 64)
-    columns_of(source + i, stride, weights, taps, start, out + i, ~(__mmask64)0);
-  if (i < n)
-    columns_of(source + i, stride, weights, taps, start, out + i, ~(__mmask64)0 >> (64 - (n - i)));
+  int pairs = (taps + 1) / 2;
+  if (pairs > PAIRS_MOST)
+    columns_by_pairs(source, stride, weights, taps, out, n);
+  else if (pairs == 1)
+    columns_of_most(source, stride, weights, taps, out, n, 1);
+  else if (pairs == 2)
+    columns_of_most(source, stride, weights, taps, out, n, 2);
+  else if (pairs == 3)
+    columns_of_most(source, stride, weights, taps, out, n, 3);
+  else
+    columns_of_most(source, stride, weights, taps, out, n, pairs);
+}
+
+AVX512 static inline __attribute__((always_inline)) __m512i
+four_times_eight(const int16_t *p, const int *first)
+{
+  __m512i v = _mm512_castsi128_si512(eight(p + first[0]));
+  v = _mm512_inserti64x2(v, eight(p + first[1]), 1);
+  v = _mm512_inserti64x2(v, eight(p + first[2]), 2);
+  return _mm512_inserti64x2(v, eight(p + first[3]), 3);
+}
+
+/* 16 outputs of eight taps or a multiple each. */
+AVX512 static inline __attribute__((always_inline)) __m512i
+of_16_outputs(const int16_t *columns, const int *first, const int16_t *w, const size_t pitch)
+{
+  const int apart[4] = {0, (int)pitch, 2 * (int)pitch, 3 * (int)pitch};
+  __m512i p[4];
+  for (int i = 0; i < 4; i++) { /* sums of pairs of products; an output is 128 bits */
+    const int16_t *weights = w + 4 * (size_t)i * pitch;
+    for (size_t t = 0; t < pitch; t += 8) {
+      __m512i v = _mm512_madd_epi16(four_times_eight(columns + t, first + 4 * i),
+                                    pitch == 8 ? _mm512_loadu_si512(weights)
+                                               : four_times_eight(weights + t, apart));
+      p[i] = t == 0 ? v : _mm512_add_epi32(p[i], v);
+    }
+  }
+  __m512i a =
+      _mm512_add_epi32(_mm512_unpacklo_epi32(p[0], p[1]), _mm512_unpackhi_epi32(p[0], p[1]));
+  __m512i b =
+      _mm512_add_epi32(_mm512_unpacklo_epi32(p[2], p[3]), _mm512_unpackhi_epi32(p[2], p[3]));
+  __m512i sum = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+  /* 0 4 8 12 | 1 5 9 13 | ... */
+  return _mm512_permutexvar_epi32(
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), sum);
+}
+
+AVX512 static inline __attribute__((always_inline)) void
+rows_of_16(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
+           float scale, float *out, const size_t pitch)
+{
+  __m512i add = _mm512_set1_epi32(start);
+  __m512 times = _mm512_set1_ps(scale);
+  const int *first = filter->first + begin;
+  const int16_t *w = filter->whole_by_output + (size_t)begin * pitch;
+  int n = end - begin;
+  columns -= first[0];
+  for (int x = 0;;) {
+    __m512i sum =
+        _mm512_add_epi32(add, of_16_outputs(columns, first + x, w + (size_t)x * pitch, pitch));
+    _mm512_storeu_ps(out + x, _mm512_mul_ps(_mm512_cvtepi32_ps(sum), times));
+    if (x + 16 == n)
+      return;
+    x = x + 32 <= n ? x + 16 : n - 16; /* some once more */
+  }
+}
+
+AVX512 static void
+rows_avx512(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
+            float scale, float *out)
+{
+  if (filter->whole_padded < 8 || end - begin < 16)
+    rows_avx2(filter, columns, begin, end, start, scale, out);
+  else if (filter->whole_padded == 8)
+    rows_of_16(filter, columns, begin, end, start, scale, out, 8);
+  else
+    rows_of_16(filter, columns, begin, end, start, scale, out, filter->whole_padded);
 }
 #endif
 
@@ -223,7 +350,7 @@ dcn_whole_all(void)
     gboolean has_avx2 = __builtin_cpu_supports("avx2");
     if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-      all[k++] = (DcnWhole){columns_avx512, rows_avx2};
+      all[k++] = (DcnWhole){columns_avx512, rows_avx512};
     if (has_avx2)
       all[k++] = (DcnWhole){columns_avx2, rows_avx2};
 #endif

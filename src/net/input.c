@@ -56,6 +56,9 @@ test_pixels(const DcnJob *job, int first, int pixels, uint8_t *changed, DcnWorke
  * before it is looked at. */
 #define AHEAD 16
 
+/* Of smaller ones a whole word takes no longer than a few short runs. */
+#define CACHED_PIXELS (256 * 256)
+
 typedef struct {
   int row, x;
   uint64_t near;
@@ -114,7 +117,7 @@ test_rows(void *context, int begin, int end, int number)
   const DcnJob *job = loop->job;
   DcnValueState *v = job->out;
   DcnWorker *worker = dcn_worker(job, number);
-  int w = v->net->w;
+  int w = v->net->w, many = v->net->pixels > CACHED_PIXELS ? 40 : 8;
   if (!loop->touched) {
     worker->pixels_touched += (end - begin) * w;
     if (!v->changed) {
@@ -146,7 +149,7 @@ test_rows(void *context, int begin, int end, int number)
       uint64_t longer = near | near << 1;
       longer |= longer << 2;
       near |= longer & longer >> 1 & longer >> 2 & longer >> 3;
-      if (dcn_bits_count(near) > 40)
+      if (dcn_bits_count(near) > many)
         near = ~UINT64_C(0);
       near &= dcn_bits_last(n);
       if (asked - done == AHEAD)

@@ -248,8 +248,8 @@ test_reference(gconstpointer data)
 }
 
 /* Changes samples of random blocks, claims those blocks, and demands: the incremental tensor has
- * the bits of a full one; pixels not touched were not written; a touched pixel has a claimed block
- * near its footprint. */
+ * the bits of a full one; the touched pixels are those that differ from before; each has a claimed
+ * block near its footprint. */
 static void
 check_incremental(const TestFormat *format, int width, int height, const DcnTensorSpec *spec,
                   GRand *rand, int rounds)
@@ -308,12 +308,10 @@ check_incremental(const TestFormat *format, int width, int height, const DcnTens
           for (int bx = MAX(0, (int)floor((low_x - reach_x) / 8));
                bx * 8 < MIN(width, high_x + reach_x); bx++)
             near |= changed[by * cols + bx] != 0;
-        if (some.touched[pixel])
-          g_assert_true(near);
-        else
-          g_assert_true(memcmp(&before[pixel * spec->channel_stride],
-                               &some.tensor[pixel * spec->channel_stride],
-                               spec->channels * sizeof(float)) == 0);
+        gboolean same =
+            memcmp(&before[pixel * spec->channel_stride],
+                   &some.tensor[pixel * spec->channel_stride], spec->channels * sizeof(float)) == 0;
+        g_assert_true(some.touched[pixel] ? near && !same : same);
       }
     g_assert_cmpint(n, ==, n_touched);
   }
@@ -354,7 +352,7 @@ test_writes_only_touched(void)
   Run run;
   run_init(&run, &info, &spec);
   test_frame_randomise(frame, rand);
-  for (int k = 0; k < 60; k++)
+  for (int k = 0; k < 8; k++)
     changed[g_rand_int_range(rand, 0, 40 * 30)] = 1;
   dcn_frame_to_tensor_run(run.convert, &frame->frame, changed, run.tensor, run.touched, 1);
   int untouched = 0;
@@ -367,6 +365,47 @@ test_writes_only_touched(void)
   g_assert_cmpint(untouched, <, (int)run.n_pixels);
   run_clear(&run);
   g_free(changed);
+  test_frame_free(frame);
+  g_rand_free(rand);
+}
+
+/* Asked for nothing else, a conversion leaves what no claimed block reaches as it was, also where most of a row is
+ * claimed and the frame is another one altogether. */
+static void
+test_only_reached(void)
+{
+  enum { COLS = 40, ROWS = 30, SIZE = 80 }; /* a pixel is 4 x 3 samples */
+  GRand *rand = g_rand_new_with_seed(10);
+  DcnFrameInfo info = test_info(&test_formats[0], COLS * 8, ROWS * 8);
+  DcnTensorSpec spec = make_spec(SIZE, SIZE);
+  TestFrame *frame = test_frame_new(&info, 0, FALSE);
+  uint8_t changed[COLS * ROWS];
+  Run run;
+  spec.resize = DCN_RESIZE_STRETCH;
+  run_init(&run, &info, &spec);
+  dcn_frame_to_tensor_set_only_reached(run.convert, TRUE);
+  dcn_frame_to_tensor_run(run.convert, &frame->frame, NULL, run.tensor, run.touched, 1);
+  test_frame_randomise(frame, rand);
+  for (int i = 0; i < COLS * ROWS; i++)
+    changed[i] = i % 8 > 2; /* five of eight columns */
+  dcn_frame_to_tensor_run(run.convert, &frame->frame, changed, run.tensor, run.touched, 1);
+  g_assert_false(dcn_frame_to_tensor_was_whole(run.convert));
+  for (int x = 0; x < SIZE; x++) {
+    /* Two pixels a block; a sample of chroma may reach over into the next. */
+    gboolean inside = changed[x / 2];
+    gboolean near = changed[(x + 1) / 2 % COLS] || changed[MAX(x - 1, 0) / 2];
+    int touched = 0;
+    for (int y = 0; y < SIZE; y++)
+      touched += run.touched[y * SIZE + x];
+    if (inside)
+      g_assert_cmpint(touched, >, SIZE / 2);
+    else if (!near)
+      g_assert_cmpint(touched, ==, 0);
+  }
+  dcn_frame_to_tensor_set_only_reached(run.convert, FALSE);
+  dcn_frame_to_tensor_run(run.convert, &frame->frame, changed, run.tensor, run.touched, 1);
+  g_assert_true(dcn_frame_to_tensor_was_whole(run.convert));
+  run_clear(&run);
   test_frame_free(frame);
   g_rand_free(rand);
 }
@@ -695,8 +734,21 @@ test_whole(void)
   g_rand_free(rand);
 }
 
-/* All forms of the colour conversion give the same bits, halves included, and write the pixels that are wanted, nothing
- * else. */
+/* What the documentation says of one channel of a pixel. */
+static int
+expected_sample(const DcnColors *colors, const float *const component[3], int x, int c)
+{
+  volatile float v = colors->matrix[c][0] * component[0][x], product;
+  for (int j = 1; j < colors->n_components; j++) {
+    product = colors->matrix[c][j] * component[j][x];
+    v = v + product;
+  }
+  v = v + colors->bias[c];
+  return (int)nearbyint(CLAMP(v, 0, 255)); /* halves to even */
+}
+
+/* All forms of the colour conversion give the same bits, halves included, and write the pixels that are not known or
+ * known to be others, nothing else. */
 static void
 test_color_forms(void)
 {
@@ -705,11 +757,12 @@ test_color_forms(void)
   g_assert_true(all[0] == dcn_colors_best());
   for (int round = 0; round < 300; round++) {
     DcnColors colors = {.n_components = round % 3 ? 3 : 1, .channels = round % 4 ? 3 : 1};
-    int n = g_rand_int_range(rand, 1, 70), guard = 9;
+    int n = g_rand_int_range(rand, 1, 150), guard = 9;
     size_t stride = (size_t)(round % 5 ? 4 : colors.channels + round % 2);
     size_t floats = (size_t)n * stride + (size_t)guard;
     float *in = g_new(float, 3 * n), *out = g_new(float, floats);
-    uint8_t *wanted = g_malloc((gsize)n);
+    uint32_t *before = g_new(uint32_t, n), *known = g_new(uint32_t, n + 1);
+    uint8_t *differs = g_malloc((gsize)n + 1);
     const float *component[3] = {in, in + n, in + 2 * n};
     for (int c = 0; c < 3; c++) {
       for (int j = 0; j < 3; j++)
@@ -729,25 +782,41 @@ test_color_forms(void)
       for (int i = 0; i < 3 * n; i++)
         in[i] = (float)g_rand_int_range(rand, 0, 511) / 2;
     }
-    for (int i = 0; i < n; i++)
-      wanted[i] = round % 7 == 0 || g_rand_int_range(rand, 0, 3) > 0;
+    int n_same = 0;
+    for (int i = 0; i < n; i++) {
+      int kind = round % 7 == 0 ? 2 : g_rand_int_range(rand, 0, 3);
+      before[i] = 0; /* not known */
+      for (int c = 0; c < colors.channels && kind < 2; c++)
+        before[i] |= (uint32_t)expected_sample(&colors, component, i, c) << 8 * c;
+      before[i] |= kind < 2 ? DCN_COLORS_KNOWN : 0;
+      if (kind == 1) /* one of the samples was another, by 1 */
+        before[i] ^= 1u << 8 * g_rand_int_range(rand, 0, colors.channels);
+      n_same += kind == 0;
+    }
     for (int form = 0; all[form]; form++) {
       for (size_t i = 0; i < floats; i++)
         out[i] = -5;
-      all[form](&colors, component, wanted, out, stride, n);
+      memcpy(known, before, (gsize)n * sizeof *known);
+      known[n] = 7;
+      memset(differs, 9, (gsize)n + 1);
+      g_assert_cmpint(all[form](&colors, component, known, out, stride, n, differs), ==,
+                      n - n_same);
+      g_assert_cmpuint(known[n], ==, 7);
+      g_assert_cmpint(differs[n], ==, 9);
+      for (int x = 0; x < n; x++) {
+        uint32_t now = DCN_COLORS_KNOWN;
+        for (int c = 0; c < colors.channels; c++)
+          now |= (uint32_t)expected_sample(&colors, component, x, c) << 8 * c;
+        g_assert_cmphex(known[x], ==, now);
+        g_assert_cmpint(differs[x], ==, before[x] != now);
+      }
       for (size_t i = 0; i < floats; i++) {
         size_t x = i / stride, c = i % stride;
-        if (x >= (size_t)n || !wanted[x] || c >= (size_t)colors.channels) {
+        if (x >= (size_t)n || !differs[x] || c >= (size_t)colors.channels) {
           g_assert_cmpfloat(out[i], ==, -5);
           continue;
         }
-        volatile float v = colors.matrix[c][0] * component[0][x], product;
-        for (int j = 1; j < colors.n_components; j++) {
-          product = colors.matrix[c][j] * component[j][x];
-          v = v + product;
-        }
-        v = v + colors.bias[c];
-        v = (float)nearbyint(CLAMP(v, 0, 255)); /* halves to even */
+        volatile float v = (float)expected_sample(&colors, component, (int)x, (int)c);
         v = v * colors.scale[c];
         v = v + colors.offset[c];
         g_assert_cmpfloat(out[i], ==, v);
@@ -755,7 +824,9 @@ test_color_forms(void)
     }
     g_free(in);
     g_free(out);
-    g_free(wanted);
+    g_free(before);
+    g_free(known);
+    g_free(differs);
   }
   g_rand_free(rand);
 }
@@ -782,17 +853,17 @@ test_check(gconstpointer data)
       int bx = x / 8, by = y / 8;
       for (int k = 0; k < cols * rows; k++)
         blocks[k] = g_rand_boolean(rand);
-      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks));
       uint8_t *sample = test_sample(frame, 0, x, y), kept = *sample;
       *sample = kept < 128 ? 255 : 0;
-      for (int k = 0; k < cols * rows; k++) /* far from it: neighbours may share its pixels */
-        blocks[k] = abs(k % cols - bx) > 2 || abs(k / cols - by) > 2;
-      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      for (int k = 0; k < cols * rows; k++) /* far from it: neighbours may share its pixels ... */
+        blocks[k] = abs(k / cols - by) > 2; /* ... and those between two of a row are looked at */
+      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks));
       memset(blocks, 0, (gsize)(cols * rows));
       blocks[by * cols + bx] = 1;
-      g_assert_false(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      g_assert_false(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks));
       *sample = kept;
-      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks, run.tensor));
+      g_assert_true(dcn_frame_to_tensor_check(run.convert, &frame->frame, blocks));
     }
     g_free(blocks);
     run_clear(&run);
@@ -883,6 +954,7 @@ main(int argc, char **argv)
   g_test_add_func("/frame/tensor/colors", test_known_colors);
   g_test_add_func("/frame/tensor/siting", test_siting);
   g_test_add_func("/frame/tensor/writes-only-touched", test_writes_only_touched);
+  g_test_add_func("/frame/tensor/only-reached", test_only_reached);
   g_test_add_func("/frame/tensor/few-pixels", test_few_pixels);
   add_tests("constant", test_constant);
   add_tests("reference", test_reference);

@@ -516,23 +516,34 @@ test_refuted_after_loss (Fixture * f, gconstpointer data)
   gst_delta_picture_unref (p22);
 }
 
-/* Every claim is looked at in the first frames, and within 32 frames later on;
- * blocks that changed are not. */
+typedef struct
+{
+  GstDeltaCnnSource source;
+  guint frames;                 /* within which every claim is looked at */
+} Sampling;
+
+static const Sampling as_told = { GST_DELTA_CNN_SOURCE_CODEC, 32 };
+static const Sampling as_seen = { GST_DELTA_CNN_SOURCE_AUTO, 256 };
+
+/* Every claim is looked at in the first frames, and within 32 frames later on where the
+ * user vouches for them, 256 where nothing stands behind the decoder; blocks that changed
+ * are not. */
 static void
 test_sample (Fixture * f, gconstpointer data)
 {
+  const Sampling *sampling = data;
   guint32 born[BLOCKS] = { 0 };
   guint8 looked[BLOCKS] = { 0 };
   guint32 number;
-  guint i, n, most = 0;
+  guint i, n, most = 0, with_sample = 0;
 
-  for (number = 0; number < 8 + 32 + 1; number++) {
+  for (number = 0; number < 8 + sampling->frames + 1; number++) {
     GstDeltaPicture *p;
     const guint8 *sample;
 
     born[13] = number;
     p = picture (1, number, DCN_PICTURE_P, born);
-    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+    decide (f, sampling->source, p);
     gst_delta_picture_unref (p);
     sample = gst_delta_cnn_changes_sample (f->changes);
     if (number == 0) {
@@ -547,15 +558,18 @@ test_sample (Fixture * f, gconstpointer data)
     }
     if (sample)
       g_assert_cmpint (sample[13], ==, 0);
-    if (number <= 8)
+    if (number <= 8) {
       g_assert_cmpuint (n, ==, BLOCKS - 1);
-    else
+    } else {
       most = MAX (most, n);
+      with_sample += n > 0;
+    }
   }
   for (i = 0; i < BLOCKS; i++)
     g_assert_cmpint (looked[i], ==, i != 13);
-  /* A group is 4 x 4 blocks. */
-  g_assert_cmpuint (most, <=, 16);
+  /* A group is two rows of blocks, and looked at once. */
+  g_assert_cmpuint (most, <=, 2 * COLS);
+  g_assert_cmpuint (with_sample, ==, (ROWS + 1) / 2);
 }
 
 /* The same picture a second time: a repeated frame, or a meta that was left on a
@@ -630,7 +644,10 @@ main (int argc, char **argv)
   ADD ("lost-reference", test_lost_reference);
   ADD ("lost-past", test_lost_past);
   ADD ("refuted-after-loss", test_refuted_after_loss);
-  ADD ("sample", test_sample);
+  g_test_add ("/changes/sample-codec", Fixture, &as_told, setup, test_sample,
+      teardown);
+  g_test_add ("/changes/sample-auto", Fixture, &as_seen, setup, test_sample,
+      teardown);
   ADD ("sample-repeated", test_sample_repeated);
   ADD ("refuted", test_refuted);
   for (i = 0; i < G_N_ELEMENTS (spoilers); i++) {
