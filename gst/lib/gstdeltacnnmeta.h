@@ -18,7 +18,8 @@ G_BEGIN_DECLS
  * GstDeltaCnnReuse:
  * @GST_DELTA_CNN_REUSE_FULL: everything was computed
  * @GST_DELTA_CNN_REUSE_PARTIAL: only what the changes reach was computed
- * @GST_DELTA_CNN_REUSE_REUSED: nothing changed, the last result stands
+ * @GST_DELTA_CNN_REUSE_REUSED: nothing changed that reaches the network, the last
+ *   result stands
  *
  * Since: 0.1
  */
