@@ -426,6 +426,34 @@ test_discont (Fixture * f, gconstpointer data)
   }
 }
 
+/* The same where the frame that tells of the loss has no picture. */
+static void
+test_discont_without_picture (Fixture * f, gconstpointer data)
+{
+  guint32 number;
+  gint lost;
+
+  for (lost = 0; lost < 2; lost++) {
+    gst_delta_cnn_changes_reset (f->changes);
+    go_on (f, 19);
+    f->input.discont = lost;
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, NULL);
+    assert_everything (f);
+    f->input.discont = FALSE;
+    for (number = 21; number < 30; number++) {
+      GstDeltaPicture *p = picture (1, number, number == 25 ? DCN_PICTURE_I
+          : DCN_PICTURE_P, all_from_0);
+
+      decide (f, GST_DELTA_CNN_SOURCE_CODEC, p);
+      if (number == 21)
+        assert_everything (f);
+      else
+        assert_sampled (f, lost && number <= 25);
+      gst_delta_picture_unref (p);
+    }
+  }
+}
+
 /* A B picture whose forward reference never came. */
 static void
 test_lost_reference (Fixture * f, gconstpointer data)
@@ -641,6 +669,7 @@ main (int argc, char **argv)
   ADD ("dense-between", test_dense_between);
   ADD ("crop", test_crop);
   ADD ("discont", test_discont);
+  ADD ("discont-without-picture", test_discont_without_picture);
   ADD ("lost-reference", test_lost_reference);
   ADD ("lost-past", test_lost_past);
   ADD ("refuted-after-loss", test_refuted_after_loss);

@@ -298,6 +298,49 @@ test_external_errors(Fixture *f, gconstpointer data)
   }
 }
 
+/* Small constants add up, too: together they take no more than was granted, and what is refused takes
+ * nothing. */
+static void
+test_budget(void)
+{
+  const int64_t dims[] = {10, 10};
+  size_t budget = 250;
+  DcnTensor *tensors[2];
+  GError *error = NULL;
+  for (int i = 0; i < 2; i++) {
+    tensors[i] = dcn_tensor_new(i, 2, dims, &budget, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(tensors[i]->count, ==, 100);
+  }
+  g_assert_cmpuint(budget, ==, 50);
+  g_assert_null(dcn_tensor_new(FALSE, 2, dims, &budget, &error));
+  g_assert_error(error, DCN_ERROR, DCN_ERROR_MEMORY);
+  g_clear_error(&error);
+  g_assert_cmpuint(budget, ==, 50);
+  for (int i = 0; i < 2; i++)
+    dcn_tensor_unref(tensors[i]);
+}
+
+/* A chain of reshapes as long as a model can make it holds its elements, and is let go of without
+ * recursion. */
+static void
+test_reshaped(void)
+{
+  const int64_t flat[] = {6}, table[] = {2, 3};
+  DcnTensor *tensor = dcn_tensor_new(FALSE, 1, flat, NULL, NULL);
+  for (int i = 0; i < 6; i++)
+    tensor->f[i] = i;
+  for (int i = 0; i < 1000000; i++) {
+    DcnTensor *shaped = dcn_tensor_reshape(tensor, i % 2 ? 1 : 2, i % 2 ? flat : table);
+    dcn_tensor_unref(tensor);
+    tensor = shaped;
+  }
+  g_assert_cmpint(tensor->rank, ==, 1);
+  g_assert_cmpuint(tensor->count, ==, 6);
+  g_assert_cmpfloat(tensor->f[5], ==, 5);
+  dcn_tensor_unref(tensor);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -306,6 +349,8 @@ main(int argc, char **argv)
   g_test_add_func("/model/tensor/raw", test_raw);
   g_test_add_func("/model/tensor/typed", test_typed);
   g_test_add_func("/model/tensor/bad", test_bad_tensors);
+  g_test_add_func("/model/tensor/budget", test_budget);
+  g_test_add_func("/model/tensor/reshaped", test_reshaped);
   g_test_add("/model/tensor/external", Fixture, NULL, set_up, test_external, tear_down);
   g_test_add("/model/tensor/external-errors", Fixture, NULL, set_up, test_external_errors,
              tear_down);

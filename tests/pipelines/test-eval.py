@@ -244,8 +244,11 @@ def test_lists():
     shipped = os.path.join(CLIPS, 'mpeg2')
     for name in ('testlist01.txt', 'trainlist01.txt'):
         assert quick('--clips', shipped, '--list', name)['clips'] == len(LABELS)
-    sample = quick('--clips', tree, '--limit', '2')
+    # of three clips the first and the last
+    limited = os.path.join(tmp, 'limited.csv')
+    sample = quick('--clips', tree, '--limit', '2', '--frames-csv', limited)
     assert (sample['clips'], sample['listed'], sample['frames']) == (2, 3, 4)
+    assert {r['clip'] for r in rows_of(limited)} == {names[0], names[2]}, rows_of(limited)
 
 
 def test_model_without_labels():
