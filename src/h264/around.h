@@ -73,34 +73,36 @@ dcn_h264_addresses(const DcnH264Coded *coded, int mb_addr, int column)
 {
   int w = coded->macroblocks.mb_width, slice = coded->slice_index;
   const uint16_t *slices = coded->map->slice + mb_addr;
-  DcnH264Addresses at = {-1, -1, -1, -1};
-  if (column > 0 && slices[-1] == slice)
-    at.a = mb_addr - 1;
-  if (mb_addr >= w) {
-    if (slices[-w] == slice)
-      at.b = mb_addr - w;
-    if (column < w - 1 && slices[1 - w] == slice)
-      at.c = mb_addr - w + 1;
-    if (column > 0 && slices[-1 - w] == slice)
-      at.d = mb_addr - w - 1;
-  }
-  return at;
+  /* Without a branch for each: 0 or 1, and what is not there is looked up in the macroblock itself. */
+  int left = column > 0, right = column < w - 1, up = mb_addr >= w ? w : 0;
+  int a = left & (slices[-left] == slice);
+  int b = (up > 0) & (slices[-up] == slice);
+  int c = (up > 0) & right & (slices[right - up] == slice);
+  int d = (up > 0) & left & (slices[-left - up] == slice);
+  return (DcnH264Addresses){(mb_addr - 1) | (a - 1), (mb_addr - w) | (b - 1),
+                            (mb_addr - w + 1) | (c - 1), (mb_addr - w - 1) | (d - 1)};
 }
 
-/* Reference index and vector of one block of a macroblock, mb -1: not available. */
+/* One of two addresses, without a branch. */
+static inline const void *
+dcn_h264_choose(gboolean first, const void *a, const void *b)
+{
+  uintptr_t mask = (uintptr_t)0 - (first != 0);
+  return (const void *)((uintptr_t)b ^ (((uintptr_t)a ^ (uintptr_t)b) & mask));
+}
+
+/* Reference index and vector of one block of a macroblock, mb -1: not available.  Which neighbours are there, and predicted
+ * as one, is hard to guess. */
 static inline int
 dcn_h264_block_motion(const DcnH264MotionMap *map, int mb, int list, int b4, DcnH264Mv *mv)
 {
-  if (mb < 0) {
-    *mv = 0;
-    return DCN_H264_UNAVAILABLE;
-  }
-  if (map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_INTRA)) {
-    *mv = dcn_h264_mv_load(map->whole[mb].mv[list]);
-    return map->whole[mb].ref_idx[list];
-  }
-  *mv = dcn_h264_mv_load(map->motion[mb].mv[list][b4]);
-  return map->motion[mb].ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
+  const DcnH264Whole *whole = &map->whole[mb];
+  const DcnH264Motion *motion = &map->motion[mb];
+  gboolean is_whole = map->kind[mb] & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_INTRA);
+  const int8_t *ref_idx =
+      dcn_h264_choose(is_whole, &whole->ref_idx[list], &motion->ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)]);
+  *mv = dcn_h264_mv_load(dcn_h264_choose(is_whole, whole->mv[list], motion->mv[list][b4]));
+  return *ref_idx;
 }
 
 /* A, B and C of one list; D is in the place of a C that is not available. */
@@ -118,10 +120,9 @@ dcn_h264_three(const DcnH264MotionMap *map, const DcnH264Addresses *at, int list
 {
   three->ref[0] = dcn_h264_block_motion(map, at->a, list, 3, &three->mv[0]);
   three->ref[1] = dcn_h264_block_motion(map, at->b, list, 12, &three->mv[1]);
-  if (at->c >= 0)
-    three->ref[2] = dcn_h264_block_motion(map, at->c, list, 12, &three->mv[2]);
-  else
-    three->ref[2] = dcn_h264_block_motion(map, at->d, list, 15, &three->mv[2]);
+  gboolean is_c = at->c >= 0;
+  three->ref[2] =
+      dcn_h264_block_motion(map, is_c ? at->c : at->d, list, is_c ? 12 : 15, &three->mv[2]);
 }
 
 static inline int
@@ -135,8 +136,6 @@ static inline DcnH264Mv
 dcn_h264_predict(const DcnH264Three *n, int ref_idx)
 {
   int a = n->ref[0] == ref_idx, b = n->ref[1] == ref_idx, c = n->ref[2] == ref_idx;
-  if (a + b + c == 1)
-    return n->mv[a ? 0 : b ? 1 : 2];
   /* When both B and C are not available and A is, A stands for them. */
   if (G_UNLIKELY(n->ref[1] == DCN_H264_UNAVAILABLE && n->ref[2] == DCN_H264_UNAVAILABLE &&
                  n->ref[0] != DCN_H264_UNAVAILABLE))
@@ -145,5 +144,8 @@ dcn_h264_predict(const DcnH264Three *n, int ref_idx)
                           dcn_h264_mv_part(n->mv[2], 0));
   int y = dcn_h264_median(dcn_h264_mv_part(n->mv[0], 1), dcn_h264_mv_part(n->mv[1], 1),
                           dcn_h264_mv_part(n->mv[2], 1));
-  return dcn_h264_mv_of(x, y);
+  /* Which of the two is hard to guess: without a branch. */
+  DcnH264Mv alone = (n->mv[0] & (DcnH264Mv)-a) | (n->mv[1] & (DcnH264Mv)-b) |
+                    (n->mv[2] & (DcnH264Mv)-c);
+  return a + b + c == 1 ? alone : dcn_h264_mv_of(x, y);
 }

@@ -16,17 +16,18 @@ typedef struct {
 } DcnH264Cabac;
 
 #define DCN_H264_CABAC_ONE (UINT64_C(1) << 54)
-#define DCN_H264_CABAC_PADDING 16 /* zero bytes there must be behind the data */
+#define DCN_H264_CABAC_PADDING 32 /* zero bytes there must be behind the data */
 
+/* Six bytes, which is what there is room for: when that happens is hard to guess. */
 static inline void
 dcn_h264_cabac_refill(DcnH264Cabac *c)
 {
-  uint32_t word;
-  memcpy(&word, c->next, 4);
-  c->value |= (uint64_t)GUINT32_FROM_BE(word) << (22 - c->bits);
-  c->bits += 32;
+  uint64_t word;
+  memcpy(&word, c->next, 8);
+  c->value |= GUINT64_FROM_BE(word) >> 16 << (6 - c->bits);
+  c->bits += 48;
   if (G_LIKELY(c->next < c->limit))
-    c->next += 4;
+    c->next += 6;
 }
 
 /* 9.3.1.2.  data + size is followed by DCN_H264_CABAC_PADDING zeros. */
@@ -109,9 +110,11 @@ dcn_h264_cabac_bypass(DcnH264Cabac *c)
   c->value <<= 1;
   if (G_UNLIKELY(--c->bits < 0))
     dcn_h264_cabac_refill(c);
-  uint64_t is_one = ~(uint64_t)((int64_t)(c->value - c->range) >> 63);
-  c->value -= c->range & is_one;
-  return (unsigned)is_one & 1;
+  /* Both are below 2^63: the difference is greater than either where it is below 0. */
+  uint64_t rest = c->value - c->range;
+  unsigned symbol = c->value >= c->range;
+  c->value = MIN(rest, c->value);
+  return symbol;
 }
 
 /* DecodeTerminate, 9.3.3.2.4.  After 1 the last bit that was read is rbsp_stop_one_bit, or its like before I_PCM samples: the

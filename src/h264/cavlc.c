@@ -22,6 +22,8 @@ dcn_h264_long_ue(DcnBitReader *reader)
 /* Which total_zeros tables go with a block. */
 typedef enum { TOTAL_ZEROS_4X4, TOTAL_ZEROS_2X2, TOTAL_ZEROS_2X4 } TotalZeros;
 
+/* Refills come unasked, and often enough for what is read next: when they are needed is hard to guess. */
+
 /* level_prefix and level_suffix of all coefficients that are not trailing ones, 9.2.2.1.  FALSE where there is no such
  * level. */
 static inline gboolean
@@ -29,32 +31,72 @@ levels(DcnBitReader *reader, int total, int trailing_ones)
 {
   int suffix_length = total > 10 && trailing_ones < 3;
   for (int i = trailing_ones; i < total; i++) {
+    dcn_bits_refill(reader);
     uint32_t bits = dcn_bits_peek(reader, 32);
     if (G_UNLIKELY(bits < 1u << 6)) /* more than 25 zeros */
       return FALSE;
-    int prefix = __builtin_clz(bits);
-    int suffix_size = suffix_length;
-    if (G_UNLIKELY(prefix >= 14)) {
-      if (prefix >= 15)
-        suffix_size = prefix - 3;
-      else if (suffix_length == 0)
-        suffix_size = 4;
+    int prefix = __builtin_clz(bits), code;
+    if (G_LIKELY(prefix < 14)) {
+      uint32_t suffix = bits << (prefix + 1) >> 1 >> (31 - suffix_length);
+      code = prefix << suffix_length | (int)suffix;
+      dcn_bits_skip(reader, prefix + 1 + suffix_length);
+    } else {
+      int suffix_size = prefix >= 15 ? prefix - 3 : suffix_length ? suffix_length : 4;
+      dcn_bits_skip(reader, prefix + 1);
+      code = (MIN(15, prefix) << suffix_length) + (int)dcn_bits_read(reader, suffix_size);
+      if (prefix >= 15 && suffix_length == 0)
+        code += 15;
+      if (prefix >= 16)
+        code += (1 << (prefix - 3)) - 4096;
     }
-    dcn_bits_skip(reader, prefix + 1);
-    int code = MIN(15, prefix) << suffix_length;
-    if (suffix_size)
-      code += (int)dcn_bits_read(reader, suffix_size);
-    if (prefix >= 15 && suffix_length == 0)
-      code += 15;
-    if (prefix >= 16)
-      code += (1 << (prefix - 3)) - 4096;
     if (i == trailing_ones && trailing_ones < 3)
       code += 2;
     int magnitude = (code + 2) >> 1;
     if (suffix_length == 0)
       suffix_length = 1;
-    if (magnitude > 3 << (suffix_length - 1) && suffix_length < 6)
-      suffix_length++;
+    suffix_length += (magnitude > 3 << (suffix_length - 1)) & (suffix_length < 6);
+  }
+  return TRUE;
+}
+
+/* Table 9-10 for codes of three bits at most: length | run_before << 4 by zerosLeft, 7 for all above, and the next bits; 0: a
+ * longer code, which a 1 ends. */
+static uint8_t short_runs[8][8];
+
+static void
+build_short_runs(void)
+{
+  for (int zeros = 1; zeros < 8; zeros++) {
+    for (unsigned bits = 0; bits < 8; bits++) {
+      uint8_t byte = (uint8_t)(bits << 5);
+      DcnBitReader reader;
+      dcn_bits_init(&reader, &byte, 1);
+      int run = dcn_vlc_read(&dcn_h264_vlc[DCN_H264_TABLE_9_10_1 + zeros - 1], &reader);
+      int length = 8 - (int)dcn_bits_left(&reader);
+      short_runs[zeros][bits] =
+          (uint8_t)(run == DCN_VLC_INVALID || length > 3 ? 0 : length | run << 4);
+    }
+  }
+}
+
+/* run_before of count coefficients.  FALSE where there is no such code. */
+static inline gboolean
+runs(DcnBitReader *reader, int count, int zeros)
+{
+  for (; count > 0 && zeros > 0; count--) {
+    unsigned found = short_runs[MIN(zeros, 7)][dcn_bits_peek(reader, 3)];
+    int length = (int)(found & 15), run = (int)(found >> 4);
+    if (G_UNLIKELY(!found)) {
+      uint32_t bits = dcn_bits_peek(reader, 11);
+      if (!bits)
+        return FALSE;
+      length = __builtin_clz(bits) - 20;
+      run = length + 3;
+    }
+    if (G_UNLIKELY(run > zeros))
+      return FALSE;
+    dcn_bits_skip(reader, length);
+    zeros -= run;
   }
   return TRUE;
 }
@@ -64,6 +106,7 @@ static int
 long_block(DcnBitReader *from, const DcnVlc *coeff_token, int max, TotalZeros which)
 {
   DcnBitReader reader = *from; /* in registers meanwhile */
+  dcn_bits_refill(&reader);
   int token = dcn_vlc_read(coeff_token, &reader);
   if (G_UNLIKELY(token == DCN_VLC_INVALID))
     return -1;
@@ -72,20 +115,18 @@ long_block(DcnBitReader *from, const DcnVlc *coeff_token, int max, TotalZeros wh
     if (G_UNLIKELY(total > max))
       return -1;
     dcn_bits_skip(&reader, trailing_ones);
-    if (total > trailing_ones && !levels(&reader, total, trailing_ones))
+    if (!levels(&reader, total, trailing_ones))
       return -1;
     if (total < max) {
       static const int first[] = {DCN_H264_TABLE_9_7_1, DCN_H264_TABLE_9_9A_1,
                                   DCN_H264_TABLE_9_9B_1};
+      /* 9 bits, and 46 for runs: three for one of up to 6, eleven at most for others, of which there are two at most. */
+      dcn_bits_refill(&reader);
       int zeros = dcn_vlc_read(&dcn_h264_vlc[first[which] + total - 1], &reader);
       if (G_UNLIKELY(zeros == DCN_VLC_INVALID || zeros + total > max))
         return -1;
-      for (int left = total - 1; left > 0 && zeros > 0; left--) {
-        int run = dcn_vlc_read(&dcn_h264_vlc[DCN_H264_TABLE_9_10_1 + MIN(zeros, 7) - 1], &reader);
-        if (G_UNLIKELY(run == DCN_VLC_INVALID || run > zeros))
-          return -1;
-        zeros -= run;
-      }
+      if (!runs(&reader, total - 1, zeros))
+        return -1;
     }
   }
   *from = reader;
@@ -120,6 +161,7 @@ dcn_h264_cavlc_init(void)
 {
   static gsize once;
   if (g_once_init_enter(&once)) {
+    build_short_runs();
     build_short_blocks();
     g_once_init_leave(&once, 1);
   }
@@ -128,6 +170,7 @@ dcn_h264_cavlc_init(void)
 static inline int
 block(DcnH264Slice *s, int column, int max, TotalZeros which)
 {
+  dcn_bits_refill(&s->reader);
   unsigned found = short_blocks[column][dcn_bits_peek(&s->reader, SHORT_BITS)];
   if (G_LIKELY(found)) {
     dcn_bits_skip(&s->reader, found & 15);

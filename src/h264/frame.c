@@ -1,7 +1,6 @@
 /* deltacnn: frames of H.264 and the motion that is kept with them.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "h264/state.h"
-#include <string.h>
+#include "h264/around.h"
 
 gboolean
 dcn_h264_map_take(DcnH264MapPool *pool, int mb_width, int mb_height, DcnH264MotionMap *map)
@@ -19,15 +18,21 @@ dcn_h264_map_take(DcnH264MapPool *pool, int mb_width, int mb_height, DcnH264Moti
     }
   }
   *map = (DcnH264MotionMap){.mb_width = mb_width, .mb_height = mb_height, .n_mbs = n_mbs};
-  map->kind = g_try_new(uint8_t, n_mbs);
   map->slice = g_try_new(uint16_t, n_mbs);
-  map->whole = g_try_new(DcnH264Whole, n_mbs);
-  map->motion = g_try_new(DcnH264Motion, n_mbs);
   map->slices = g_array_new(FALSE, FALSE, sizeof(DcnH264SliceInfo));
-  if (map->kind && map->slice && map->whole && map->motion)
-    return TRUE;
-  dcn_h264_map_give(NULL, map);
-  return FALSE;
+  uint8_t *kind = g_try_new(uint8_t, n_mbs + 1);
+  DcnH264Whole *whole = g_try_new(DcnH264Whole, n_mbs + 1);
+  DcnH264Motion *motion = g_try_new(DcnH264Motion, n_mbs + 1);
+  map->kind = kind ? kind + 1 : NULL;
+  map->whole = whole ? whole + 1 : NULL;
+  map->motion = motion ? motion + 1 : NULL;
+  if (!kind || !map->slice || !whole || !motion) {
+    dcn_h264_map_give(NULL, map);
+    return FALSE;
+  }
+  map->kind[-1] = DCN_H264_MOTION_INTRA;
+  map->whole[-1] = (DcnH264Whole){.ref_idx = {DCN_H264_UNAVAILABLE, DCN_H264_UNAVAILABLE}};
+  return TRUE;
 }
 
 void
@@ -36,10 +41,10 @@ dcn_h264_map_give(DcnH264MapPool *pool, DcnH264MotionMap *map)
   if (pool && map->kind && pool->n < DCN_H264_DPB_SIZE) {
     pool->free[pool->n++] = *map;
   } else {
-    g_free(map->kind);
+    g_free(map->kind ? map->kind - 1 : NULL);
     g_free(map->slice);
-    g_free(map->whole);
-    g_free(map->motion);
+    g_free(map->whole ? map->whole - 1 : NULL);
+    g_free(map->motion ? map->motion - 1 : NULL);
     if (map->slices)
       g_array_unref(map->slices);
   }

@@ -39,10 +39,9 @@ p_skip(const DcnH264Coded *coded, int mb_addr, int column)
   DcnH264Addresses at = addresses(coded, mb_addr, column);
   DcnH264Three n;
   three_of(coded, mb_addr, &at, 0, &n);
-  if (((unsigned)n.ref[0] | n.mv[0]) == 0 || ((unsigned)n.ref[1] | n.mv[1]) == 0 ||
-      n.ref[0] == DCN_H264_UNAVAILABLE || n.ref[1] == DCN_H264_UNAVAILABLE)
-    return 0;
-  return dcn_h264_predict(&n, 0);
+  gboolean zero = (((unsigned)n.ref[0] | n.mv[0]) == 0) | (((unsigned)n.ref[1] | n.mv[1]) == 0) |
+                  (n.ref[0] == DCN_H264_UNAVAILABLE) | (n.ref[1] == DCN_H264_UNAVAILABLE);
+  return zero ? 0 : dcn_h264_predict(&n, 0);
 }
 
 static inline void
@@ -188,7 +187,7 @@ halves(DcnH264Coded *coded, int mb_addr, int column, const DcnH264Mb *mb)
 }
 
 /* One list's vectors and indices of a macroblock and what stands around it, by BLOCK(x, y) of 4x4 blocks, -1 <= x <= 4,
- * -1 <= y <= 3; blocks that are not decoded yet are not available. */
+ * -1 <= y <= 3; blocks that are not decoded yet are not available, and have no vector. */
 typedef struct {
   int8_t ref_idx[40];
   DcnH264Mv mv[40];
@@ -200,7 +199,6 @@ static void
 grid_around(const DcnH264MotionMap *map, const DcnH264Addresses *at, int list, MotionGrid *grid)
 {
   memset(grid->ref_idx, DCN_H264_UNAVAILABLE, sizeof grid->ref_idx);
-  memset(grid->mv, 0, sizeof grid->mv);
   for (int i = 0; i < 4; i++) {
     grid->ref_idx[BLOCK(-1, i)] =
         (int8_t)dcn_h264_block_motion(map, at->a, list, 4 * i + 3, &grid->mv[BLOCK(-1, i)]);
@@ -231,8 +229,10 @@ grid_quarter(const DcnH264Coded *coded, MotionGrid *grid, int at, int sub, int r
   DcnH264Mv *mv = grid->mv + at;
   memset(grid->ref_idx + at, ref_idx, 2);
   memset(grid->ref_idx + at + 8, ref_idx, 2);
-  if (ref_idx < 0)
-    return; /* the vectors are 0 */
+  if (ref_idx < 0) {
+    mv[0] = mv[1] = mv[8] = mv[9] = 0;
+    return;
+  }
   switch (sub & DCN_H264_SUB_SHAPE) {
   case DCN_H264_SUB_8X8:
     mv[0] = mv[1] = mv[8] = mv[9] = grid_vector(coded, grid, at, 2, ref_idx, next);

@@ -79,7 +79,8 @@ typedef struct {
 #define DCN_H264_MOTION_CLEAN 32  /* beside UNIFORM: no coefficients that count for the deblocking filter */
 #define DCN_H264_MOTION_LIKE 64   /* beside CLEAN: as the macroblock to the left, of the same slice; never in column 0 */
 
-/* The prediction of one coded picture (a frame or a field), kept for direct prediction of later ones. */
+/* The prediction of one coded picture (a frame or a field), kept for direct prediction of later ones.  kind[-1] and whole[-1] stand
+ * for a macroblock that is not available. */
 typedef struct {
   int mb_width, mb_height;
   int n_mbs;
