@@ -137,8 +137,8 @@ dcn_h264_predict(const DcnH264Three *n, int ref_idx)
 {
   int a = n->ref[0] == ref_idx, b = n->ref[1] == ref_idx, c = n->ref[2] == ref_idx;
   /* When both B and C are not available and A is, A stands for them. */
-  if (G_UNLIKELY(n->ref[1] == DCN_H264_UNAVAILABLE && n->ref[2] == DCN_H264_UNAVAILABLE &&
-                 n->ref[0] != DCN_H264_UNAVAILABLE))
+  if (G_UNLIKELY((n->ref[1] == DCN_H264_UNAVAILABLE) & (n->ref[2] == DCN_H264_UNAVAILABLE) &
+                 (n->ref[0] != DCN_H264_UNAVAILABLE)))
     return n->mv[0];
   int x = dcn_h264_median(dcn_h264_mv_part(n->mv[0], 0), dcn_h264_mv_part(n->mv[1], 0),
                           dcn_h264_mv_part(n->mv[2], 0));
@@ -147,5 +147,6 @@ dcn_h264_predict(const DcnH264Three *n, int ref_idx)
   /* Which of the two is hard to guess: without a branch. */
   DcnH264Mv alone = (n->mv[0] & (DcnH264Mv)-a) | (n->mv[1] & (DcnH264Mv)-b) |
                     (n->mv[2] & (DcnH264Mv)-c);
-  return a + b + c == 1 ? alone : dcn_h264_mv_of(x, y);
+  DcnH264Mv is_alone = 0 - (DcnH264Mv)(a + b + c == 1), median = dcn_h264_mv_of(x, y);
+  return median ^ ((median ^ alone) & is_alone);
 }

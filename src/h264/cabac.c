@@ -286,8 +286,8 @@ dcn_h264_cabac_mvd(DcnH264Slice *s, int component, int sum, int *value)
       while (k--)
         magnitude += (int)dcn_h264_cabac_bypass(&engine) << k;
     }
-    if (dcn_h264_cabac_bypass(&engine))
-      magnitude = -magnitude;
+    int sign = -(int)dcn_h264_cabac_bypass(&engine);
+    magnitude = (magnitude ^ sign) - sign;
   }
   s->engine = engine;
   *value = magnitude;
@@ -337,6 +337,7 @@ dcn_h264_cabac_mb_qp_delta(DcnH264Slice *s, int *value)
     if (++code > 2 * (26 + 18) + 1)
       return dcn_h264_fail(s, "mb_qp_delta out of range");
   }
-  *value = code & 1 ? (code + 1) / 2 : -(code / 2);
+  int sign = (code & 1) - 1;
+  *value = (((code + 1) >> 1) ^ sign) - sign;
   return TRUE;
 }

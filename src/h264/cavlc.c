@@ -49,8 +49,7 @@ levels(DcnBitReader *reader, int total, int trailing_ones)
       if (prefix >= 16)
         code += (1 << (prefix - 3)) - 4096;
     }
-    if (i == trailing_ones && trailing_ones < 3)
-      code += 2;
+    code += 2 * ((i == trailing_ones) & (trailing_ones < 3));
     int magnitude = (code + 2) >> 1;
     if (suffix_length == 0)
       suffix_length = 1;

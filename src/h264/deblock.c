@@ -39,7 +39,7 @@ prediction(const Deblock *d, int mb, int b4, Prediction *p)
       p->mv[list] = dcn_h264_mv_load(d->map->motion[mb].mv[list][b4]);
       ref = d->map->motion[mb].ref_idx[list][(b4 >> 3) * 2 + (b4 >> 1 & 1)];
     }
-    p->id[list] = (unsigned)ref < 32 ? slice->ref_id[list][ref] : 0;
+    p->id[list] = slice->ref_id[list][ref & 31] & (0u - ((unsigned)ref < 32));
   }
 }
 
@@ -200,7 +200,7 @@ half_differs(const Deblock *d, int p, int p_b4, int q, int q_b4, int step)
 }
 
 /* The edge between p, to the left of q or above it, and q, 8.7.2.1. */
-static void
+static inline __attribute__((always_inline)) void
 unlike(const Deblock *d, int p, int q, gboolean vertical)
 {
   const DcnH264Mb *p_mb = &d->m->mbs[p], *q_mb = &d->m->mbs[q];

@@ -102,10 +102,11 @@ colocated(const DcnH264Coded *coded, int mb_addr, const ColPic *pic, int x, int 
     col->fields = (col->ref_idx & 1) == (mb & 1) ? DCN_H264_TOP : DCN_H264_BOTTOM;
 }
 
+/* MinPositive of 8.4.1.2.2; below 0 where both are. */
 static int
 min_positive(int x, int y)
 {
-  return x >= 0 && y >= 0 ? MIN(x, y) : MAX(x, y);
+  return (int)MIN((unsigned)x, (unsigned)y);
 }
 
 static void

@@ -42,7 +42,7 @@ copies(const DcnH264Coded *coded, int mb_addr)
 {
   const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr];
   int kind = coded->map->kind[mb_addr];
-  if (kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD) || mb->flags & DCN_H264_MB_CHROMA)
+  if ((kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD)) | (mb->flags & DCN_H264_MB_CHROMA))
     return 0;
   unsigned result;
   if (kind & DCN_H264_MOTION_UNIFORM) {
@@ -218,7 +218,8 @@ static inline uint8_t
 flags_of(const DcnH264Mb *mb)
 {
   gboolean skipped = mb->type == DCN_H264_MB_P_SKIP || mb->type == DCN_H264_MB_B_SKIP;
-  gboolean has_residual = mb->nonzero || mb->flags & (DCN_H264_MB_CHROMA | DCN_H264_MB_LUMA_DC);
+  gboolean has_residual =
+      (mb->nonzero | (mb->flags & (DCN_H264_MB_CHROMA | DCN_H264_MB_LUMA_DC))) != 0;
   return (uint8_t)((dcn_h264_mb_is_intra(mb) ? DCN_MB_INTRA : 0) | (skipped ? DCN_MB_SKIPPED : 0) |
                    (has_residual ? DCN_MB_CODED : 0));
 }

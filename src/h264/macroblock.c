@@ -158,8 +158,7 @@ read_intra_pred(DcnH264Slice *s)
     dcn_h264_cabac_intra_pred_modes(s, n);
   } else {
     for (int i = 0; i < n; i++)
-      if (!flag(s))
-        dcn_bits_skip(&s->reader, 3);
+      dcn_bits_skip(&s->reader, dcn_bits_peek(&s->reader, 1) ? 1 : 4);
   }
   if (s->chroma_array_type == 1 || s->chroma_array_type == 2) {
     uint32_t mode =

@@ -89,7 +89,8 @@ set_halves(DcnH264Motion *motion, int list, gboolean upper_lower, DcnH264Mv a, D
 static inline DcnH264Mv
 predict_half(const DcnH264Three *n, int ref_idx, int take)
 {
-  return n->ref[take] == ref_idx ? n->mv[take] : dcn_h264_predict(n, ref_idx);
+  DcnH264Mv same = 0 - (DcnH264Mv)(n->ref[take] == ref_idx), other = dcn_h264_predict(n, ref_idx);
+  return other ^ ((other ^ n->mv[take]) & same);
 }
 
 static inline DcnH264Mv
@@ -216,7 +217,8 @@ static inline DcnH264Mv
 grid_vector(const DcnH264Coded *coded, const MotionGrid *grid, int at, int w, int ref_idx,
             uint32_t *next)
 {
-  int c = grid->ref_idx[at - 8 + w] == DCN_H264_UNAVAILABLE ? at - 9 : at - 8 + w;
+  int c = at - 8 + w;
+  c -= (w + 1) & -(grid->ref_idx[c] == DCN_H264_UNAVAILABLE);
   DcnH264Three n = {.ref = {grid->ref_idx[at - 1], grid->ref_idx[at - 8], grid->ref_idx[c]},
                     .mv = {grid->mv[at - 1], grid->mv[at - 8], grid->mv[c]}};
   return add_mvd(coded, next, dcn_h264_predict(&n, ref_idx));

@@ -99,7 +99,8 @@ static inline int
 dcn_h264_se(DcnBitReader *reader)
 {
   uint32_t code = dcn_h264_ue(reader);
-  return code & 1 ? (int)((code + 1) / 2) : -(int)(code / 2);
+  int sign = (int)(code & 1) - 1; /* -1 where it is even: below 0 */
+  return ((int)((code + 1) >> 1) ^ sign) - sign;
 }
 
 void dcn_h264_cavlc_init(void); /* behind dcn_h264_tables_init(), once */
