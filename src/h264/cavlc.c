@@ -252,6 +252,7 @@ residual_luma(DcnH264Slice *s, int plane, uint16_t *nonzero, gboolean *dc)
     static const uint8_t first_bit[4] = {0, 2, 8, 10};
     if (!(mb->coded_block_pattern >> quarter & 1))
       continue;
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
       int at = first_at[quarter] + (i & 1) + 4 * (i & 2);
       int total = block(s, token_column(grid, at), max, TOTAL_ZEROS_4X4);
@@ -315,8 +316,7 @@ dcn_h264_cavlc_residual(DcnH264Slice *s)
   gboolean dc = FALSE;
   if (!residual_luma(s, 0, &s->mb->nonzero, &dc))
     return dcn_h264_fail(s, "no such residual block");
-  if (dc)
-    s->mb->flags |= DCN_H264_MB_LUMA_DC;
+  s->mb->flags |= (uint8_t)(dc ? DCN_H264_MB_LUMA_DC : 0);
   if (s->chroma_array_type == 3) {
     for (int plane = 1; plane < 3; plane++) {
       uint16_t nonzero;

@@ -296,9 +296,12 @@ mbaff(Deblock *d)
   }
 }
 
-#define INNER (1 << 16)
-#define LEFT  (1 << 17)
-#define ABOVE (1 << 18)
+/* Columns of a row of macroblocks whose edges are to be looked at: those inside, to the left and above. */
+enum { INNER, LEFT, ABOVE, N_EDGES };
+typedef struct {
+  int n[N_EDGES];
+  uint16_t columns[N_EDGES][1024];
+} Work;
 
 /* DCN_H264_MOTION_LIKE of so many macroblocks and those above */
 static inline gboolean
@@ -310,12 +313,12 @@ eight_alike(const uint8_t *kind, const uint8_t *above)
   return (~(a & b) & like) == 0;
 }
 
-/* A row of macroblocks, in two steps: first what there is to do, a column and flags for each macroblock, found without
- * branches, for what is copied and what is alike is hard to guess. */
-static int
-row_work(const Deblock *d, int y, int work[1024])
+/* A row of macroblocks, in two steps: first what there is to do, found without branches, for what is copied and what is
+ * alike is hard to guess. */
+static void
+row_work(const Deblock *d, int y, Work *work)
 {
-  int w = d->m->mb_width, n = 0, up = y > 0 ? w : 0;
+  int w = d->m->mb_width, n[N_EDGES] = {0, 0, 0}, up = y > 0 ? w : 0;
   const uint8_t *copy = d->coded->copy + y * w, *kind = d->map->kind + y * w;
   gboolean like_above = FALSE; /* the macroblock before was as the one above it */
   for (int x = 0; x < w; x++) {
@@ -328,29 +331,40 @@ row_work(const Deblock *d, int y, int work[1024])
     int mb = y * w + x, back = x > 0;
     like_above = (y > 0) & alike(d->map, mb - up, mb);
     gboolean like_left = ((kind[x] & DCN_H264_MOTION_LIKE) != 0) | alike(d->map, mb - back, mb);
+    for (int i = 0; i < N_EDGES; i++)
+      work->columns[i][n[i]] = (uint16_t)x;
     /* Where nothing is copied it does not matter what is filtered. */
-    gboolean inner = (copy[x] != 0) & !(kind[x] & DCN_H264_MOTION_CLEAN);
-    gboolean left = back & ((copy[x] | copy[x - back]) != 0) & !like_left;
-    gboolean above = (y > 0) & ((copy[x] | copy[x - up]) != 0) & !like_above;
-    work[n] = x | (inner ? INNER : 0) | (left ? LEFT : 0) | (above ? ABOVE : 0);
-    n += inner | left | above;
+    n[INNER] += (copy[x] != 0) & !(kind[x] & DCN_H264_MOTION_CLEAN);
+    n[LEFT] += back & ((copy[x] | copy[x - back]) != 0) & !like_left;
+    n[ABOVE] += (y > 0) & ((copy[x] | copy[x - up]) != 0) & !like_above;
   }
-  return n;
+  memcpy(work->n, n, sizeof n);
+}
+
+static inline gboolean
+is_filtered(const Deblock *d, int mb)
+{
+  return d->slices[d->map->slice[mb]].disable_deblocking_filter_idc != 1;
 }
 
 static void
-row(const Deblock *d, int y)
+row(const Deblock *d, int y, Work *work)
 {
-  int work[1024], n = row_work(d, y, work), w = d->m->mb_width;
-  for (int i = 0; i < n; i++) {
-    int mb = y * w + (work[i] & 0xffff);
-    if (d->slices[d->map->slice[mb]].disable_deblocking_filter_idc == 1)
-      continue;
-    if (work[i] & INNER)
+  int w = d->m->mb_width;
+  row_work(d, y, work);
+  for (int i = 0; i < work->n[INNER]; i++) {
+    int mb = y * w + work->columns[INNER][i];
+    if (is_filtered(d, mb))
       inner_edges(d, mb);
-    if (work[i] & LEFT && crosses(d, mb - 1, mb))
+  }
+  for (int i = 0; i < work->n[LEFT]; i++) {
+    int mb = y * w + work->columns[LEFT][i];
+    if (is_filtered(d, mb) && crosses(d, mb - 1, mb))
       unlike(d, mb - 1, mb, TRUE);
-    if (work[i] & ABOVE && crosses(d, mb - w, mb))
+  }
+  for (int i = 0; i < work->n[ABOVE]; i++) {
+    int mb = y * w + work->columns[ABOVE][i];
+    if (is_filtered(d, mb) && crosses(d, mb - w, mb))
       unlike(d, mb - w, mb, FALSE);
   }
 }
@@ -378,6 +392,7 @@ dcn_h264_deblock(DcnH264Coded *coded)
     mbaff(&d);
     return;
   }
+  Work work;
   for (int y = 0; y < m->mb_height; y++)
-    row(&d, y);
+    row(&d, y, &work);
 }

@@ -246,7 +246,7 @@ enter_macroblock(DcnH264Coded *coded, const DcnH264Mb *mb, int mb_x, int mb_y, g
 }
 
 /* Macroblocks of frames without MBAFF; more than one only of those that are predicted as one. */
-static void
+static inline __attribute__((always_inline)) void
 enter_plain(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
 {
   const DcnH264Macroblocks *m = &coded->macroblocks;
@@ -263,7 +263,7 @@ enter_plain(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
   if (kind & DCN_H264_MOTION_INTRA)
     return;
   gboolean whole = kind & DCN_H264_MOTION_UNIFORM;
-  if (!reserve_vectors(coded, (whole ? 2 : 32) * (size_t)count + 1))
+  if (!reserve_vectors(coded, 2 * (size_t)count + 32))
     return;
   if (!whole) {
     add_parts(coded, mb_addr, 16 * mb_x, 16 * mb_y);
@@ -331,9 +331,15 @@ void
 dcn_h264_enter(DcnH264Coded *coded, int mb_addr, int mb_x, int mb_y, int count)
 {
   uint8_t copied = (uint8_t)copies(coded, mb_addr);
-  for (int i = 0; i < count; i++)
-    coded->copy[mb_addr + i] = copied;
-  if (coded->structure == DCN_H264_FRAME && !coded->mbaff)
+  gboolean plain = coded->structure == DCN_H264_FRAME && !coded->mbaff;
+  /* Most often, and then without the loops over more. */
+  if (plain && count == 1) {
+    coded->copy[mb_addr] = copied;
+    enter_plain(coded, mb_addr, mb_x, mb_y, 1);
+    return;
+  }
+  memset(coded->copy + mb_addr, copied, (size_t)count);
+  if (plain)
     enter_plain(coded, mb_addr, mb_x, mb_y, count);
   else
     enter_lines(coded, mb_addr, count);

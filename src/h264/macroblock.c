@@ -157,8 +157,10 @@ read_intra_pred(DcnH264Slice *s)
   if (s->cabac) {
     dcn_h264_cabac_intra_pred_modes(s, n);
   } else {
-    for (int i = 0; i < n; i++)
-      dcn_bits_skip(&s->reader, dcn_bits_peek(&s->reader, 1) ? 1 : 4);
+    for (int i = 0; i < n; i++) {
+      dcn_bits_refill(&s->reader);
+      dcn_bits_skip(&s->reader, 4 - 3 * (int)dcn_bits_peek(&s->reader, 1));
+    }
   }
   if (s->chroma_array_type == 1 || s->chroma_array_type == 2) {
     uint32_t mode =
@@ -335,9 +337,17 @@ static gboolean
 read_partitions(DcnH264Slice *s)
 {
   DcnH264Mb *mb = s->mb;
-  int n = mb->type == DCN_H264_MB_16X16 ? 1 : 2;
-  int w = mb->type == DCN_H264_MB_8X16 ? 2 : 4, h = mb->type == DCN_H264_MB_16X8 ? 2 : 4;
-  int second = mb->type == DCN_H264_MB_16X8 ? 2 : 1; /* quarter where it starts */
+  /* The quarter where the second one starts, and quarters of the first one and of it, a byte for each. */
+  static const struct {
+    uint8_t n, second;
+    uint8_t parts[2][4];
+  } shapes[] = {
+      {1, 1, {{255, 255, 255, 255}, {0}}},           /* 16x16 */
+      {2, 2, {{255, 255, 0, 0}, {0, 0, 255, 255}}}, /* 16x8 */
+      {2, 1, {{255, 0, 255, 0}, {0, 255, 0, 255}}}, /* 8x16 */
+  };
+  int shape = mb->type - DCN_H264_MB_16X16;
+  int n = shapes[shape].n, second = shapes[shape].second;
 
   for (int list = 0; list < 1 + s->b; list++) {
     for (int i = 0; i < n; i++) {
@@ -346,14 +356,11 @@ read_partitions(DcnH264Slice *s)
         continue;
       if (!read_ref_idx(s, list, quarter, &ref_idx))
         return FALSE;
-      int8_t *to = mb->ref_idx[list] + quarter;
-      to[0] = (int8_t)ref_idx;
-      if (w == 4)
-        to[1] = (int8_t)ref_idx;
-      if (h == 4)
-        to[2] = (int8_t)ref_idx;
-      if (n == 1)
-        to[3] = (int8_t)ref_idx;
+      uint32_t part, all;
+      memcpy(&part, shapes[shape].parts[i], sizeof part);
+      memcpy(&all, mb->ref_idx[list], sizeof all);
+      all = (all & ~part) | (part & (uint32_t)ref_idx * 0x01010101u);
+      memcpy(mb->ref_idx[list], &all, sizeof all);
     }
   }
   for (int list = 0; list < 1 + s->b; list++) {
@@ -471,8 +478,8 @@ dcn_h264_macroblock(DcnH264Slice *s)
   if (mb->type != DCN_H264_MB_I_16X16) {
     if (!read_coded_block_pattern(s))
       return FALSE;
-    if (mb->coded_block_pattern & 15 && s->transform_8x8_mode && mb->type > DCN_H264_MB_I_8X8 &&
-        no_small)
+    if (s->transform_8x8_mode && ((mb->coded_block_pattern & 15) != 0) &
+                                     (mb->type > DCN_H264_MB_I_8X8) & (no_small != 0))
       read_transform_size(s);
   }
   if (mb->coded_block_pattern || mb->type == DCN_H264_MB_I_16X16) {

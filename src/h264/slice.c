@@ -123,14 +123,16 @@ check_end(DcnH264Slice *s)
   return TRUE;
 }
 
-/* mbAddrA and mbAddrB of 6.4.9 of a macroblock that has not been decoded. */
+/* mbAddrA and mbAddrB of 6.4.9 of a macroblock that has not been decoded, and so belongs to no slice: it stands for those that
+ * lie outside of the picture. */
 static inline void
 set_around(DcnH264Slice *s, int mb_addr, int column)
 {
   const DcnH264Macroblocks *m = s->m;
   const DcnH264Mb *mb = m->mbs + mb_addr;
-  s->a = column > 0 && mb[-1].slice == s->number ? mb - 1 : NULL;
-  s->b_mb = mb_addr >= m->mb_width && mb[-m->mb_width].slice == s->number ? mb - m->mb_width : NULL;
+  const DcnH264Mb *left = mb - (column > 0), *above = mb - (mb_addr >= m->mb_width ? m->mb_width : 0);
+  s->a = left->slice == s->number ? left : NULL;
+  s->b_mb = above->slice == s->number ? above : NULL;
 }
 
 /* Points s at that macroblock, and at what the others of its elements need; 6.4.12. */
