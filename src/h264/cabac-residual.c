@@ -75,6 +75,7 @@ static gboolean
 block_4x4(DcnH264Slice *s, int cat, int max, int field)
 {
   DcnH264Cabac engine = s->engine; /* in registers meanwhile */
+  dcn_h264_cabac_top_up(&engine);
   uint8_t *significant = s->states + significant_ctx[field][cat];
   uint8_t *last = s->states + last_ctx[field][cat];
   int count = 0, i = 0;
@@ -95,6 +96,7 @@ static gboolean
 block_chroma_dc(DcnH264Slice *s, int max, int field)
 {
   DcnH264Cabac engine = s->engine;
+  dcn_h264_cabac_top_up(&engine);
   uint8_t *significant = s->states + significant_ctx[field][CHROMA_DC];
   uint8_t *last = s->states + last_ctx[field][CHROMA_DC];
   int shift = max == 8; /* NumC8x8 is 2 */
@@ -117,6 +119,7 @@ static gboolean
 block_8x8(DcnH264Slice *s, int cat, int field)
 {
   DcnH264Cabac engine = s->engine;
+  dcn_h264_cabac_top_up(&engine);
   uint8_t *significant = s->states + significant_ctx[field][cat];
   uint8_t *last = s->states + last_ctx[field][cat];
   const uint8_t *inc = dcn_h264_significant_8x8[field];

@@ -30,6 +30,21 @@ dcn_h264_cabac_refill(DcnH264Cabac *c)
     c->next += 6;
 }
 
+/* What whole bytes there is room for, unasked: so that a refill in the midst of symbols, which nobody can guess, is rare.
+ * What is left of the last byte is there as well, and comes once more, the same, with the next. */
+static inline void
+dcn_h264_cabac_top_up(DcnH264Cabac *c)
+{
+  uint64_t word;
+  if (G_UNLIKELY(c->next >= c->limit))
+    return;
+  memcpy(&word, c->next, 8);
+  c->value |= GUINT64_FROM_BE(word) >> 10 >> c->bits;
+  int bytes = (54 - c->bits) >> 3;
+  c->next += bytes;
+  c->bits += 8 * bytes;
+}
+
 /* 9.3.1.2.  data + size is followed by DCN_H264_CABAC_PADDING zeros. */
 static inline void
 dcn_h264_cabac_init(DcnH264Cabac *c, const uint8_t *data, size_t size)
