@@ -49,6 +49,13 @@ straight_bin_of(DcnH264Cabac *engine, DcnH264Slice *s, int ctx_idx)
   return dcn_h264_cabac_bin_straight(engine, &s->states[ctx_idx]);
 }
 
+/* More bits of a number. */
+static inline int
+straight_bin(DcnH264Slice *s, int ctx_idx)
+{
+  return (int)dcn_h264_cabac_bin_straight(&s->engine, &s->states[ctx_idx]);
+}
+
 /* 9.3.1.1 */
 void
 dcn_h264_cabac_contexts(DcnH264Slice *s, int cabac_init_idc, int slice_qp)
@@ -93,11 +100,11 @@ mb_type_intra_rest(DcnH264Slice *s, int ctx, gboolean in_intra_slice)
   if (dcn_h264_cabac_terminate(&s->engine))
     return 25; /* I_PCM */
   int step = in_intra_slice;
-  int type = 1 + 12 * (int)bin(s, ctx);
+  int type = 1 + 12 * straight_bin(s, ctx);
   if (bin(s, ctx + 1))
-    type += 4 + 4 * (int)bin(s, ctx + 1 + step);
-  type += 2 * (int)bin(s, ctx + 2 + step);
-  type += (int)bin(s, ctx + 2 + 2 * step);
+    type += 4 + 4 * straight_bin(s, ctx + 1 + step);
+  type += 2 * straight_bin(s, ctx + 2 + step);
+  type += straight_bin(s, ctx + 2 + 2 * step);
   return type;
 }
 
@@ -124,8 +131,8 @@ mb_type_p(DcnH264Slice *s)
   if (bin(s, MB_TYPE_P))
     return 5 + mb_type_intra_suffix(s, MB_TYPE_P_INTRA);
   if (!bin(s, MB_TYPE_P + 1))
-    return bin(s, MB_TYPE_P + 2) ? 3 : 0;
-  return bin(s, MB_TYPE_P + 3) ? 1 : 2;
+    return 3 * straight_bin(s, MB_TYPE_P + 2);
+  return 2 - straight_bin(s, MB_TYPE_P + 3);
 }
 
 static inline gboolean
@@ -141,11 +148,11 @@ mb_type_b(DcnH264Slice *s)
   if (!bin(s, MB_TYPE_B + inc))
     return 0;
   if (!bin(s, MB_TYPE_B + 3))
-    return 1 + (int)bin(s, MB_TYPE_B + 5);
-  int bits = (int)bin(s, MB_TYPE_B + 4) << 3;
-  bits |= (int)bin(s, MB_TYPE_B + 5) << 2;
-  bits |= (int)bin(s, MB_TYPE_B + 5) << 1;
-  bits |= (int)bin(s, MB_TYPE_B + 5);
+    return 1 + straight_bin(s, MB_TYPE_B + 5);
+  int bits = straight_bin(s, MB_TYPE_B + 4) << 3;
+  bits |= straight_bin(s, MB_TYPE_B + 5) << 2;
+  bits |= straight_bin(s, MB_TYPE_B + 5) << 1;
+  bits |= straight_bin(s, MB_TYPE_B + 5);
   if (bits < 8)
     return 3 + bits;
   if (bits == 13)
@@ -154,13 +161,14 @@ mb_type_b(DcnH264Slice *s)
     return 11;
   if (bits == 15)
     return 22;
-  bits = bits << 1 | (int)bin(s, MB_TYPE_B + 5);
+  bits = bits << 1 | straight_bin(s, MB_TYPE_B + 5);
   return bits - 4;
 }
 
 int
 dcn_h264_cabac_mb_type(DcnH264Slice *s)
 {
+  dcn_h264_cabac_top_up(&s->engine);
   if (s->si) {
     int inc = (s->a && s->a->type != DCN_H264_MB_SI) + (s->b_mb && s->b_mb->type != DCN_H264_MB_SI);
     return bin(s, MB_TYPE_SI_PREFIX + inc) ? 1 + mb_type_i(s) : 0;
@@ -184,15 +192,15 @@ dcn_h264_cabac_sub_mb_type(DcnH264Slice *s)
   if (!bin(s, SUB_MB_TYPE_B))
     return 0;
   if (!bin(s, SUB_MB_TYPE_B + 1))
-    return 1 + (int)bin(s, SUB_MB_TYPE_B + 3);
+    return 1 + straight_bin(s, SUB_MB_TYPE_B + 3);
   int type = 3;
   if (bin(s, SUB_MB_TYPE_B + 2)) {
     if (bin(s, SUB_MB_TYPE_B + 3))
-      return 11 + (int)bin(s, SUB_MB_TYPE_B + 3);
+      return 11 + straight_bin(s, SUB_MB_TYPE_B + 3);
     type += 4;
   }
-  type += 2 * (int)bin(s, SUB_MB_TYPE_B + 3);
-  type += (int)bin(s, SUB_MB_TYPE_B + 3);
+  type += 2 * straight_bin(s, SUB_MB_TYPE_B + 3);
+  type += straight_bin(s, SUB_MB_TYPE_B + 3);
   return type;
 }
 

@@ -42,10 +42,10 @@ copies(const DcnH264Coded *coded, int mb_addr)
 {
   const DcnH264Mb *mb = &coded->macroblocks.mbs[mb_addr];
   int kind = coded->map->kind[mb_addr];
-  if ((kind & (DCN_H264_MOTION_INTRA | DCN_H264_MOTION_FIELD)) | (mb->flags & DCN_H264_MB_CHROMA))
+  if (kind & DCN_H264_MOTION_FIELD)
     return 0;
   unsigned result;
-  if (kind & DCN_H264_MOTION_UNIFORM) {
+  if (kind & (DCN_H264_MOTION_UNIFORM | DCN_H264_MOTION_INTRA)) {
     const DcnH264Whole *whole = &coded->map->whole[mb_addr];
     gboolean still = (dcn_h264_mv_load(whole->mv[0]) | dcn_h264_mv_load(whole->mv[1])) == 0;
     result = still & keeps(coded->slice, whole->ref_idx[0], whole->ref_idx[1]) ? 15 : 0;
@@ -54,6 +54,7 @@ copies(const DcnH264Coded *coded, int mb_addr)
     for (int b8 = 0; b8 < 4; b8++)
       result |= (unsigned)is_copy(coded, &coded->map->motion[mb_addr], b8) << b8;
   }
+  result &= mb->flags & DCN_H264_MB_CHROMA ? 0 : 15;
   return result & ~dcn_h264_quarters_of(mb->nonzero);
 }
 
@@ -99,7 +100,9 @@ put_vector(DcnVector *to, const DcnH264SliceInfo *slice, int list, int ref, cons
       .mv_y_qpel = mv[1],
       .direction = (uint8_t)list,
   };
-  return to + ((unsigned)ref < (unsigned)slice->n_refs[list]);
+  /* Without a branch: which lists are used is hard to guess. */
+  size_t used = (size_t)0 - ((unsigned)ref < (unsigned)slice->n_refs[list]);
+  return (DcnVector *)(void *)((char *)to + (used & sizeof *to));
 }
 
 /* Room was made. */

@@ -342,7 +342,7 @@ read_partitions(DcnH264Slice *s)
     uint8_t n, second;
     uint8_t parts[2][4];
   } shapes[] = {
-      {1, 1, {{255, 255, 255, 255}, {0}}},           /* 16x16 */
+      {1, 1, {{255, 255, 255, 255}, {0}}},          /* 16x16 */
       {2, 2, {{255, 255, 0, 0}, {0, 0, 255, 255}}}, /* 16x8 */
       {2, 1, {{255, 0, 255, 0}, {0, 255, 0, 255}}}, /* 8x16 */
   };
@@ -478,8 +478,8 @@ dcn_h264_macroblock(DcnH264Slice *s)
   if (mb->type != DCN_H264_MB_I_16X16) {
     if (!read_coded_block_pattern(s))
       return FALSE;
-    if (s->transform_8x8_mode && ((mb->coded_block_pattern & 15) != 0) &
-                                     (mb->type > DCN_H264_MB_I_8X8) & (no_small != 0))
+    if (s->transform_8x8_mode &&
+        ((mb->coded_block_pattern & 15) != 0) & (mb->type > DCN_H264_MB_I_8X8) & (no_small != 0))
       read_transform_size(s);
   }
   if (mb->coded_block_pattern || mb->type == DCN_H264_MB_I_16X16) {

@@ -130,7 +130,8 @@ set_around(DcnH264Slice *s, int mb_addr, int column)
 {
   const DcnH264Macroblocks *m = s->m;
   const DcnH264Mb *mb = m->mbs + mb_addr;
-  const DcnH264Mb *left = mb - (column > 0), *above = mb - (mb_addr >= m->mb_width ? m->mb_width : 0);
+  const DcnH264Mb *left = mb - (column > 0),
+                  *above = mb - (mb_addr >= m->mb_width ? m->mb_width : 0);
   s->a = left->slice == s->number ? left : NULL;
   s->b_mb = above->slice == s->number ? above : NULL;
 }
@@ -286,6 +287,7 @@ plain_cabac(DcnH264Slice *s, int mb_addr, const Report *r)
       skipped++;
       if (dcn_h264_cabac_overrun(&s->engine)) {
         dcn_h264_fail(s, "slice is cut off");
+        mb_addr++; /* behind what was skipped */
         break;
       }
     } else {
