@@ -8,12 +8,12 @@
 #include <string.h>
 
 /* What a tap of a pixel takes, and what a tap takes besides, in multiplies of igemm per input and output channel, by
- * vectors of output channels that a tap's weights fill (bench-kernels --kernel=wgemm). */
+ * vectors of output channels that a tap's weights fill (bench-kernels --kernel=wgemm); alike: two rows of taps are. */
 #define TAP_COST 2.5
 static inline double
-bit_cost(const DcnKernels *kernels)
+bit_cost(const DcnKernels *kernels, gboolean alike)
 {
-  return kernels->nr >= 32 ? 1.2 : kernels->nr >= 16 ? 1.3 : 1.5;
+  return kernels->nr >= 32 ? (alike ? 1.2 : 1.25) : kernels->nr >= 16 ? (alike ? 1.3 : 1.6) : 1.5;
 }
 
 /* The words of pixels that lie side by side: bits of one input row that begin at the first one's window. */
@@ -164,25 +164,29 @@ add_tap(const DcnFirstPlan *plan, DcnFirstGroup *group, int tap)
 static void
 list_taps(const DcnKernels *kernels, const DcnFirstPlan *plan, DcnFirstGroup *group)
 {
-  int kh = plan->window.kh, kw = plan->window.kw, bits = 0;
+  int kh = plan->window.kh, kw = plan->window.kw, all = 0;
+  double cost = 0;
   group->count = 0;
   for (int ky = 0; ky < kh; ky++) {
     const uint64_t *row = group->marks + (size_t)ky * kw;
     gboolean alike = ky + 1 < kh && memcmp(row, row + kw, sizeof *row * (size_t)kw) == 0;
+    int bits = 0;
     for (int kx = 0; kx < kw; kx++) {
       bits += add_tap(plan, group, ky * kw + kx);
       if (alike)
         bits += add_tap(plan, group, (ky + 1) * kw + kx);
     }
     ky += alike;
+    all += bits;
+    cost += bit_cost(kernels, alike) * bits;
     int count = group->count;
     if (count % 2) { /* one that is for no pixel */
       group->taps[count] = group->taps[count - 1];
       group->taps[group->count++].pixels = 0;
     }
   }
-  group->multiplies = (uint64_t)bits * (uint64_t)plan->c;
-  group->cost = (bit_cost(kernels) * bits + TAP_COST * group->count) * plan->c;
+  group->multiplies = (uint64_t)all * (uint64_t)plan->c;
+  group->cost = (cost + TAP_COST * group->count) * plan->c;
 }
 
 void
