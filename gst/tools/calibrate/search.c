@@ -52,9 +52,11 @@
 #define MOST_IN_VAIN 12
 /* Of the time, what the search on a part of the frames may take. */
 #define PART_SHARE 0.6
-/* Of the tolerances that just hold on all frames, what is taken: beyond some point a class is
- * held up for many frames at once, and on other clips that may come a little earlier. */
+/* Of the tolerances that just hold on all frames, what is taken, and the margin's odds, times
+ * this: beyond some point a class is held up for many frames at once, and on other clips that
+ * may come a little earlier. */
 #define KEPT 0.85
+#define KEPT_TURN 1.6
 /* The cheapest of these that are tried on all frames. */
 #define MOST_CANDIDATES 3
 
@@ -376,6 +378,7 @@ step_back (Search * s, CalPoint ** best)
 
   cal_runner_set_deadline (s->space.runner, 0);
   cal_point_scale (&s->space, point, KEPT);
+  point->margin = turned (point->margin, KEPT_TURN);
   ok = cal_space_try (&s->space, &tried, &factor, 1, FALSE, 0.0,
       &point->result);
   if (ok && cal_space_keeps (&s->space, &point->result)) {
