@@ -6,6 +6,7 @@
  * then along the row, plane by plane, then convert the colours and round.  A run's length and place do not
  * enter into the arithmetic of a pixel. */
 #include "frame/tensor.h"
+#include "frame/ahead.h"
 #include "frame/colors.h"
 #include "frame/columns.h"
 #include "frame/filter.h"
@@ -355,77 +356,19 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
 /* --- computing ----------------------------------------------------------------------------------
  */
 
-/* Lines of 64 bytes of the frame that are wanted next.  They are asked for a few at a time, between the steps of the
- * work at hand: memory then does not stand still while the CPU computes, nor the CPU while more is asked for than can
- * be under way. */
-typedef struct {
-  const uint8_t *row[3];
-  ptrdiff_t stride[3];
-  int rows[3], lines[3];
-  int n_planes, plane, line, per_step;
-} Ahead;
-
 /* Steps of scale_run() per component. */
 #define AHEAD_STEPS 2
-
-/* Of pixels [begin, end) of row y, what the row before did not take. */
-static void
-plan_ahead(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
-           Ahead *ahead)
-{
-  int lines = 0;
-  ahead->plane = ahead->line = 0;
-  ahead->n_planes = y < convert->spec.height ? convert->n_planes : 0;
-  for (int p = 0; p < ahead->n_planes; p++) {
-    const DcnAxisFilter *down = &convert->down[p], *across = &convert->across[p];
-    int step = convert->layout.plane[p].step, left = across->first[begin] * step;
-    int right = (across->first[end - 1] + dcn_axis_filter_taps(across, end - 1)) * step;
-    int above = down->first[y - 1] + dcn_axis_filter_taps(down, y - 1);
-    int from = MAX(down->first[y], above);
-    ahead->stride[p] = frame->stride[p];
-    ahead->row[p] = frame->plane[p] + (ptrdiff_t)from * frame->stride[p] + left;
-    ahead->rows[p] = down->first[y] + dcn_axis_filter_taps(down, y) - from;
-    ahead->lines[p] = (right - left + 63) / 64;
-    lines += ahead->rows[p] * ahead->lines[p];
-  }
-  int steps = AHEAD_STEPS * convert->n_components;
-  ahead->per_step = (lines + steps - 1) / steps;
-}
-
-static inline void
-look_ahead(Ahead *ahead)
-{
-  for (int n = ahead->per_step; n > 0;) {
-    int p = ahead->plane;
-    if (p == ahead->n_planes)
-      return;
-    if (ahead->rows[p] == 0) {
-      ahead->plane++;
-      continue;
-    }
-    int last = MIN(ahead->line + n, ahead->lines[p]);
-    n -= last - ahead->line;
-    for (int i = ahead->line; i < last; i++)
-      __builtin_prefetch(ahead->row[p] + (ptrdiff_t)i * 64);
-    ahead->line = last;
-    if (last == ahead->lines[p]) {
-      ahead->line = 0;
-      ahead->row[p] += ahead->stride[p];
-      ahead->rows[p]--;
-    }
-  }
-}
 
 /* One plane's part of scale_run() in whole numbers; n: columns, from `source` on. */
 static void
 scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, int stride, int y,
-            int begin, int end, int n, const Scratch *scratch, Ahead *ahead)
+            int begin, int end, int n, const Scratch *scratch, DcnAhead *ahead)
 {
   const DcnAxisFilter *down = &convert->down[plane], *across = &convert->across[plane];
   int step = convert->layout.plane[plane].step, sum = down->whole_sum * across->whole_sum;
   convert->whole->columns(source, stride, down->whole + down->offset[y],
                           dcn_axis_filter_taps(down, y), scratch->whole, n * step);
-  look_ahead(ahead);
+  dcn_ahead_step(ahead);
   for (int c = 0; c < convert->n_components; c++) {
     const DcnComponent *component = &convert->layout.component[c];
     if (component->plane != plane)
@@ -438,7 +381,7 @@ scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, i
     }
     convert->whole->rows(across, columns, begin, end, 128 * sum, 1 / (float)sum,
                          scratch->component[c] + begin);
-    look_ahead(ahead);
+    dcn_ahead_step(ahead);
   }
 }
 
@@ -447,8 +390,10 @@ static void
 scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
           const Scratch *scratch)
 {
-  Ahead ahead;
-  plan_ahead(convert, frame, y + 1, begin, end, &ahead);
+  DcnAhead ahead;
+  dcn_ahead_plan(&ahead, frame, &convert->layout, convert->across, convert->down,
+                 y + 1 < convert->spec.height ? convert->n_planes : 0, y + 1, begin, end,
+                 AHEAD_STEPS * convert->n_components);
   for (int p = 0; p < convert->n_planes; p++) {
     const DcnAxisFilter *down = &convert->down[p], *across = &convert->across[p];
     int step = convert->layout.plane[p].step;
@@ -462,14 +407,14 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
     }
     convert->scale_columns(source, frame->stride[p], down->weights + down->offset[y],
                            dcn_axis_filter_taps(down, y), scratch->columns, n * step);
-    look_ahead(&ahead);
+    dcn_ahead_step(&ahead);
     for (int c = 0; c < convert->n_components; c++) {
       const DcnComponent *component = &convert->layout.component[c];
       if (component->plane != p)
         continue;
       convert->scale_rows(across, scratch->columns + component->offset, step, begin, end,
                           scratch->component[c] + begin);
-      look_ahead(&ahead);
+      dcn_ahead_step(&ahead);
     }
   }
 }
