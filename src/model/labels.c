@@ -37,8 +37,8 @@ dcn_labels_load(const char *path, int n_expected, GError **error)
   /* More are a mistake as well: a line too many at the top, and every name is one off. */
   if (n != n_expected) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
-                "the labels file %s has %d lines, but the model has %d outputs to name", path, n,
-                n_expected);
+                "the labels file %s has %d line%s, but the model has %d output%s to name", path, n,
+                n == 1 ? "" : "s", n_expected, n_expected == 1 ? "" : "s");
     g_clear_pointer(&lines, g_strfreev);
   }
 out:

@@ -265,6 +265,15 @@ def test_model_without_labels():
     assert quick('--clips', tree, '--labels', os.path.join(ROOT, 'models', 'activities.labels.txt'), model=model)['clips'] == 3
 
 
+def test_said_once():
+    """What holds for the model is said once, not by each way."""
+    model = os.path.join(tmp, 'alone.onnx')
+    shutil.copy(os.path.join(ROOT, 'models', 'activities.onnx'), model)
+    labels = os.path.join(ROOT, 'models', 'activities.labels.txt')
+    _, err = run('--model', model, '--labels', labels, '--clips', make_tree('alone', TREE), '--frames', '2', '--modes', 'dense,delta', '--json', '-')
+    assert err.count('has no .modelinfo') == 1, err
+
+
 def test_unknown_classes():
     tree = make_tree('unknown', dict(TREE, **{'Juggling/v.mpg': 'demo-outdoors.mpg', 'Diving/v.mpg': 'demo-outdoors.mpg'}))
     _, err = quick('--clips', tree, status=1)

@@ -236,7 +236,6 @@ run (const Options * o, GError ** error)
   BenchFrames *frames;
   BenchResult *result;
   gboolean ok;
-  gchar *warning;
   gint value;
 
   settings.model = o->model;
@@ -264,9 +263,7 @@ run (const Options * o, GError ** error)
     return tool_bad_use (error, "there are no tolerances in %s.modelinfo "
         "(deltacnn-calibrate writes them)", o->model);
   }
-  if ((warning = gst_delta_cnn_model_warning (o->model)))
-    g_printerr ("warning: %s\n", warning);
-  g_free (warning);
+  tool_warn (NULL, gst_delta_cnn_model_warning (o->model));
   frames = load_frames (o, error);
   result = frames ? bench_measure (&settings, frames, error) : NULL;
   tool_progress_wipe ();

@@ -355,6 +355,7 @@ calibrate (const Options * o, GError ** error)
 
   if (!(to = target (o, &from, error)))
     goto done;
+  tool_warn (NULL, gst_delta_cnn_model_warning (o->files[0]));
   frames = cal_frames_load (o->files[0], o->files + 1, o->source, o->frames,
       (gsize) o->megabytes << 20, o->threads, !o->quiet ? show_reading : NULL,
       NULL, error);

@@ -3,6 +3,7 @@
  */
 #include "clip-pipeline.h"
 #include "plugin.h"
+#include "tool.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -324,8 +325,7 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
       break;
     case GST_MESSAGE_WARNING:
       gst_message_parse_warning (message, &error, NULL);
-      g_printerr ("warning: %s: %s\n", GST_MESSAGE_SRC_NAME (message),
-          error->message);
+      tool_warn (GST_MESSAGE_SRC_NAME (message), g_strdup (error->message));
       g_error_free (error);
       break;
     case GST_MESSAGE_APPLICATION:

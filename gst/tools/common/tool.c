@@ -151,6 +151,24 @@ tool_progress_wipe (void)
   shown = FALSE;
 }
 
+void
+tool_warn (const gchar * who, gchar * text)
+{
+  static GMutex lock;
+  static GHashTable *said;
+
+  g_mutex_lock (&lock);
+  if (!said)
+    said = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  if (text && !g_hash_table_contains (said, text)) {
+    tool_progress_wipe ();
+    g_printerr ("warning: %s%s%s\n", who ? who : "", who ? ": " : "", text);
+    g_hash_table_add (said, g_strdup (text));
+  }
+  g_mutex_unlock (&lock);
+  g_free (text);
+}
+
 int
 tool_end (const gchar * name, gboolean ok, GError * error)
 {

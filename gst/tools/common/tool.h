@@ -37,6 +37,11 @@ void tool_progress (const gchar * format, ...) G_GNUC_PRINTF (1, 2);
 const gchar *tool_progress_bar (gchar bar[TOOL_BAR + 1], gdouble share);
 void tool_progress_wipe (void);
 
+/* Prints a warning on standard error, unless the same text has been printed before: tools
+ * that run an element several times get its warnings as often.  who: an element's name, or
+ * NULL.  Takes text; NULL says nothing. */
+void tool_warn (const gchar * who, gchar * text);
+
 /* What main() returns.  Where not ok, says why: error, which is freed, or without one
  * that it was interrupted, and wrote nothing. */
 int tool_end (const gchar * name, gboolean ok, GError * error);

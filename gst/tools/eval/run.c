@@ -118,7 +118,7 @@ pass_on_warnings (EvalRunner * runner)
       GError *warning;
 
       gst_message_parse_warning (message, &warning, NULL);
-      g_printerr ("warning: %s: %s\n", runner->name, warning->message);
+      tool_warn (runner->name, g_strdup (warning->message));
       g_error_free (warning);
     }
     gst_message_unref (message);

@@ -117,7 +117,6 @@ open_base (Transfer * t, GError ** error)
   DcnProgram *program = NULL;
   DcnNet *net = NULL;
   const DcnHeadInfo *info;
-  gchar *warning;
 
   if (!(t->cut.head = dcn_head_open (t->o.model, t->cut.layers, error)))
     return FALSE;
@@ -137,10 +136,7 @@ open_base (Transfer * t, GError ** error)
     dcn_program_free (program);
     return FALSE;
   }
-  warning = gst_delta_cnn_model_warning (t->o.model);
-  if (warning && !t->told)
-    g_printerr ("warning: %s\n", warning);
-  g_free (warning);
+  tool_warn (NULL, gst_delta_cnn_model_warning (t->o.model));
   net = dcn_net_new (program, error);
   if (!net)
     return FALSE;
