@@ -59,26 +59,42 @@ picture (const Size * size, gint seed)
   return rgb;
 }
 
-/* A component of a pixel in the frame's format, by the definition of BT.601 with
- * limited range (Y'CbCr) where the format is not RGB. */
+/* How Y'CbCr is made of the picture: by ITU-R BT.601-7 2.5 and BT.709-6 3, in 219 and
+ * 224 steps, or in all 255 as ITU-T T.871 has it.  Caps: range:matrix:transfer:primaries. */
+typedef struct
+{
+  const gchar *caps;
+  gdouble kr, kb;
+  gboolean full;
+} Colors;
+
+static const Colors bt601 = { "bt601", 0.299, 0.114, FALSE };
+
+static const Colors *colors = &bt601;
+
+/* A component of a pixel in the frame's format. */
 static gint
 component (const GstVideoFormatInfo * finfo, gint comp, const guint8 rgb[3])
 {
-  gdouble r, g, b, luma;
+  gdouble r, g, b, luma, steps;
+  glong code;
 
   if (GST_VIDEO_FORMAT_INFO_IS_RGB (finfo))
     return comp < 3 ? rgb[comp] : 255;
   r = rgb[0] / 255.0;
   g = rgb[1] / 255.0;
   b = rgb[2] / 255.0;
-  luma = 0.299 * r + 0.587 * g + 0.114 * b;
+  luma = colors->kr * r + (1.0 - colors->kr - colors->kb) * g + colors->kb * b;
+  steps = colors->full ? 255.0 : 224.0;
   switch (comp) {
     case 0:
-      return (gint) lrint (16.0 + 219.0 * luma);
+      return (gint) lrint (colors->full ? 255.0 * luma : 16.0 + 219.0 * luma);
     case 1:
-      return (gint) lrint (128.0 + 224.0 * (b - luma) / 1.772);
+      code = lrint (128.0 + steps * (b - luma) / (2.0 * (1.0 - colors->kb)));
+      return MIN (code, 255);
     default:
-      return (gint) lrint (128.0 + 224.0 * (r - luma) / 1.402);
+      code = lrint (128.0 + steps * (r - luma) / (2.0 * (1.0 - colors->kr)));
+      return MIN (code, 255);
   }
 }
 
@@ -113,7 +129,7 @@ caps_for (GstVideoFormat format, const Size * size)
       "height", G_TYPE_INT, size->height, "framerate", GST_TYPE_FRACTION, 25, 1,
       "colorimetry", G_TYPE_STRING,
       gst_video_format_get_info (format)->flags & GST_VIDEO_FORMAT_FLAG_RGB ?
-      "sRGB" : "bt601", NULL);
+      "sRGB" : colors->caps, NULL);
 }
 
 typedef enum
@@ -312,6 +328,43 @@ test_same_picture (void)
   compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_I420, 0.08, 100);
 }
 
+/* The same picture by other matrices and ranges, as the caps say: the same result; and not
+ * where they say something else. */
+static void
+test_colorimetry (void)
+{
+  static const Colors all[] = {
+    {"bt709", 0.2126, 0.0722, FALSE}, {"1:4:0:0", 0.299, 0.114, TRUE},
+    {"1:3:5:1", 0.2126, 0.0722, TRUE}, {"bt2020", 0.2627, 0.0593, FALSE}
+  };
+  const Size size = { 176, 144 };
+  GstHarness *rgb = harness ("tiny.onnx", GST_VIDEO_FORMAT_RGB, &size);
+  gfloat expected[N_CLASSES], got[N_CLASSES];
+  guint i, c, said;
+
+  result (rgb, make_frame (GST_VIDEO_FORMAT_RGB, &size, PLAIN, 1), expected);
+  for (i = 0; i < G_N_ELEMENTS (all); i++)
+    for (said = 0; said < G_N_ELEMENTS (all); said++) {
+      gdouble worst = 0.0;
+      GstHarness *h;
+
+      colors = &all[said];
+      h = harness ("tiny.onnx", GST_VIDEO_FORMAT_Y444, &size);
+      colors = &all[i];
+      result (h, make_frame (GST_VIDEO_FORMAT_Y444, &size, PLAIN, 1), got);
+      colors = &bt601;
+      for (c = 0; c < N_CLASSES; c++)
+        worst = MAX (worst, fabs (got[c] - expected[c]));
+      g_test_message ("%s called %s: %f", all[i].caps, all[said].caps, worst);
+      if (said == i)
+        g_assert_cmpfloat (worst, <=, 0.002);
+      else
+        g_assert_cmpfloat (worst, >, 0.002);
+      gst_harness_teardown (h);
+    }
+  gst_harness_teardown (rgb);
+}
+
 /* Grey networks see luma, whatever the format. */
 static void
 test_gray (void)
@@ -381,6 +434,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/formats/same-samples", test_same_samples);
   g_test_add_func ("/formats/same-picture", test_same_picture);
+  g_test_add_func ("/formats/colorimetry", test_colorimetry);
   g_test_add_func ("/formats/gray", test_gray);
   g_test_add_func ("/formats/color-order", test_color_order);
   return test_run ();
