@@ -101,7 +101,7 @@ dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int ch
                                 rgemm_10_2, rgemm_11_2, rgemm_12_2};
   Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
   if (columns <= LANES / 2)
-    dcn_f32_rgemm_12x8__avx512(a, taps, step, channels, w, init, lo, hi, out, ldo, pixels, columns);
+    dcn_f32_rgemm_48x8__avx512(a, taps, step, channels, w, init, lo, hi, out, ldo, pixels, columns);
   else if (columns > LANES)
     rgemm_run(&run, wide, 12, pixels);
   else

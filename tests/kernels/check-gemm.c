@@ -213,6 +213,16 @@ check_rgemm(const DcnKernels *k)
   for (int columns = 1; columns <= k->nr; columns++)
     for (int pixels = 1; pixels <= 13; pixels++, n++)
       rgemm_case(k, &(Case){3, 9, pixels, columns, n % 3, n % 2}, 6);
+  /* First layers of few outputs: rows that end anywhere in a vector of pixels. */
+  static const int steps[] = {1, 2, 3, 4, 6}, windows[] = {1, 3, 7},
+                   runs[] = {15, 16, 17, 31, 33, 47, 48, 49, 63, 64, 65, 97, 127};
+  for (guint s = 0; s < G_N_ELEMENTS(steps); s++)
+    for (guint t = 0; t < G_N_ELEMENTS(windows); t++)
+      for (guint r = 0; r < G_N_ELEMENTS(runs); r++, n++)
+        rgemm_case(k,
+                   &(Case){windows[t], windows[t] * (n % 3 ? 3 : 1), runs[r],
+                           n % 4 ? MIN(8, k->nr) : 1 + n % 7, n % 3, n % 2},
+                   (size_t)steps[s]);
   rgemm_case(k, &(Case){1, 128, 96, k->nr, VALUES_UNIFORM, GUARD_END}, 128);
 }
 
