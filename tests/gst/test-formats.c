@@ -365,6 +365,71 @@ test_colorimetry (void)
   gst_harness_teardown (rgb);
 }
 
+/* Chroma lies where the caps say: Cb and Cr rise along an axis, sampled where the site has its
+ * samples (in luma samples from the first one of a group), called `said`; NULL: with a sample
+ * of each for every one of luma. */
+static void
+ramps (gboolean vertical, gdouble site, const gchar * said, gfloat * out)
+{
+  const Size size = { 32, 32 };
+  GstVideoFormat format = said ? GST_VIDEO_FORMAT_I420 : GST_VIDEO_FORMAT_Y444;
+  GstHarness *h = harness ("tiny.onnx", format, &size);
+  GstBuffer *buffer = make_frame (format, &size, PLAIN, 1);
+  GstCaps *caps = caps_for (format, &size);
+  GstVideoFrame frame;
+  GstVideoInfo info;
+  gint comp, x, y, group = said ? 2 : 1;
+
+  gst_video_info_set_format (&info, format, size.width, size.height);
+  g_assert_true (gst_video_frame_map (&frame, &info, buffer, GST_MAP_WRITE));
+  for (comp = 0; comp < 3; comp++)
+    for (y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&frame, comp); y++)
+      for (x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH (&frame, comp); x++) {
+        gdouble at = group * (vertical ? y : x) + site;
+        guint8 *data = GST_VIDEO_FRAME_COMP_DATA (&frame, comp);
+
+        data[y * GST_VIDEO_FRAME_COMP_STRIDE (&frame, comp) + x] =
+            comp == 0 ? 126 : lrint (32.0 + 6.0 * at);
+      }
+  gst_video_frame_unmap (&frame);
+  if (said)
+    gst_caps_set_simple (caps, "chroma-site", G_TYPE_STRING, said, NULL);
+  gst_harness_set_src_caps (h, caps);
+  result (h, buffer, out);
+  gst_harness_teardown (h);
+}
+
+static void
+test_siting (void)
+{
+  static const struct
+  {
+    const gchar *name, *wrong;
+    gboolean vertical;
+    gdouble site;
+  } all[] = {
+    {"jpeg", "mpeg2", FALSE, 0.5}, {"mpeg2", "jpeg", FALSE, 0.0},
+    {"mpeg2", "cosited", TRUE, 0.5}, {"cosited", "mpeg2", TRUE, 0.0}
+  };
+  gfloat expected[N_CLASSES], right[N_CLASSES], wrong[N_CLASSES];
+  guint i, c;
+
+  for (i = 0; i < G_N_ELEMENTS (all); i++) {
+    gdouble worst_right = 0.0, worst_wrong = 0.0;
+
+    ramps (all[i].vertical, 0.0, NULL, expected);
+    ramps (all[i].vertical, all[i].site, all[i].name, right);
+    ramps (all[i].vertical, all[i].site, all[i].wrong, wrong);
+    for (c = 0; c < N_CLASSES; c++) {
+      worst_right = MAX (worst_right, fabs (right[c] - expected[c]));
+      worst_wrong = MAX (worst_wrong, fabs (wrong[c] - expected[c]));
+    }
+    g_test_message ("%s: %f, called %s: %f", all[i].name, worst_right,
+        all[i].wrong, worst_wrong);
+    g_assert_cmpfloat (worst_right, <, 0.5 * worst_wrong);
+  }
+}
+
 /* Grey networks see luma, whatever the format. */
 static void
 test_gray (void)
@@ -435,6 +500,7 @@ main (int argc, char **argv)
   g_test_add_func ("/formats/same-samples", test_same_samples);
   g_test_add_func ("/formats/same-picture", test_same_picture);
   g_test_add_func ("/formats/colorimetry", test_colorimetry);
+  g_test_add_func ("/formats/siting", test_siting);
   g_test_add_func ("/formats/gray", test_gray);
   g_test_add_func ("/formats/color-order", test_color_order);
   return test_run ();
