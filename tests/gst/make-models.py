@@ -120,6 +120,11 @@ def main(folder):
     # The same network with its labels named by the .modelinfo, cropping instead of stretching.
     write('crop.onnx', tiny)
     write('crop.onnx.modelinfo', info + '[deltacnn]\nresize=crop\ncrop-fraction=0.9\nlabels=labels.txt\n')
+    # And with other ranges: of each channel its own, and none, which is 0 to 1.
+    write('ranges.onnx', tiny)
+    write('ranges.onnx.modelinfo', info.replace('-1,1', '-1,1;0,1;0,0.5'))
+    write('plain.onnx', tiny)
+    write('plain.onnx.modelinfo', info.replace('ranges=-1,1\n', ''))
     write('bgr.onnx', tiny)
     write('bgr.onnx.modelinfo', info + '[deltacnn]\ncolor=bgr\n')
     # Calibrated to let nothing pass: at the input, and behind it.

@@ -450,6 +450,38 @@ test_gray (void)
   gst_harness_teardown (c);
 }
 
+/* Samples in a model's ranges: 150 of -1 to 1, 45 of 0 to 1 and 90 of 0 to 0.5 are all 45/255. */
+static void
+test_ranges (void)
+{
+  static const struct
+  {
+    const gchar *model;
+    guint8 rgb[3];
+  } all[] = {
+    {"plain.onnx", {45, 45, 45}}, {"tiny.onnx", {150, 150, 150}},
+    {"ranges.onnx", {150, 45, 90}}
+  };
+  const Size size = { 40, 40 }; /* 120 bytes a row: none is padding */
+  gfloat expected[N_CLASSES], got[N_CLASSES];
+  guint i, k;
+
+  for (i = 0; i < G_N_ELEMENTS (all); i++) {
+    GstHarness *h = harness (all[i].model, GST_VIDEO_FORMAT_RGB, &size);
+    GstBuffer *buffer = make_frame (GST_VIDEO_FORMAT_RGB, &size, PLAIN, 1);
+    GstMapInfo map;
+
+    gst_buffer_map (buffer, &map, GST_MAP_WRITE);
+    for (k = 0; k < map.size; k++)
+      map.data[k] = all[i].rgb[k % 3];
+    gst_buffer_unmap (buffer, &map);
+    result (h, buffer, i == 0 ? expected : got);
+    if (i > 0)
+      assert_close (got, expected, 1e-5, all[i].model, &size);
+    gst_harness_teardown (h);
+  }
+}
+
 /* Red and blue the wrong way round, and the network's order told. */
 static void
 test_color_order (void)
@@ -503,5 +535,6 @@ main (int argc, char **argv)
   g_test_add_func ("/formats/siting", test_siting);
   g_test_add_func ("/formats/gray", test_gray);
   g_test_add_func ("/formats/color-order", test_color_order);
+  g_test_add_func ("/formats/ranges", test_ranges);
   return test_run ();
 }
