@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the formatting of every C source git knows: clang-format-14 where GStreamer is not included (src/ and most
-# of tests/), GNU indent with GStreamer's options elsewhere.
+# of tests/), GNU indent with GStreamer's options elsewhere; and that Python sources can be read.
 #   .ci/format.sh [--fix] [FILE...]      --fix: rewrite instead of complaining
 # Last line: N passed, N failed.
 set -uo pipefail
@@ -21,7 +21,7 @@ gst_indent() {
 
 # Headers are left to the writer: the comments beside fields are aligned by hand, and indent spoils declarations.
 files=("$@")
-[ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files '*.c')
+[ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files '*.c' '*.py')
 passed=0 failed=0
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -29,7 +29,14 @@ for f in "${files[@]}"; do
   [ -f "$f" ] || continue
   out=$tmp/$(basename "$f")
   case $f in
-    *.h) continue ;;
+    *.py)
+      if python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$f"; then passed=$((passed + 1))
+      else failed=$((failed + 1)); fi
+      continue ;;
+    *.c) ;;
+    *) continue ;;
+  esac
+  case $f in
     gst/* | tests/gst/* | tests/conformance/* | tests/pipelines/*) cp "$f" "$out" && gst_indent "$out" ;;
     src/*) clang-format-14 --style=file "$f" >"$out" ;;
     tests/*)

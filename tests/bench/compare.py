@@ -1,33 +1,18 @@
-#!/ usr / bin / env python3
-#SPDX - License - Identifier : LGPL - 2.1 - or -later
-""
-    "Measures what the delta engine promises, as ratios in one run on one machine, and writes tables of it.
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures what the delta engine promises, as ratios in one run on one machine, and writes tables of it.
 
-    compare.py BUILD[--ort DIR][--shared DIR][--work DIR][--out FILE.md][--pairs N]
-                    [--only PART, ...][--with CMD]
+    compare.py BUILD [--ort DIR] [--shared DIR] [--work DIR] [--out FILE.md] [--pairs N] [--only PART,...] [--with CMD]
 
-    BUILD build folder with deltacnn -
-    bench and the tests-- ort folder with node_modules / onnxruntime -
-    node(default
-         : $ORT_DIR, else BUILD);
-without it there is nothing to compare with, and the script says so and measures the rest;
-../ shared / tools / ort.cjs times it where it is there-- shared folder with data / clips and data /
-    models(default
-           :../ shared beside the checkout); as above
+BUILD     build folder with deltacnn-bench and the tests
+--ort     folder with node_modules/onnxruntime-node (default: $ORT_DIR, else BUILD); without it there is nothing to
+          compare with, and the script says so and measures the rest; ../shared/tools/ort.cjs times it where it is there
+--shared  folder with data/clips and data/models (default: ../shared beside the checkout); as above
 --work    for models, encoded clips and raw figures, out of the tree (default: BUILD/compare)
 --out     the tables (default: RESULTS.md beside this script)
---pairs   how often each pair is measured, ours and theirs in turn;
-medians count(default : 5)-- only of the parts : dense,
-                                                 others,
-                                                 full,
-                                                 still,
-                                                 threads,
-                                                 clips,
-                                                 encoders,
-                                                 shipped,
-                                                 kernels,
-                                                 layer-- frames of each clip at most(default
-                                                                                     : all); for a quick look
+--pairs   how often each pair is measured, ours and theirs in turn; medians count (default: 5)
+--only    of the parts: dense, others, full, still, threads, clips, encoders, shipped, kernels, layer
+--frames  of each clip at most (default: all); for a quick look
 --calibrate  for each clip alone, as for a camera that stays where it is (clip, the default), or for all at once (all)
 --calibration-seconds  how long a calibration may search (default: 60); 0: encoders takes only those kept from before
 --models, --encoders  of the part encoders: only those whose names hold one of these (default: all)
@@ -54,9 +39,9 @@ import models  # noqa: E402
 import numpy as np  # noqa: E402
 
 NETS = ('alexnet', 'squeezenet1.1', 'resnet18', 'mobilenetv2')
-#Other shapes that users bring, for which there is no goal.
+# Other shapes that users bring, for which there is no goal.
 OTHER_NETS = ('vgg11', 'googlenet', 'resnet50', 'densenet121', 'shufflenetv2', 'mobilenetv3small', 'efficientnetb0')
-#Trained networks of the shared folder : label, agreement that calibration has to keep, .modelinfo.
+# Trained networks of the shared folder: label, agreement that calibration has to keep, .modelinfo.
 TRAINED = {
     'squeezenet1.0-deepcompression.onnx': ('SqueezeNet 1.0', 0.97, '-104,151;-117,138;-123,132', 'bgr'),
     'mobilenet_v1_0.25_128-dequant.onnx': ('MobileNet v1 0.25 128', 0.97, '-1,0.9921875;-1,0.9921875;-1,0.9921875', 'rgb'),
@@ -64,12 +49,11 @@ TRAINED = {
 }
 CLIPS = ('sample-videos__bottle-detection.mp4', 'sample-videos__car-detection.mp4', 'sample-videos__asl_gestures__book.mkv',
          'sample-videos__asl_gestures__yes.mkv', 'openmpf__video_01.mp4', 'openmpf-components__toronto-highway-shortened.mp4')
-#Without deltacnn - calibrate : one tolerance for all layers,                                      \
-    the largest of these that keeps the agreement.
+# Without deltacnn-calibrate: one tolerance for all layers, the largest of these that keeps the agreement.
 TOLERANCES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 CALIBRATION_FRAMES = 150  # of each clip, the first ones
 PARTS = ('dense', 'others', 'full', 'still', 'threads', 'clips', 'encoders', 'shipped', 'kernels', 'layer')
-#What cameras and recorders make of a static scene : name, filter, encoder's options, container.
+# What cameras and recorders make of a static scene: name, filter, encoder's options, container.
 MPEG2 = ('-c:v', 'mpeg2video', '-g', '15', '-bf', '0')
 H264 = ('-c:v', 'libx264', '-g', '50', '-keyint_min', '50', '-sc_threshold', '0', '-bf', '0', '-threads', '1')
 ENCODERS = (
@@ -124,7 +108,7 @@ class Compare:
             self.missing.append(what)
             say(f'missing: {what}')
 
-#-- -- the two programs -- --
+    # ---- the two programs ----
 
     def command(self, args, measured=True, **kwargs):
         p = subprocess.run((self.with_cmd if measured else []) + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -175,7 +159,7 @@ class Compare:
         a, b = (np.fromfile(f, '<f4').reshape(2, -1) for f in (ours, theirs))
         return f'{(np.abs(a - b).max(1) / np.abs(b).max(1)).max():.1g}'
 
-#-- -- what is measured -- --
+    # ---- what is measured ----
 
     def net(self, name):
         path = os.path.join(self.o.work, name + '.onnx')
@@ -215,7 +199,7 @@ class Compare:
             made.append(path)
         return made
 
-#-- -- parts; each returns Markdown -- --
+    # ---- parts; each returns Markdown ----
 
     def dense_rows(self, names, thread_counts):
         rows = []
@@ -274,8 +258,7 @@ class Compare:
                     r = self.bench(self.net(name), '--sparsity', str(s), '--frames', '60')
                     ratios.append(r['ms']['median'] / r['dense_ms']['median'])
                     error = max(error, r['max_rel_error'])
-                self.raw[f'still {name} {s}'] = {
-  'ratios' : ratios, 'error' : error}
+                self.raw[f'still {name} {s}'] = {'ratios': ratios, 'error': error}
                 if s == 1:
                     row += [f'{r["stage_median_ms"]["changes"] + r["stage_median_ms"]["tensor"]:.3f}',
                             f'{r["stage_median_ms"]["network"]:.4f}', f'{r["dense_ms"]["median"]:.2f}']
@@ -404,7 +387,7 @@ class Compare:
                 'Goals: 1.6 times onnxruntime exact, 5 times calibrated.\n\n')
         return text + ''.join(self.one_model(name, clips) for name in TRAINED)
 
-#-- -- how it depends on the encoder -- --
+    # ---- how it depends on the encoder ----
 
     def encoded(self, encoder, clip):
         """A clip's first frames as this encoder makes them, or None; made once."""
@@ -534,8 +517,7 @@ class Compare:
                     if not done:
                         continue
                     frames = sum(c['frames'] for c in done)
-                    mean = {
-k: sum(c[k] * c['frames'] for c in done) / frames for k in done[0]}
+                    mean = {k: sum(c[k] * c['frames'] for c in done) / frames for k in done[0]}
                     rows.append((name, kind, len(done), frames, 'exact' if tolerance == 0 else 'calibrated', f'{mean["blocks"] * 100:.0f} %',
                                  f'{mean["multiplies"] * 100:.0f} %', f'{mean["mean"]:.3f}', f'{mean["median"]:.3f}', f'{mean["dense"] / mean["beside"]:.2f}',
                                  f'**{(theirs + mean["tensor"]) / mean["mean"]:.2f}**' if theirs else '-', f'{mean["agreement"] * 100:.1f} %',
@@ -595,7 +577,7 @@ k: sum(c[k] * c['frames'] for c in done) / frames for k in done[0]}
         out = [self.head()] + [t for t in text if t]
         if self.missing:
             out.append('## Not measured\n\n' + ''.join(f'- {m}\n' for m in self.missing))
-#sections that other programs put there stay(h264 - rates.py)
+        # sections that other programs put there stay (h264-rates.py)
         if os.path.exists(self.o.out):
             with open(self.o.out) as f:
                 out += [t for t in re.split(r'^(?=## )', f.read(), flags=re.M)[1:] if t.startswith('## deltaextract')]

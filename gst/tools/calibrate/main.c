@@ -355,13 +355,13 @@ calibrate (const Options * o, GError ** error)
 
   if (!(to = target (o, &from, error)))
     goto done;
-  tool_warn (NULL, gst_delta_cnn_model_warning (o->files[0]));
   frames = cal_frames_load (o->files[0], o->files + 1, o->source, o->frames,
       (gsize) o->megabytes << 20, o->threads, !o->quiet ? show_reading : NULL,
       NULL, error);
   tool_progress_wipe ();
   if (!frames)
     goto done;
+  tool_warn (NULL, gst_delta_cnn_model_warning (o->files[0]));
   if (frames->interrupted || tool_is_interrupted ())
     goto done;
   if (frames->frames->len < FEWEST_FRAMES) {
