@@ -389,8 +389,8 @@ dcn_first_run(DcnJob *job)
     dcn_refresh(job);
   else if (job->full && job->acc_valid)
     memset(job->acc_valid, loop.stands, (size_t)out->pixels);
-  /* The more pixels, the more have in common: of a small image units of a sixteenth took a quarter more multiplies than
-   * of a fourth.  But there should be a unit for each thread. */
+  /* Within a unit the next group's sums are asked for while one is at work, so units are large.  But there should be some
+   * for each thread. */
   loop.unit = loop.deltas ? CLAMP(job->count / 4, 120, DCN_FIRST_ADDED_MAX) : plan->unit;
   double cost = (double)plan->block_floats * plan->blocks * MIN(loop.unit, job->count);
   if (loop.deltas)
