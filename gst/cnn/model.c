@@ -232,6 +232,19 @@ load_labels (GstDeltaCnnModel * self, const gchar * labels, GError ** error)
   return TRUE;
 }
 
+/* What is wrong with the .modelinfo is told when it is read in earnest, with the input known. */
+static DcnNet *
+load_net (const gchar * path, GError ** error)
+{
+  DcnModelInfo *info = dcn_modelinfo_load (path, NULL, 0, NULL);
+  DcnWeights weights = info && info->half_weights ? DCN_WEIGHTS_FLOAT16 :
+      DCN_WEIGHTS_FLOAT32;
+
+  if (info)
+    dcn_modelinfo_free (info);
+  return dcn_net_load (path, weights, error);
+}
+
 gboolean
 gst_delta_cnn_model_load (GstDeltaCnnModel * self, const gchar * path,
     const gchar * labels, DcnNet * net, GError ** error)
@@ -245,7 +258,7 @@ gst_delta_cnn_model_load (GstDeltaCnnModel * self, const gchar * path,
         "Model file \"%s\" does not exist.", path);
     return FALSE;
   }
-  self->net = net ? net : dcn_net_load (path, error);
+  self->net = net ? net : load_net (path, error);
   if (!self->net)
     goto failed;
   count_user (self->net, 1);

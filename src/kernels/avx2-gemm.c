@@ -110,16 +110,32 @@ dcn_f32_wgemm_16c__avx2(const float *const *d, const DcnTap *taps, int count, in
   wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
 }
 
+/* Weights j to j + 7 of a row: floats, or half as wide. */
+DCN_TEMPLATE __m256
+row_load(const gboolean half, const char *row, int j)
+{
+  return half ? _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(row + 2 * j)))
+              : _mm256_load_ps((const float *)(const void *)(row + 4 * j));
+}
+
+/* The first of them, as the mask says; what is half as wide can be read on to the end. */
+DCN_TEMPLATE __m256
+row_load_first(const gboolean half, const char *row, int j, __m256i m)
+{
+  return half ? row_load(half, row, j)
+              : _mm256_maskload_ps((const float *)(const void *)(row + 4 * j), m);
+}
+
 /* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */
 DCN_TEMPLATE void
-gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w, size_t ldw,
-          float *y, int columns)
+gemv_rows(const int rows, const gboolean half, const uint32_t *index, const float *x, const void *w,
+          size_t ldw, float *y, int columns)
 {
-  const float *r[8];
+  const char *r[8];
   __m256 b[8];
   DCN_UNROLL
   for (int i = 0; i < rows; i++) {
-    r[i] = w + index[i] * ldw;
+    r[i] = (const char *)w + index[i] * ldw * (half ? 2 : 4);
     b[i] = _mm256_set1_ps(x[i]);
   }
   int j = 0;
@@ -127,8 +143,8 @@ gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w,
     __m256 s0 = _mm256_loadu_ps(y + j), s1 = _mm256_loadu_ps(y + j + 8);
     DCN_UNROLL
     for (int i = 0; i < rows; i++) {
-      s0 = _mm256_fmadd_ps(b[i], _mm256_load_ps(r[i] + j), s0);
-      s1 = _mm256_fmadd_ps(b[i], _mm256_load_ps(r[i] + j + 8), s1);
+      s0 = _mm256_fmadd_ps(b[i], row_load(half, r[i], j), s0);
+      s1 = _mm256_fmadd_ps(b[i], row_load(half, r[i], j + 8), s1);
     }
     _mm256_storeu_ps(y + j, s0);
     _mm256_storeu_ps(y + j + 8, s1);
@@ -138,22 +154,36 @@ gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w,
     __m256 s = _mm256_maskload_ps(y + j, m);
     DCN_UNROLL
     for (int i = 0; i < rows; i++)
-      s = _mm256_fmadd_ps(b[i], _mm256_maskload_ps(r[i] + j, m), s);
+      s = _mm256_fmadd_ps(b[i], row_load_first(half, r[i], j, m), s);
     _mm256_maskstore_ps(y + j, m, s);
   }
+}
+
+DCN_TEMPLATE void
+gemv_all(const gboolean half, const uint32_t *index, const float *x, int count, const void *w,
+         size_t ldw, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 8 <= count; i += 8)
+    gemv_rows(8, half, index + i, x + i, w, ldw, y, columns);
+  if (i + 4 <= count) {
+    gemv_rows(4, half, index + i, x + i, w, ldw, y, columns);
+    i += 4;
+  }
+  for (; i < count; i++)
+    gemv_rows(1, half, index + i, x + i, w, ldw, y, columns);
 }
 
 void
 dcn_f32_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
                       float *y, int columns)
 {
-  int i = 0;
-  for (; i + 8 <= count; i += 8)
-    gemv_rows(8, index + i, x + i, w, ldw, y, columns);
-  if (i + 4 <= count) {
-    gemv_rows(4, index + i, x + i, w, ldw, y, columns);
-    i += 4;
-  }
-  for (; i < count; i++)
-    gemv_rows(1, index + i, x + i, w, ldw, y, columns);
+  gemv_all(FALSE, index, x, count, w, ldw, y, columns);
+}
+
+void
+dcn_f16_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const uint16_t *w,
+                      size_t ldw, float *y, int columns)
+{
+  gemv_all(TRUE, index, x, count, w, ldw, y, columns);
 }

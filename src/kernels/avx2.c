@@ -16,6 +16,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .winograd_in = dcn_f32_winograd_in__avx2,
     .winograd_out = dcn_f32_winograd_out__avx2,
     .gemv = dcn_f32_gemv_8r__avx2,
+    .gemv_half = dcn_f16_gemv_8r__avx2,
     .depthwise = dcn_f32_depthwise_8c__avx2,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__avx2,
     .max_pool = dcn_f32_max_pool_16c__avx2,

@@ -130,16 +130,31 @@ dcn_f32_wgemm_64c__avx512(const float *const *d, const DcnTap *taps, int count, 
   wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
 }
 
+/* Weights j to j + 15 of a row: floats, or half as wide; with a mask those beyond it are not read. */
+DCN_TEMPLATE __m512
+row_load(const gboolean half, const char *row, int j)
+{
+  return half ? _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(row + 2 * j)))
+              : _mm512_load_ps(row + 4 * j);
+}
+
+DCN_TEMPLATE __m512
+row_load_first(const gboolean half, const char *row, int j, __mmask16 m)
+{
+  return half ? _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, row + 2 * j))
+              : _mm512_maskz_loadu_ps(m, row + 4 * j);
+}
+
 /* y += x * rows of w, `rows` of them at a time. */
 DCN_TEMPLATE void
-gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w, size_t ldw,
-          float *y, int columns)
+gemv_rows(const int rows, const gboolean half, const uint32_t *index, const float *x, const void *w,
+          size_t ldw, float *y, int columns)
 {
-  const float *r[8];
+  const char *r[8];
   __m512 b[8];
   DCN_UNROLL
   for (int i = 0; i < rows; i++) {
-    r[i] = w + index[i] * ldw;
+    r[i] = (const char *)w + index[i] * ldw * (half ? 2 : 4);
     b[i] = _mm512_set1_ps(x[i]);
   }
   int j = 0;
@@ -147,8 +162,8 @@ gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w,
     __m512 s0 = _mm512_loadu_ps(y + j), s1 = _mm512_loadu_ps(y + j + 16);
     DCN_UNROLL
     for (int i = 0; i < rows; i++) {
-      s0 = _mm512_fmadd_ps(b[i], _mm512_load_ps(r[i] + j), s0);
-      s1 = _mm512_fmadd_ps(b[i], _mm512_load_ps(r[i] + j + 16), s1);
+      s0 = _mm512_fmadd_ps(b[i], row_load(half, r[i], j), s0);
+      s1 = _mm512_fmadd_ps(b[i], row_load(half, r[i], j + 16), s1);
     }
     _mm512_storeu_ps(y + j, s0);
     _mm512_storeu_ps(y + j + 16, s1);
@@ -158,22 +173,36 @@ gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w,
     __m512 s = _mm512_maskz_loadu_ps(m, y + j);
     DCN_UNROLL
     for (int i = 0; i < rows; i++)
-      s = _mm512_fmadd_ps(b[i], _mm512_maskz_loadu_ps(m, r[i] + j), s);
+      s = _mm512_fmadd_ps(b[i], row_load_first(half, r[i], j, m), s);
     _mm512_mask_storeu_ps(y + j, m, s);
   }
+}
+
+DCN_TEMPLATE void
+gemv_all(const gboolean half, const uint32_t *index, const float *x, int count, const void *w,
+         size_t ldw, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 8 <= count; i += 8)
+    gemv_rows(8, half, index + i, x + i, w, ldw, y, columns);
+  if (i + 4 <= count) {
+    gemv_rows(4, half, index + i, x + i, w, ldw, y, columns);
+    i += 4;
+  }
+  for (; i < count; i++)
+    gemv_rows(1, half, index + i, x + i, w, ldw, y, columns);
 }
 
 void
 dcn_f32_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const float *w,
                         size_t ldw, float *y, int columns)
 {
-  int i = 0;
-  for (; i + 8 <= count; i += 8)
-    gemv_rows(8, index + i, x + i, w, ldw, y, columns);
-  if (i + 4 <= count) {
-    gemv_rows(4, index + i, x + i, w, ldw, y, columns);
-    i += 4;
-  }
-  for (; i < count; i++)
-    gemv_rows(1, index + i, x + i, w, ldw, y, columns);
+  gemv_all(FALSE, index, x, count, w, ldw, y, columns);
+}
+
+void
+dcn_f16_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const uint16_t *w,
+                        size_t ldw, float *y, int columns)
+{
+  gemv_all(TRUE, index, x, count, w, ldw, y, columns);
 }

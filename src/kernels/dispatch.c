@@ -12,11 +12,21 @@ runs_portable(void)
 }
 
 #if defined(DCN_HAVE_AVX2) || defined(DCN_HAVE_AVX512)
+#include <cpuid.h>
+
+/* A name that not every compiler's __builtin_cpu_supports() knows.  Its registers are AVX's. */
+static gboolean
+has_f16c(void)
+{
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
 static gboolean
 runs_avx2(void)
 {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+  return has_f16c() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
          __builtin_cpu_supports("popcnt");
 }

@@ -20,6 +20,7 @@
   K(winograd_in)                                                                                   \
   K(winograd_out)                                                                                  \
   K(gemv)                                                                                          \
+  K(gemv_half)                                                                                     \
   K(depthwise)                                                                                     \
   K(depthwise_rows)                                                                                \
   K(max_pool)                                                                                      \

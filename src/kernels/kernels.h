@@ -8,9 +8,9 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, wgemm, gemv, depthwise and depthwise_rows sum in ascending order of taps, then channels (rows for gemv),
+ * igemm, rgemm, dgemm, wgemm, gemv, gemv_half, depthwise and depthwise_rows sum in ascending order of taps, then channels (rows for gemv, gemv_half),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
- * magnitudes) of the exact sum.  igemm, gemv and depthwise give an output the same bits whatever
+ * magnitudes) of the exact sum.  igemm, gemv, gemv_half and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
  * it the same bits as igemm, and depthwise_rows as depthwise with rows and pixels of zeros around the image. */
 #pragma once
@@ -156,6 +156,12 @@ typedef struct {
    * ldw      a multiple of 16; w is aligned to DCN_ALIGN */
   void (*gemv)(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
                float *y, int columns);
+
+  /* The same with weights of half precision (binary16), each made a float before it is multiplied.
+   *
+   * w        finite; columns up to the next multiple of 8 are readable in each row */
+  void (*gemv_half)(const uint32_t *index, const float *x, int count, const uint16_t *w, size_t ldw,
+                    float *y, int columns);
 
   /* Depthwise convolution of a run of output pixels, with its activation.
    * out[p*ldo + k] = clamp(bias[k] + sum over t < taps of a[t][p*step + k] * w[t*ldw + k]),

@@ -182,6 +182,36 @@ dcn_f32_squash__neon(DcnSquash kind, const float *x, float a, float b, float *y,
   squash(kind, x, a, b, y, n);
 }
 
+DCN_TEMPLATE void
+gemv_half_rows(const int rows, const uint32_t *index, const float *x, const uint16_t *w, size_t ldw,
+               float *y, int columns)
+{
+  const uint16_t *r[4];
+  DCN_UNROLL
+  for (int i = 0; i < rows; i++)
+    r[i] = w + index[i] * ldw;
+  for (int j = 0; j < columns; j += LANES) {
+    Mask m = first(columns - j);
+    float32x4_t sum = load_first(y + j, m);
+    DCN_UNROLL
+    for (int i = 0; i < rows; i++)
+      sum = vfmaq_n_f32(sum, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(r[i] + j))), x[i]);
+    store_first(y + j, m, sum);
+  }
+}
+
+DCN_KERNEL_DECLARE(gemv_half, dcn_f16_gemv_4r__neon);
+void
+dcn_f16_gemv_4r__neon(const uint32_t *index, const float *x, int count, const uint16_t *w,
+                      size_t ldw, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 4 <= count; i += 4)
+    gemv_half_rows(4, index + i, x + i, w, ldw, y, columns);
+  for (; i < count; i++)
+    gemv_half_rows(1, index + i, x + i, w, ldw, y, columns);
+}
+
 extern const DcnKernels dcn_kernels__neon;
 const DcnKernels dcn_kernels__neon = {
     .isa = "neon",
@@ -196,6 +226,7 @@ const DcnKernels dcn_kernels__neon = {
     .winograd_in = dcn_f32_winograd_in__neon,
     .winograd_out = dcn_f32_winograd_out__neon,
     .gemv = dcn_f32_gemv_4r__portable,
+    .gemv_half = dcn_f16_gemv_4r__neon,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,

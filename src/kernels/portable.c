@@ -8,6 +8,7 @@
  * Sums run over taps, then channels, in ascending order, starting from init (or the old value): the
  * result of an output does not depend on its place in a tile, nor on pixels and columns. */
 #include "kernels/portable.h"
+#include "util/half.h"
 #include <math.h>
 #include <string.h>
 
@@ -206,6 +207,26 @@ dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, cons
     const float *wi = w + index[i] * ldw;
     for (int j = 0; j < columns; j++)
       y[j] += x[i] * wi[j];
+  }
+}
+
+void
+dcn_f16_gemv_4r__portable(const uint32_t *index, const float *x, int count, const uint16_t *w,
+                          size_t ldw, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const uint16_t *w0 = w + index[i] * ldw, *w1 = w + index[i + 1] * ldw;
+    const uint16_t *w2 = w + index[i + 2] * ldw, *w3 = w + index[i + 3] * ldw;
+    float x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+    for (int j = 0; j < columns; j++)
+      y[j] = y[j] + x0 * dcn_half_to_float(w0[j]) + x1 * dcn_half_to_float(w1[j]) +
+             x2 * dcn_half_to_float(w2[j]) + x3 * dcn_half_to_float(w3[j]);
+  }
+  for (; i < count; i++) {
+    const uint16_t *wi = w + index[i] * ldw;
+    for (int j = 0; j < columns; j++)
+      y[j] += x[i] * dcn_half_to_float(wi[j]);
   }
 }
 
@@ -453,6 +474,7 @@ const DcnKernels dcn_kernels__portable = {
     .winograd_in = dcn_f32_winograd_in__portable,
     .winograd_out = dcn_f32_winograd_out__portable,
     .gemv = dcn_f32_gemv_4r__portable,
+    .gemv_half = dcn_f16_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_8c__portable,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__portable,
     .max_pool = dcn_f32_max_pool_4c__portable,

@@ -3,6 +3,7 @@
 #include "model/loader.h"
 #include "model/movement.h"
 #include "util/error.h"
+#include "util/half.h"
 #include <math.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
 #include "model/head-internal.h"
 #include "model/tensor.h"
 #include "util/error.h"
+#include "util/half.h"
 #include <string.h>
 
 /* Of a convolution's input: its identity has their square of weights.  Networks have some thousand.

@@ -32,7 +32,7 @@ parse_ranges(DcnModelInfo *info, const char *file, const char *section, const ch
 
   while (n > 0 && *g_strstrip(pairs[n - 1]) == '\0')
     n--; /* key files end lists in a separator */
-  if (n != 1 && n != n_channels) {
+  if (n != 1 && n_channels && n != n_channels) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
                 "%s: [%s] ranges has %d pairs of min,max, but the tensor has %d channels", file,
                 section, n, n_channels);
@@ -129,6 +129,7 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
   static const char *const colors[] = {"rgb", "bgr", "gray", NULL};
   static const char *const resizes[] = {"stretch", "crop", NULL};
   static const char *const activations[] = {"none", "softmax", "sigmoid", NULL};
+  static const char *const weights[] = {"float32", "float16", NULL};
   gboolean ok = TRUE;
   int word;
 
@@ -144,6 +145,9 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
     info->resize = word == 1 ? DCN_RESIZE_CROP : DCN_RESIZE_STRETCH;
   if (!parse_word(keys, file, "activation", activations, &info->activation, error))
     return FALSE;
+  if (!parse_word(keys, file, "weights", weights, &word, error))
+    return FALSE;
+  info->half_weights = word == 1;
 
   char *text = g_key_file_get_string(keys, SECTION_OURS, "crop-fraction", NULL);
   if (text) {

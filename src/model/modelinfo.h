@@ -13,6 +13,8 @@
  *   activation=none | softmax | sigmoid
  *                               what the confidences need; default: softmax unless the model ends
  *                               in one
+ *   weights=float32 | float16   float16: those of fully connected layers may be rounded to half precision, for half of
+ *                               the memory and time that they take; default: float32
  *   tolerance=NAME,VALUE;...    calibrated, per value of the network; the name * stands for all
  *                               that are not named (without it those have 0); a semicolon in a
  *                               name is written \;
@@ -35,6 +37,7 @@ typedef struct {
   char *labels_file;      /* absolute or relative to the current folder, resolved; owned; NULL where
                              absent */
   int activation;         /* -1 not given, 0 none, 1 softmax, 2 sigmoid */
+  gboolean half_weights;  /* default FALSE */
   GHashTable *tolerances; /* value name -> double*, owned; empty where the key is absent */
   double margin;          /* 0 to 1; 0 where the key is absent */
 } DcnModelInfo;
@@ -48,7 +51,7 @@ typedef struct {
 /* Reads MODEL.modelinfo (the model path with ".modelinfo" appended, or with ".onnx" replaced by
  * it).  A missing file gives the defaults; an empty or malformed one is DCN_ERROR_INVALID with the
  * line or key at fault. input_name: section with the ranges; n_channels: how many are expected (one
- * pair serves for all). */
+ * pair serves for all), 0 where that is not known yet. */
 DcnModelInfo *dcn_modelinfo_load(const char *model_path, const char *input_name, int n_channels,
                                  GError **error);
 void dcn_modelinfo_free(DcnModelInfo *info);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/tensor.h"
 #include "util/error.h"
+#include "util/half.h"
 #include <string.h>
 
 /* Bytes of one element in raw data; 0 for what is not read. */

@@ -120,37 +120,3 @@ dcn_tensor_to_float(DcnTensor *tensor, size_t *budget, GError **error)
     converted->f[i] = (float)tensor->i[i];
   return converted;
 }
-
-float
-dcn_half_to_float(uint16_t bits)
-{
-  const int exponent = bits >> 10 & 31;
-  const int fraction = bits & 1023;
-  float value;
-  if (exponent == 31)
-    value = fraction ? NAN : INFINITY;
-  else if (exponent == 0)
-    value = ldexpf((float)fraction, -24);
-  else
-    value = ldexpf((float)(fraction + 1024), exponent - 25);
-  return bits & 0x8000 ? -value : value;
-}
-
-uint16_t
-dcn_float_to_half(float value)
-{
-  const uint16_t sign = signbit(value) ? 0x8000 : 0;
-  const float magnitude = fabsf(value);
-  if (isnan(value))
-    return sign | 0x7e00;
-  if (magnitude >= 65520) /* rounds to a 17th bit */
-    return sign | 0x7c00;
-  if (magnitude < 6.103515625e-05f) /* below 2^-14: units of 2^-24; 1024 of them are the smallest
-                                       normal number */
-    return sign | (uint16_t)nearbyintf(magnitude * 16777216.0f);
-  int exponent;
-  const float mantissa = frexpf(magnitude, &exponent); /* [0.5, 1) */
-  /* 11 significant bits; a carry out of them moves into the exponent by the addition. */
-  const int significant = (int)nearbyintf(mantissa * 2048.0f) - 1024;
-  return sign | (uint16_t)(((exponent + 14) << 10) + significant);
-}

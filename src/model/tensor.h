@@ -75,9 +75,6 @@ dcn_tensor_get(const DcnTensor *tensor, size_t index)
 /* A float tensor with the same elements: a new reference to the same one, or a converted copy. */
 DcnTensor *dcn_tensor_to_float(DcnTensor *tensor, size_t *budget, GError **error);
 
-float dcn_half_to_float(uint16_t bits);
-uint16_t dcn_float_to_half(float value); /* to nearest, ties to even */
-
 /* Where external data may be read: a folder, with the files mapped so far. */
 typedef struct _DcnExternal DcnExternal;
 DcnExternal *dcn_external_new(const char *folder); /* NULL: no folder, every access is an error */

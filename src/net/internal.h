@@ -97,6 +97,7 @@ struct _DcnNet {
   int refs;  /* atomic */
   char *key; /* in the registry; NULL where not registered; protected by the registry's lock */
   const DcnKernels *kernels;
+  DcnWeights weights;
   DcnProgram *program;
   DcnNetValue *values; /* [program->n_values] */
   DcnNetOp *ops;       /* [program->n_ops] */

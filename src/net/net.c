@@ -352,11 +352,12 @@ plan_net(DcnNet *net, GError **error)
 }
 
 DcnNet *
-dcn_net_new_with_kernels(DcnProgram *program, const DcnKernels *kernels, GError **error)
+dcn_net_new_with(DcnProgram *program, const DcnKernels *kernels, DcnWeights weights, GError **error)
 {
   DcnNet *net = g_new0(DcnNet, 1);
   net->refs = 1;
   net->kernels = kernels;
+  net->weights = weights;
   net->program = program;
   net->values = g_new0(DcnNetValue, (size_t)MAX(program->n_values, 1));
   net->ops = g_new0(DcnNetOp, (size_t)MAX(program->n_ops, 1));
@@ -370,7 +371,7 @@ dcn_net_new_with_kernels(DcnProgram *program, const DcnKernels *kernels, GError 
 DcnNet *
 dcn_net_new(DcnProgram *program, GError **error)
 {
-  return dcn_net_new_with_kernels(program, dcn_kernels_get(), error);
+  return dcn_net_new_with(program, dcn_kernels_get(), DCN_WEIGHTS_FLOAT32, error);
 }
 
 void

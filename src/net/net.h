@@ -17,19 +17,26 @@
 typedef struct _DcnNet DcnNet;
 typedef struct _DcnState DcnState;
 
+/* What the weights of fully connected layers are kept as, half of the memory and of the time of networks like AlexNet
+ * and VGG.  FLOAT32: as the model has them; half precision where that holds every weight of a layer exactly, as in
+ * files with weights of that type.  FLOAT16: rounded to half precision, 11 bits (layers with weights beyond its range
+ * are left as they are). */
+typedef enum { DCN_WEIGHTS_FLOAT32, DCN_WEIGHTS_FLOAT16 } DcnWeights;
+
 /* Packs a program's weights for this CPU.  Takes the program over (also on error).
  * Full runs do 3x3 convolutions by Winograd's way where a model of its cost says so; the transformed weights come on top
  * of the plain ones (net/winograd.h).  The environment variable DCN_WINOGRAD=0 forgoes that, 2 or 4 ask for tiles of
  * 2x2 or 4x4 outputs wherever it is possible (for tests). */
 DcnNet *dcn_net_new(DcnProgram *program, GError **error);
 
-/* The same with another table of kernels (tests; benchmarks). */
-DcnNet *dcn_net_new_with_kernels(DcnProgram *program, const DcnKernels *kernels, GError **error);
+/* The same with another table of kernels (tests; benchmarks), or other weights. */
+DcnNet *dcn_net_new_with(DcnProgram *program, const DcnKernels *kernels, DcnWeights weights,
+                         GError **error);
 
 /* Loads an ONNX file, or hands out the one that is already loaded: one copy of the weights per
- * process and file (compared by canonical path, size, modification time and inode).  Thread-safe.
+ * process, file and kind of weights (compared by canonical path, size, modification time and inode).  Thread-safe.
  */
-DcnNet *dcn_net_load(const char *path, GError **error);
+DcnNet *dcn_net_load(const char *path, DcnWeights weights, GError **error);
 DcnNet *dcn_net_ref(DcnNet *net);
 void dcn_net_unref(DcnNet *net); /* NULL is fine */
 

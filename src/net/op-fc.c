@@ -3,8 +3,10 @@
  *
  * The weights are the work: they are read once per frame and hardly fit a cache.  So they are
  * packed with a row per input, [taps][channels][out], and only the rows of inputs that changed (in
- * a full run: that are not zero) are read. */
+ * a full run: that are not zero) are read.  Reading takes half the time where they are numbers of
+ * half precision: where the model has such ones only, and where rounding them was asked for. */
 #include "net/internal.h"
+#include "util/half.h"
 #include "util/memory.h"
 #include "util/parallel.h"
 #include <string.h>
@@ -17,7 +19,8 @@ typedef struct {
   int *pixel; /* [taps] input pixel of each, owned */
   int m;
   size_t ldw;
-  float *weights; /* [taps][channels][ldw], owned */
+  float *weights; /* [taps][channels][ldw], owned; or NULL, and */
+  uint16_t *half; /* the same in half precision */
   float *bias;    /* [m], owned; NULL for none */
 } Plan;
 
@@ -34,8 +37,32 @@ fc_clear(DcnNetOp *op)
   Plan *plan = op->plan;
   g_free(plan->pixel);
   dcn_aligned_free(plan->weights);
+  dcn_aligned_free(plan->half);
   g_free(plan->bias);
   g_free(plan);
+}
+
+/* Whether these can be kept in half precision: all have a finite value there, and the same one unless they may be rounded. */
+static gboolean
+fit_half(const float *weights, size_t count, DcnWeights rounding)
+{
+  for (size_t i = 0; i < count; i++) {
+    uint16_t half = dcn_float_to_half(weights[i]);
+    if ((half & 0x7c00) == 0x7c00 ||
+        (rounding == DCN_WEIGHTS_FLOAT32 && dcn_half_to_float(half) != weights[i]))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+allocate(Plan *plan, size_t count, gboolean half)
+{
+  if (half)
+    plan->half = dcn_aligned_new0(count, sizeof *plan->half);
+  else
+    plan->weights = dcn_aligned_new0(count, sizeof *plan->weights);
+  return plan->half || plan->weights;
 }
 
 static gboolean
@@ -66,7 +93,9 @@ fc_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->ldw = ((size_t)out->c + 15) / 16 * 16;
   size_t rows = (size_t)plan->taps * in->c, count;
   if (!ok || rows > INT32_MAX || !dcn_size_mul(MAX(rows, 1), plan->ldw, &count) ||
-      !(plan->weights = dcn_aligned_new0(count, sizeof(float)))) {
+      !allocate(
+          plan, count,
+          fit_half(conv->weights, (size_t)out->c * (size_t)in->c * (size_t)kk, net->weights))) {
     g_free(kernel_tap);
     return dcn_no_memory(error);
   }
@@ -74,14 +103,19 @@ fc_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   for (int m0 = 0; m0 < plan->m; m0 += 16)
     for (int c = 0; c < in->c; c++)
       for (int t = 0; t < plan->taps; t++) {
-        float *to = plan->weights + ((size_t)t * in->c + c) * plan->ldw;
-        for (int m = m0; m < MIN(m0 + 16, plan->m); m++)
-          to[m] = conv->weights[((size_t)m * in->c + c) * kk + kernel_tap[t]];
+        size_t to = ((size_t)t * in->c + c) * plan->ldw;
+        for (int m = m0; m < MIN(m0 + 16, plan->m); m++) {
+          float weight = conv->weights[((size_t)m * in->c + c) * kk + kernel_tap[t]];
+          if (plan->half)
+            plan->half[to + m] = dcn_float_to_half(weight);
+          else
+            plan->weights[to + m] = weight;
+        }
       }
   g_free(kernel_tap);
   g_clear_pointer(&conv->weights, g_free);
   plan->bias = g_steal_pointer(&conv->bias);
-  op->weight_bytes = count * sizeof(float);
+  op->weight_bytes = count * (plan->half ? sizeof *plan->half : sizeof *plan->weights);
   op->acc_floats = out->floats;
   net->needs.inputs = MAX(net->needs.inputs, rows);
   return TRUE;
@@ -108,8 +142,11 @@ columns(void *context, int begin, int end, int number)
     else
       memset(y, 0, sizeof(float) * (size_t)n);
   }
-  loop->job->kernels->gemv(state->fc_index, state->fc_x, loop->count, plan->weights + j0, plan->ldw,
-                           y, n);
+  const DcnKernels *kernels = loop->job->kernels;
+  if (plan->half)
+    kernels->gemv_half(state->fc_index, state->fc_x, loop->count, plan->half + j0, plan->ldw, y, n);
+  else
+    kernels->gemv(state->fc_index, state->fc_x, loop->count, plan->weights + j0, plan->ldw, y, n);
 }
 
 /* Lists the inputs that are not zero; NaN is not. */

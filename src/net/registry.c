@@ -17,7 +17,7 @@ static GHashTable
 static DcnNet loading;
 
 static char *
-file_key(const char *path, char **canonical, GError **error)
+file_key(const char *path, DcnWeights weights, char **canonical, GError **error)
 {
   struct stat st;
   *canonical = realpath(path, NULL);
@@ -28,15 +28,16 @@ file_key(const char *path, char **canonical, GError **error)
     *canonical = NULL;
     return NULL;
   }
-  return g_strdup_printf("%s\n%lld %lld.%09ld %llu %llu", *canonical, (long long)st.st_size,
-                         (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec,
-                         (unsigned long long)st.st_ino, (unsigned long long)st.st_dev);
+  return g_strdup_printf("%s\n%d %lld %lld.%09ld %llu %llu", *canonical, (int)weights,
+                         (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+                         (long)st.st_mtim.tv_nsec, (unsigned long long)st.st_ino,
+                         (unsigned long long)st.st_dev);
 }
 
 DcnNet *
-dcn_net_load(const char *path, GError **error)
+dcn_net_load(const char *path, DcnWeights weights, GError **error)
 {
-  char *canonical, *key = file_key(path, &canonical, error);
+  char *canonical, *key = file_key(path, weights, &canonical, error);
   if (!key)
     return NULL;
   g_mutex_lock(&lock);
@@ -56,7 +57,7 @@ dcn_net_load(const char *path, GError **error)
   g_mutex_unlock(&lock);
 
   DcnProgram *program = dcn_onnx_load_file(canonical, NULL, error);
-  net = program ? dcn_net_new(program, error) : NULL;
+  net = program ? dcn_net_new_with(program, dcn_kernels_get(), weights, error) : NULL;
 
   /* Where it failed, those who wait try for themselves and get the reason. */
   g_mutex_lock(&lock);

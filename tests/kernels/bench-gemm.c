@@ -8,6 +8,7 @@
  * against reading as much memory. */
 #include "bench.h"
 #include "util/memory.h"
+#include "util/half.h"
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -337,6 +338,7 @@ typedef struct {
   const DcnKernels *k;
   uint32_t *index;
   float *x, *w, *y;
+  gboolean half; /* w are numbers of half precision */
   int count, rows, columns;
 } Gemv;
 
@@ -344,7 +346,11 @@ static void
 run_gemv(void *context)
 {
   Gemv *g = context;
-  g->k->gemv(g->index, g->x, g->count, g->w, g->columns, g->y, g->columns);
+  if (g->half)
+    g->k->gemv_half(g->index, g->x, g->count, (const uint16_t *)(const void *)g->w, g->columns,
+                    g->y, g->columns);
+  else
+    g->k->gemv(g->index, g->x, g->count, g->w, g->columns, g->y, g->columns);
 }
 
 /* Eight streams, as gemv has them: one alone is read at half the rate. */
@@ -353,7 +359,7 @@ run_read(void *context)
 {
   Gemv *g = context;
   typedef uint64_t Line __attribute__((vector_size(64), aligned(4), may_alias));
-  size_t floats = (size_t)g->count * g->columns / 8 / 16 * 16;
+  size_t floats = (size_t)g->count * g->columns / (g->half ? 2 : 1) / 8 / 16 * 16;
   Line sum = {0};
   for (size_t i = 0; i < floats; i += 16)
     for (int j = 0; j < 8; j++)
@@ -364,14 +370,17 @@ run_read(void *context)
   (void)keep;
 }
 
-void
-bench_gemv(Bench *bench)
+static void
+bench_gemv_of(Bench *bench, gboolean half)
 {
   static const int shapes[][2] = {{9216, 4096}, {4096, 1000}, {256, 1000}};
   static const double shares[] = {1, 0.5, 0.2, 0.05, 0.01};
   for (guint s = 0; s < G_N_ELEMENTS(shapes); s++) {
     Gemv g = {.k = bench->k, .rows = shapes[s][0], .columns = (shapes[s][1] + 15) / 16 * 16};
     g.w = bench_floats((size_t)g.rows * g.columns);
+    g.half = half;
+    for (size_t i = 0; half && i < (size_t)g.rows * g.columns; i++)
+      ((uint16_t *)(void *)g.w)[i] = dcn_float_to_half(g.w[i]);
     g.x = bench_floats(g.rows);
     g.y = bench_floats(g.columns);
     g.index = g_new(uint32_t, g.rows);
@@ -383,10 +392,10 @@ bench_gemv(Bench *bench)
       for (int r = 0; r < g.rows; r++)
         if (random_share() < shares[i])
           g.index[g.count++] = (uint32_t)r;
-      double seconds[2], bytes = (double)g.count * g.columns * sizeof(float);
+      double seconds[2], bytes = (double)g.count * g.columns * (half ? 2 : 4);
       bench_median(bench, 2, (BenchFunc[]){run_gemv, run_read}, &g, seconds);
-      BENCH_REPORT(bench, "gemv", name, {"changed", shares[i]}, {"ms", seconds[0] * 1e3},
-                   {"gb_per_s", bytes / seconds[0] / 1e9},
+      BENCH_REPORT(bench, half ? "gemv_half" : "gemv", name, {"changed", shares[i]},
+                   {"ms", seconds[0] * 1e3}, {"gb_per_s", bytes / seconds[0] / 1e9},
                    {"read_gb_per_s", bytes / seconds[1] / 1e9});
     }
     dcn_aligned_free(g.w);
@@ -394,4 +403,16 @@ bench_gemv(Bench *bench)
     dcn_aligned_free(g.y);
     g_free(g.index);
   }
+}
+
+void
+bench_gemv(Bench *bench)
+{
+  bench_gemv_of(bench, FALSE);
+}
+
+void
+bench_gemv_half(Bench *bench)
+{
+  bench_gemv_of(bench, TRUE);
 }

@@ -3,6 +3,7 @@
 #include "checks.h"
 #include "guarded.h"
 #include "util/memory.h"
+#include "util/half.h"
 
 #define POOL 24 /* distinct pixels of a case; tiles point at random ones */
 
@@ -328,15 +329,50 @@ check_dgemm(const DcnKernels *k)
       dgemm_case(k, &(Case){2, 70, pixels, columns, n % 3, n % 2});
 }
 
+/* gemv and gemv_half: the oracle has the weights as floats in either case. */
 static void
-gemv_case(const DcnKernels *k, int inputs, int count, int columns, Values values, GuardSide side)
+run_gemv(const DcnKernels *k, gboolean half, const uint32_t *index, const float *x, int count,
+         const void *w, size_t ldw, float *y, int columns)
 {
-  char *what = g_strdup_printf("gemv %s: %d of %d inputs, %d columns, values %d side %d", k->isa,
-                               count, inputs, columns, values, side);
+  if (half)
+    k->gemv_half(index, x, count, w, ldw, y, columns);
+  else
+    k->gemv(index, x, count, w, ldw, y, columns);
+}
+
+/* Rows of half precision, whose floats replace those of w; finite, some of them denormal. */
+static uint16_t *
+make_half(float *w, size_t ldw, int inputs, int columns, Values values, GuardSide side)
+{
+  size_t readable = (size_t)(columns + 7) / 8 * 8;
+  uint16_t *half = (uint16_t *)guarded_new(((inputs - 1) * ldw + readable) / 2, DCN_ALIGN, side);
+  memset(half, 0, ((inputs - 1) * ldw + readable) * sizeof *half);
+  for (int i = 0; i < inputs; i++)
+    for (int j = 0; j < columns; j++) {
+      float *value = &w[i * ldw + j];
+      uint16_t bits = dcn_float_to_half(*value);
+      if ((bits & 0x7c00) == 0x7c00)
+        bits = (uint16_t)((bits & 0x8000) | 0x7bff);
+      else if (values != VALUES_INTEGER && g_test_rand_int_range(0, 16) == 0)
+        bits = (uint16_t)(bits & 0x83ff);
+      half[i * ldw + j] = bits;
+      *value = dcn_half_to_float(bits);
+    }
+  return half;
+}
+
+static void
+gemv_case(const DcnKernels *k, gboolean is_half, int inputs, int count, int columns, Values values,
+          GuardSide side)
+{
+  char *what =
+      g_strdup_printf("gemv%s %s: %d of %d inputs, %d columns, values %d side %d",
+                      is_half ? "_half" : "", k->isa, count, inputs, columns, values, side);
   size_t ldw = (columns + 15) / 16 * 16 + 16 * g_test_rand_int_range(0, 3);
   float *w = guarded_new((inputs - 1) * ldw + columns, DCN_ALIGN, side);
   for (int i = 0; i < inputs; i++)
     fill(w + i * ldw, columns, values);
+  uint16_t *half = is_half ? make_half(w, ldw, inputs, columns, values, side) : NULL;
   float *x = guarded_new(count, 4, side), *y = guarded_new(columns, 4, side);
   uint32_t *index = (uint32_t *)guarded_new(count, 4, side);
   fill(x, count, values);
@@ -345,7 +381,7 @@ gemv_case(const DcnKernels *k, int inputs, int count, int columns, Values values
     index[i] = (uint32_t)g_test_rand_int_range(0, inputs);
   float *before = g_memdup2(y, columns * sizeof(float));
 
-  k->gemv(index, x, count, w, ldw, y, columns);
+  run_gemv(k, is_half, index, x, count, is_half ? (void *)half : w, ldw, y, columns);
   for (int j = 0; j < columns; j++) {
     double sum = before[j], magnitude = fabs(sum);
     for (int i = 0; i < count; i++) {
@@ -360,12 +396,14 @@ gemv_case(const DcnKernels *k, int inputs, int count, int columns, Values values
   guarded_free(x, what);
   guarded_free(y, what);
   guarded_free(w, what);
+  if (half)
+    guarded_free((float *)half, what);
   g_free(what);
 }
 
 /* A column's result does not depend on how many there are: threads may split them anywhere. */
 static void
-gemv_independent(const DcnKernels *k)
+gemv_independent(const DcnKernels *k, gboolean is_half)
 {
   enum { ROWS = 21, COLUMNS = 80 };
   float x[ROWS], start[COLUMNS], all[COLUMNS], part[COLUMNS];
@@ -374,29 +412,44 @@ gemv_independent(const DcnKernels *k)
   fill(x, ROWS, VALUES_UNIFORM);
   fill(start, COLUMNS, VALUES_UNIFORM);
   fill(w, (size_t)ROWS * COLUMNS, VALUES_UNIFORM);
+  uint16_t *half = make_half(w, COLUMNS, ROWS, COLUMNS, VALUES_UNIFORM, GUARD_END);
   for (int i = 0; i < ROWS; i++)
     index[i] = (uint32_t)g_test_rand_int_range(0, ROWS);
   memcpy(all, start, sizeof all);
-  k->gemv(index, x, ROWS, w, COLUMNS, all, COLUMNS);
+  run_gemv(k, is_half, index, x, ROWS, is_half ? (void *)half : w, COLUMNS, all, COLUMNS);
   for (int columns = 1; columns <= COLUMNS; columns++) {
     for (int first = 0; first < columns; first += 16) {
       memcpy(part, start, sizeof part);
-      k->gemv(index, x, ROWS, w + first, COLUMNS, part + first, columns - first);
+      run_gemv(k, is_half, index, x, ROWS, is_half ? (void *)(half + first) : w + first, COLUMNS,
+               part + first, columns - first);
       if (memcmp(part + first, all + first, (size_t)(columns - first) * sizeof(float)) != 0)
         g_error("gemv %s: columns %d to %d alone: another result", k->isa, first, columns);
     }
   }
+  guarded_free((float *)half, "gemv");
   dcn_aligned_free(w);
+}
+
+static void
+check_gemv_of(const DcnKernels *k, gboolean half)
+{
+  int n = 0;
+  gemv_independent(k, half);
+  for (int count = 0; count <= 40; count++)
+    for (int columns = 1; columns <= 100; columns += 1 + n % 3, n++)
+      gemv_case(k, half, 50, count, columns, n % 3, n / 3 % 2);
+  gemv_case(k, half, 300, 250, 1000, VALUES_UNIFORM, GUARD_END);
+  gemv_case(k, half, 300, 250, 1001, VALUES_INTEGER, GUARD_END);
 }
 
 void
 check_gemv(const DcnKernels *k)
 {
-  int n = 0;
-  gemv_independent(k);
-  for (int count = 0; count <= 40; count++)
-    for (int columns = 1; columns <= 100; columns += 1 + n % 3, n++)
-      gemv_case(k, 50, count, columns, n % 3, n / 3 % 2);
-  gemv_case(k, 300, 250, 1000, VALUES_UNIFORM, GUARD_END);
-  gemv_case(k, 300, 250, 1001, VALUES_INTEGER, GUARD_END);
+  check_gemv_of(k, FALSE);
+}
+
+void
+check_gemv_half(const DcnKernels *k)
+{
+  check_gemv_of(k, TRUE);
 }

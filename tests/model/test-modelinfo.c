@@ -71,6 +71,7 @@ test_defaults(Fixture *f, gconstpointer data)
   g_assert_cmpfloat(info->crop_fraction, ==, 1);
   g_assert_null(info->labels_file);
   g_assert_cmpint(info->activation, ==, -1);
+  g_assert_false(info->half_weights);
   g_assert_cmpint(g_hash_table_size(info->tolerances), ==, 0);
   dcn_modelinfo_free(info);
 }
@@ -86,7 +87,8 @@ test_full(Fixture *f, gconstpointer data)
          "ranges=-2.1179,2.2489; -2.0357,2.4285;-1.8044,2.64;\n"
          "[output]\ndir=output\ntype=float32\ndims=-1,1000\nranges=0,1\n"
          "[deltacnn]\ncolor=BGR\nresize=crop\ncrop-fraction=0.875\nlabels=names.txt\n"
-         "activation=sigmoid\ntolerance=relu1,0.01;a,b,2.5e-3;\nmargin = 0.25\nfuture=key\n");
+         "activation=sigmoid\ntolerance=relu1,0.01;a,b,2.5e-3;\nmargin = "
+         "0.25\nweights=float16\nfuture=key\n");
   g_assert_true(info->has_ranges);
   g_assert_cmpint(info->n_ranges, ==, 3);
   g_assert_cmpfloat(info->range_min[0], ==, -2.1179);
@@ -105,6 +107,7 @@ test_full(Fixture *f, gconstpointer data)
   g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, "relu1"), ==, 0.01);
   g_assert_cmpfloat(*(double *)g_hash_table_lookup(info->tolerances, "a,b"), ==, 0.0025);
   g_assert_cmpfloat(info->margin, ==, 0.25);
+  g_assert_true(info->half_weights);
   dcn_modelinfo_free(info);
 }
 
@@ -286,6 +289,7 @@ test_errors(Fixture *f, gconstpointer data)
       {"[deltacnn]\ncolor=purple\n", "color: \"purple\" is none of rgb, bgr, gray"},
       {"[deltacnn]\nresize=zoom\n", "resize: \"zoom\""},
       {"[deltacnn]\nactivation=relu\n", "activation: \"relu\""},
+      {"[deltacnn]\nweights=int8\n", "weights: \"int8\" is none of float32, float16"},
       {"[deltacnn]\ncrop-fraction=0\n", "crop-fraction: \"0\""},
       {"[deltacnn]\ncrop-fraction=1.5\n", "crop-fraction: \"1.5\""},
       {"[deltacnn]\ncrop-fraction=half\n", "crop-fraction: \"half\""},

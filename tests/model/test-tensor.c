@@ -5,6 +5,7 @@
 #include "onnxwriter.h"
 #include "reference.h"
 #include "util/error.h"
+#include "util/half.h"
 #include <glib/gstdio.h>
 #include <math.h>
 #include <stdlib.h>

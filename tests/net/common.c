@@ -11,7 +11,7 @@ subject_new(DcnProgram *program, DcnProgram *again, const DcnKernels *kernels)
   GError *error = NULL;
   size_t most = 0;
   s->program = program;
-  s->net = dcn_net_new_with_kernels(again, kernels, &error);
+  s->net = dcn_net_new_with(again, kernels, DCN_WEIGHTS_FLOAT32, &error);
   g_assert_no_error(error);
   s->values = g_new0(float *, (size_t)program->n_values);
   for (int i = 0; i < program->n_values; i++) {

@@ -114,7 +114,7 @@ main(int argc, char **argv)
     return 2;
   }
   DcnProgram *program = dcn_onnx_load_file(argv[1], NULL, &error);
-  DcnNet *net = program ? dcn_net_new_with_kernels(program, kernels, &error) : NULL;
+  DcnNet *net = program ? dcn_net_new_with(program, kernels, DCN_WEIGHTS_FLOAT32, &error) : NULL;
   DcnState *state = net ? dcn_state_new(net, &error) : NULL;
   if (!state) {
     fprintf(stderr, "%s\n", error->message);

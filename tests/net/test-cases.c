@@ -26,7 +26,7 @@ static gboolean
 run(DcnProgram *program, const float *input, float **outputs, void *user, GError **error)
 {
   Form *form = user;
-  DcnNet *net = dcn_net_new_with_kernels(program, form->kernels, error);
+  DcnNet *net = dcn_net_new_with(program, form->kernels, DCN_WEIGHTS_FLOAT32, error);
   DcnState *state = net ? dcn_state_new(net, error) : NULL;
   if (state) {
     const DcnProgram *p = dcn_net_program(net);

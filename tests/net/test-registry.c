@@ -87,7 +87,7 @@ static DcnNet *
 load(const char *from)
 {
   GError *error = NULL;
-  DcnNet *net = dcn_net_load(from, &error);
+  DcnNet *net = dcn_net_load(from, DCN_WEIGHTS_FLOAT32, &error);
   g_assert_no_error(error);
   g_assert_nonnull(net);
   return net;
@@ -171,13 +171,13 @@ test_unreadable(void)
 {
   GError *error = NULL;
   char *nowhere = g_build_filename(folder, "nowhere.onnx", NULL);
-  g_assert_null(dcn_net_load(nowhere, &error));
+  g_assert_null(dcn_net_load(nowhere, DCN_WEIGHTS_FLOAT32, &error));
   g_assert_error(error, DCN_ERROR, DCN_ERROR_IO);
   g_assert_nonnull(strstr(error->message, "nowhere.onnx"));
   g_clear_error(&error);
   g_assert_true(g_file_set_contents(path, "no model", -1, NULL));
   for (int i = 0; i < 2; i++) {
-    g_assert_null(dcn_net_load(path, &error));
+    g_assert_null(dcn_net_load(path, DCN_WEIGHTS_FLOAT32, &error));
     g_assert_nonnull(error);
     g_clear_error(&error);
   }
@@ -193,7 +193,7 @@ load_at_once(gpointer barrier)
   g_atomic_int_add((int *)barrier, -1);
   while (g_atomic_int_get((int *)barrier) > 0)
     ;
-  return dcn_net_load(path, NULL);
+  return dcn_net_load(path, DCN_WEIGHTS_FLOAT32, NULL);
 }
 
 static gpointer

@@ -27,7 +27,7 @@ weight_bytes(DcnProgram *program, const DcnKernels *kernels, int m)
 {
   GError *error = NULL;
   dcn_winograd_ask(m);
-  DcnNet *net = dcn_net_new_with_kernels(program, kernels, &error);
+  DcnNet *net = dcn_net_new_with(program, kernels, DCN_WEIGHTS_FLOAT32, &error);
   g_assert_no_error(error);
   size_t bytes = dcn_net_weight_bytes(net);
   dcn_net_unref(net);

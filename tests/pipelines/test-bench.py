@@ -240,6 +240,21 @@ def test_json_into_a_file():
     assert json.load(open(path))['sparsity'] == 0.5
 
 
+def test_half_weights():
+    """weights=float16: half of the memory of fully connected layers, the same classes, errors of rounding."""
+    exact = bench('--clip', CLIP, '--frames', '20', '--mode', 'delta')
+    half = os.path.join(tmp, 'half.onnx')
+    shutil.copy(MODEL, half)
+    shutil.copy(LABELS, tmp)
+    with open(MODEL.replace('.onnx', '.modelinfo')) as f:
+        text = f.read()
+    with open(half + '.modelinfo', 'w') as f:
+        f.write(text.replace('[deltacnn]\n', '[deltacnn]\nweights=float16\n'))
+    r = bench('--clip', CLIP, '--frames', '20', '--mode', 'delta', model=half)
+    assert r['bytes']['weights'] < exact['bytes']['weights'], (r['bytes'], exact['bytes'])
+    assert r['bytes']['caches'] == exact['bytes']['caches'] and r['top1_agreement'] == 1 and r['max_rel_error'] < 1e-4, r
+
+
 def test_bad_use():
     empty = os.path.join(tmp, 'empty.mpg')
     open(empty, 'w').close()
