@@ -40,6 +40,7 @@ import numpy as np  # noqa: E402
 
 NETS = ('alexnet', 'squeezenet1.1', 'resnet18', 'mobilenetv2')
 # Other shapes that users bring, for which there is no goal.
+HALF_NETS = ('alexnet', 'vgg11')
 OTHER_NETS = ('vgg11', 'googlenet', 'resnet50', 'densenet121', 'shufflenetv2', 'mobilenetv3small', 'efficientnetb0')
 # Trained networks of the shared folder: label, agreement that calibration has to keep, .modelinfo.
 TRAINED = {
@@ -139,13 +140,13 @@ class Compare:
                                 str(runs), str(threads)])
         return json.loads(out.splitlines()[-1])['median_ms']
 
-    def dense_network(self, model, threads, runs=30):
+    def dense_network(self, model, threads, half, runs=30):
         """ms of one dense run of the network alone, on one picture again and again, as ort() times onnxruntime."""
         out = self.command([os.path.join(self.o.build, 'tests', 'net', 'run-net'), model, '--dense', '--threads', str(threads),
-                            '--runs', str(runs)])
+                            '--runs', str(runs)] + (['--half'] if half else []))
         return json.loads(out.splitlines()[-1])['median_ms']
 
-    def difference(self, model):
+    def difference(self, model, half):
         """Largest difference of outputs from onnxruntime's over the largest output, on a smooth and a noisy picture; text."""
         run_net = os.path.join(self.o.build, 'tests', 'net', 'run-net')
         if not self.has_ort or not os.access(run_net, os.X_OK):
@@ -154,7 +155,7 @@ class Compare:
         rand = np.random.default_rng(1)
         wave = np.sin(np.linspace(0, 9, 224))[:, None] * np.cos(np.linspace(0, 14, 224)) * np.array([1, 0.5, -1])[:, None, None]
         np.stack([wave, rand.standard_normal((3, 224, 224))]).astype('<f4').tofile(given)
-        self.command([run_net, model, '--dense', '--input', given, '--output', ours], measured=False)
+        self.command([run_net, model, '--dense', '--input', given, '--output', ours] + (['--half'] if half else []), measured=False)
         self.command(['node', os.path.join(ROOT, 'tests', 'net', 'onnxruntime.cjs'), self.o.ort, model, given, theirs], measured=False)
         a, b = (np.fromfile(f, '<f4').reshape(2, -1) for f in (ours, theirs))
         return f'{(np.abs(a - b).max(1) / np.abs(b).max(1)).max():.1g}'
@@ -201,18 +202,18 @@ class Compare:
 
     # ---- parts; each returns Markdown ----
 
-    def dense_rows(self, names, thread_counts):
+    def dense_rows(self, names, thread_counts, half=False):
         rows = []
         for name in names:
-            difference = self.difference(self.net(name))
+            difference = self.difference(self.net(name), half)
             for threads in thread_counts:
                 model, ours, tensor, theirs = self.net(name), [], [], []
                 for _ in range(self.o.pairs):
-                    ours.append(self.dense_network(model, threads))
+                    ours.append(self.dense_network(model, threads, half))
                     theirs.append(self.ort(model, threads))
                     r = self.bench(model, '--sparsity', '0', '--mode', 'dense', '--frames', '10', threads=threads)
                     tensor.append(r['stage_median_ms']['tensor'])
-                self.raw[f'dense {name} {threads}'] = {'ours': ours, 'tensor': tensor, 'onnxruntime': theirs}
+                self.raw[f'dense {name} {threads}' + (' half' if half else '')] = {'ours': ours, 'tensor': tensor, 'onnxruntime': theirs}
                 say(f'dense {name} {threads}: {median(ours):.3f} ms' + (f', onnxruntime {median(theirs):.3f}' if self.has_ort else ''))
                 row = [name, threads, f'{median(ours):.2f}', f'{median(tensor):.2f}']
                 if self.has_ort:
@@ -228,7 +229,9 @@ class Compare:
         return ('## Dense, against onnxruntime\n\n1x3x224x224, ms a frame. Both run the network alone, on one picture again and again (`run-net`; `run()`); '
                 '"with tensor" adds our frame to tensor (640x480) to both sides; the last column is the largest difference of an output from '
                 'onnxruntime\'s over the largest output. Goal: ratio at most 1.00.\n\n' +
-                self.dense_rows(NETS, (1, 2)))
+                self.dense_rows(NETS, (1, 2)) +
+                '\nWith `weights=float16`: those of fully connected layers rounded to half precision.\n\n' +
+                self.dense_rows(HALF_NETS, (1, 2), half=True))
 
     def others(self):
         return ('## Dense, other networks\n\nAs above, one thread; there is no goal for these.\n\n' + self.dense_rows(OTHER_NETS, (1,)))

@@ -18,7 +18,7 @@
 #include <time.h>
 
 static char *input_path, *output_path, *isa;
-static gboolean dense, partial, profile;
+static gboolean dense, partial, profile, half;
 static double tolerance;
 static int threads = 1, runs = 1;
 
@@ -31,6 +31,8 @@ static const GOptionEntry entries[] = {
     {"tolerance", 0, 0, G_OPTION_ARG_DOUBLE, &tolerance, "relative tolerance", "T"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N"},
     {"kernels", 0, 0, G_OPTION_ARG_STRING, &isa, "portable, avx2, avx512", "ISA"},
+    {"half", 0, 0, G_OPTION_ARG_NONE, &half, "weights of fully connected layers in half precision",
+     NULL},
     {"runs", 0, 0, G_OPTION_ARG_INT, &runs, "times to run each frame", "N"},
     {"profile", 0, 0, G_OPTION_ARG_NONE, &profile, "a line per op", NULL},
     {NULL},
@@ -114,7 +116,9 @@ main(int argc, char **argv)
     return 2;
   }
   DcnProgram *program = dcn_onnx_load_file(argv[1], NULL, &error);
-  DcnNet *net = program ? dcn_net_new_with(program, kernels, DCN_WEIGHTS_FLOAT32, &error) : NULL;
+  DcnNet *net = program ? dcn_net_new_with(program, kernels,
+                                           half ? DCN_WEIGHTS_FLOAT16 : DCN_WEIGHTS_FLOAT32, &error)
+                        : NULL;
   DcnState *state = net ? dcn_state_new(net, &error) : NULL;
   if (!state) {
     fprintf(stderr, "%s\n", error->message);
