@@ -2,13 +2,17 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * igemm: 6 pixels x 16 channels; 12 of the 16 registers are sums, two hold weights, one a
- * broadcast input.  dgemm: 4 pixels x 16 channels, for the reason given with AVX-512. */
+ * broadcast input.
+ *
+ * dgemm: 3 pixels x 32 channels, 12 sums too; three registers hold inputs, one weights.  With 4 x 16, whose 8 sums are the
+ * fewest that hide an FMA's latency and with it only where that is 4 cycles, finding a changed channel takes more than
+ * the FMAs leave room for. */
 #include "kernels/avx2.h"
 #include "kernels/avx2-tail.h"
 #include "kernels/unroll.h"
 
 #define MR    6
-#define DR    4
+#define DR    3
 #define NR    16
 #define LANES 8
 typedef __m256 Vector;
@@ -42,6 +46,8 @@ store_first(float *p, Mask m, Vector v)
 
 #define PLUS _mm256_add_ps
 
+#define DGEMM_CHANNEL CHANNEL_BY_COLUMNS
+
 #include "kernels/gemm-template.h"
 #include "kernels/rgemm-template.h"
 #define WGEMM_REGISTERS 16
@@ -50,8 +56,8 @@ store_first(float *p, Mask m, Vector v)
 // clang-format off
 DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(6, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
-DEFINE_DGEMM(4, 2) DEFINE_DGEMM(3, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2)
-DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
+DEFINE_DGEMM(3, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4) DEFINE_DGEMM(3, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
+DEFINE_DGEMM(3, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2) DEFINE_DGEMM(3, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
 DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
@@ -59,7 +65,7 @@ DEFINE_WGEMM(2) DEFINE_WGEMM(1)
     // clang-format on
 
     typedef __typeof__(igemm_6_2) Igemm;
-typedef __typeof__(dgemm_4_2) Dgemm;
+typedef __typeof__(dgemm_3_4) Dgemm;
 
 void
 dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const float *w,
@@ -92,22 +98,35 @@ dcn_f32_rgemm_6x16__avx2(const float *const *a, int taps, size_t step, int chann
 }
 
 void
-dcn_f32_dgemm_4x16__avx2(const float *const *d, const uint64_t *mask, int taps, int words,
+dcn_f32_dgemm_3x32__avx2(const float *const *d, const uint64_t *mask, int taps, int words,
                          int channels, const float *w, size_t next, float *const *out, int pixels,
                          int columns)
 {
-  static Dgemm *const tiles[2][DR + 1] = {{NULL, dgemm_1_1, dgemm_2_1, dgemm_4_1, dgemm_4_1},
-                                          {NULL, dgemm_1_2, dgemm_2_2, dgemm_3_2, dgemm_4_2}};
-  if (pixels > 0)
-    tiles[columns > LANES][pixels](d, mask, taps, words, channels, w, next, out, pixels, columns);
+  static Dgemm *const tiles[4][DR + 1] = {{NULL, dgemm_1_1, dgemm_2_1, dgemm_3_1},
+                                          {NULL, dgemm_1_2, dgemm_2_2, dgemm_3_2},
+                                          {NULL, dgemm_1_3, dgemm_2_3, dgemm_3_3},
+                                          {NULL, dgemm_1_4, dgemm_2_4, dgemm_3_4}};
+  if (pixels > 0 && columns > 0)
+    tiles[(columns - 1) / LANES][pixels](d, mask, taps, words, channels, w, next, out, pixels,
+                                         columns);
 }
 
+/* By 16 columns: two taps' weights of these, three channels each, are what the registers hold. */
 void
 dcn_f32_wgemm_16c__avx2(const float *const *d, const DcnTap *taps, int count, int channels,
                         const float *w, size_t next, float *const *out, int columns)
 {
   static Wgemm *const vectors[] = {NULL, wgemm_1, wgemm_2};
-  wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
+  wgemm_run(vectors, d, taps, count, channels, w, next, out, MIN(columns, NR));
+  if (columns <= NR)
+    return;
+  float *to[64] = {NULL};
+  uint64_t all = 0;
+  for (int t = 0; t < count; t++)
+    all |= taps[t].pixels;
+  for (; all; all &= all - 1)
+    to[__builtin_ctzll(all)] = out[__builtin_ctzll(all)] + NR;
+  wgemm_run(vectors, d, taps, count, channels, w + next, 0, to, columns - NR);
 }
 
 /* Weights j to j + 7 of a row: floats, or half as wide. */

@@ -82,17 +82,43 @@
 #define STORE_POINTER_3(i) STORE_POINTER_2(i) STORE_POINTER(i, 2)
 #define STORE_POINTER_4(i) STORE_POINTER_3(i) STORE_POINTER(i, 3)
 
-/* Weights of an input channel: two vectors at wk, two more at wk + next. */
+/* Weights of input channel k: two vectors at wk, two more in w2, which dgemm has. */
 #define WEIGHTS_1(wk) Vector b0 = load_aligned(wk);
 #define WEIGHTS_2(wk) WEIGHTS_1(wk) Vector b1 = load_aligned((wk) + LANES);
-#define WEIGHTS_3(wk) WEIGHTS_2(wk) Vector b2 = load_aligned((wk) + next);
-#define WEIGHTS_4(wk) WEIGHTS_3(wk) Vector b3 = load_aligned((wk) + next + LANES);
+#define WEIGHTS_3(wk) WEIGHTS_2(wk) Vector b2 = load_aligned(w2 + k * NR);
+#define WEIGHTS_4(wk) WEIGHTS_3(wk) Vector b3 = load_aligned(w2 + k * NR + LANES);
 
 /* Input channel k of all pixels; wk: its row of weights. */
 #define CHANNEL(pixels, vectors, wk)                                                               \
   {                                                                                                \
     WEIGHTS_##vectors(wk) EACH##pixels(STEP_##vectors)                                             \
   }
+
+/* The same with the inputs kept and each vector of weights used at once: for tiles of fewer pixels than vectors, where
+ * registers are short. */
+#define INPUT(i)  Vector x##i = broadcast(p##i + k);
+#define ADD_V0(i) FMA(c##i##_0, x##i, b);
+#define ADD_V1(i) FMA(c##i##_1, x##i, b);
+#define ADD_V2(i) FMA(c##i##_2, x##i, b);
+#define ADD_V3(i) FMA(c##i##_3, x##i, b);
+#define COLUMN(pixels, v, at)                                                                      \
+  {                                                                                                \
+    Vector b = load_aligned(at);                                                                   \
+    EACH##pixels(ADD_V##v)                                                                         \
+  }
+#define COLUMNS_1(pixels, wk) COLUMN(pixels, 0, wk)
+#define COLUMNS_2(pixels, wk) COLUMNS_1(pixels, wk) COLUMN(pixels, 1, (wk) + LANES)
+#define COLUMNS_3(pixels, wk) COLUMNS_2(pixels, wk) COLUMN(pixels, 2, w2 + k * NR)
+#define COLUMNS_4(pixels, wk) COLUMNS_3(pixels, wk) COLUMN(pixels, 3, w2 + k * NR + LANES)
+#define CHANNEL_BY_COLUMNS(pixels, vectors, wk)                                                    \
+  {                                                                                                \
+    EACH##pixels(INPUT) COLUMNS_##vectors(pixels, wk)                                              \
+  }
+
+/* Which of both dgemm takes. */
+#ifndef DGEMM_CHANNEL
+#define DGEMM_CHANNEL CHANNEL
+#endif
 
 /* Far enough ahead for weights that come from the third-level cache, as those of large layers do.
  */
@@ -142,6 +168,9 @@
     EACH##mr(STORE_ROW_##nv)                                                                       \
   }
 
+/* A compiler that knew that w2 is w + next would compute it anew for each channel, on the FMAs' ports. */
+#define KEEP(pointer) __asm__("" : "+r"(pointer));
+
 #define DEFINE_DGEMM(dr, nv)                                                                       \
   static void dgemm_##dr##_##nv(const float *const *d, const uint64_t *mask, int taps, int words,  \
                                 int channels, const float *w, size_t next, float *const *out,      \
@@ -149,23 +178,25 @@
   {                                                                                                \
     Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
     Mask m2 = first(columns - 2 * LANES), m3 = first(columns - 3 * LANES);                         \
-    (void)m1, (void)m2, (void)m3, (void)next;                                                      \
-    EACH##dr(FETCH_##nv)                                                                           \
-        EACH##dr(POINTER) for (int t = 0; t < taps; t++, d += DR, w += (size_t)channels * NR)      \
+    const float *w2 = w + next;                                                                    \
+    KEEP(w2)                                                                                       \
+    (void)m1, (void)m2, (void)m3;                                                                  \
+    EACH##dr(FETCH_##nv) EACH##dr(POINTER) for (int t = 0; t < taps; t++, d += DR)                 \
     {                                                                                              \
       EACH##dr(AIM_D) for (ptrdiff_t base = 0; base < words * (ptrdiff_t)64; base += 64)           \
       {                                                                                            \
         uint64_t bits = *mask++;                                                                   \
         if (bits == ~(uint64_t)0) { /* all changed: no search for the next one */                  \
           for (ptrdiff_t k = base; k < base + 64; k++)                                             \
-            CHANNEL(dr, nv, (w + k * NR))                                                          \
+            DGEMM_CHANNEL(dr, nv, (w + k * NR))                                                          \
         } else {                                                                                   \
           for (; bits; bits &= bits - 1) {                                                         \
             ptrdiff_t k = base + __builtin_ctzll(bits);                                            \
-            CHANNEL(dr, nv, (w + k * NR))                                                          \
+            DGEMM_CHANNEL(dr, nv, (w + k * NR))                                                          \
           }                                                                                        \
         }                                                                                          \
       }                                                                                            \
+      w += (size_t)channels * NR, w2 += (size_t)channels * NR;                                     \
     }                                                                                              \
     EACH##dr(STORE_POINTER_##nv)                                                                   \
   }
