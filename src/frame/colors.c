@@ -5,6 +5,7 @@
  * known, four bytes a pixel, and only what differs becomes floats. */
 #include "frame/colors.h"
 #include <glib.h>
+#include <string.h>
 
 /* Floats from here to twice this are whole numbers: a sum with it is rounded to one, the nearest, of two the even one.
  * In this way all implementations round alike, -0 to 0 too.  Its bits are DCN_COLORS_KNOWN, the number added to it is
@@ -74,23 +75,190 @@ colors_portable(const DcnColors *colors, const float *const component[3], uint32
 #ifdef __x86_64__
 #include <immintrin.h>
 
-__attribute__((target("avx2"))) static int
+/* Three components to three channels, tensors of four floats a pixel: all but gray ones are so. */
+static gboolean
+is_usual(const DcnColors *colors, size_t stride)
+{
+  return colors->n_components == 3 && colors->channels == 3 && stride == 4;
+}
+
+/* Which component the first and the third channel have besides the first one, which is in all three alike: {2, 1} for Y U V
+ * to RGB, {1, 2} to BGR.  FALSE: the matrix is another one.  A product with 0 that is left out changes no sum. */
+static gboolean
+has_sides(const DcnColors *colors, int sides[2])
+{
+  const float(*m)[3] = colors->matrix;
+  sides[0] = m[0][1] == 0 ? 2 : 1;
+  sides[1] = 3 - sides[0];
+  return m[0][sides[1]] == 0 && m[2][sides[0]] == 0 && m[0][0] == m[1][0] && m[0][0] == m[2][0];
+}
+
+#define AVX2        __attribute__((target("avx2")))
+#define AVX2_INLINE AVX2 static inline __attribute__((always_inline))
+
+AVX2_INLINE __m256
+add_product_8(__m256 sum, float m, __m256 in)
+{
+  return _mm256_add_ps(sum, _mm256_mul_ps(_mm256_set1_ps(m), in));
+}
+
+/* What is known of 8 pixels once these samples are.  Packing clamps to [0, 255] what was rounded, which comes to the same
+ * as the other way round. */
+AVX2_INLINE __m256i
+samples_8(const DcnColors *colors, const __m256 *in, const int *sides, const gboolean by_sides)
+{
+  const float(*m)[3] = colors->matrix;
+  const __m256i order = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  __m256 v[3];
+  v[0] = v[1] = v[2] = _mm256_mul_ps(_mm256_set1_ps(m[0][0]), in[0]);
+  if (by_sides) {
+    v[0] = add_product_8(v[0], m[0][sides[0]], in[sides[0]]);
+    v[1] = add_product_8(add_product_8(v[1], m[1][1], in[1]), m[1][2], in[2]);
+    v[2] = add_product_8(v[2], m[2][sides[1]], in[sides[1]]);
+  } else {
+    for (int c = 0; c < 3; c++) {
+      v[c] = _mm256_mul_ps(_mm256_set1_ps(m[c][0]), in[0]);
+      v[c] = add_product_8(add_product_8(v[c], m[c][1], in[1]), m[c][2], in[2]);
+    }
+  }
+  __m256i whole[3];
+  for (int c = 0; c < 3; c++)
+    whole[c] = _mm256_cvtps_epi32(_mm256_add_ps(v[c], _mm256_set1_ps(colors->bias[c])));
+  __m256i packed =
+      _mm256_packus_epi16(_mm256_packs_epi32(whole[0], whole[1]),
+                          _mm256_packs_epi32(whole[2], _mm256_set1_epi32(DCN_COLORS_KNOWN >> 24)));
+  return _mm256_shuffle_epi8(packed, order);
+}
+
+/* Bytes of 1 where lanes are 0. */
+AVX2_INLINE uint64_t
+zero_lanes(__m256i lanes)
+{
+  __m256i words = _mm256_packs_epi32(lanes, lanes), bytes = _mm256_packs_epi16(words, words);
+  uint64_t low = (uint32_t)_mm256_cvtsi256_si32(bytes);
+  uint64_t high = (uint32_t)_mm_cvtsi128_si32(_mm256_extracti128_si256(bytes, 1));
+  return ~(low | high << 32) & UINT64_C(0x0101010101010101);
+}
+
+/* Eight pixels to a tensor, those of lanes that are 0 in `same`.  Stores under masks are slow on some CPUs: what is not to be
+ * written is written as it was. */
+AVX2_INLINE void
+store_8(const DcnColors *colors, __m256i now, __m256i same, float *out)
+{
+  const __m256 scale = _mm256_broadcast_ps((const __m128 *)colors->scale);
+  const __m256 offset = _mm256_broadcast_ps((const __m128 *)colors->offset);
+  __m256i keep = _mm256_setr_epi32(0, 0, 0, -1, 0, 0, 0, -1);
+  __m128i half[2] = {_mm256_castsi256_si128(now), _mm256_extracti128_si256(now, 1)};
+  for (int k = 0; k < 4; k++) {
+    __m128i samples = k % 2 ? _mm_srli_si128(half[k / 2], 8) : half[k / 2];
+    __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(samples));
+    __m256i which =
+        _mm256_add_epi32(_mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), _mm256_set1_epi32(2 * k));
+    __m256i old = _mm256_or_si256(keep, _mm256_permutevar8x32_epi32(same, which));
+    v = _mm256_add_ps(_mm256_mul_ps(v, scale), offset);
+    _mm256_storeu_ps(out + 8 * k,
+                     _mm256_blendv_ps(v, _mm256_loadu_ps(out + 8 * k), _mm256_castsi256_ps(old)));
+  }
+}
+
+/* Fewer than eight. */
+static void
+store_few(const DcnColors *colors, const uint32_t *now, uint32_t *known, int n, float *out,
+          const uint8_t *differs)
+{
+  for (int x = 0; x < n; x++) {
+    if (!differs[x])
+      continue;
+    known[x] = now[x];
+    for (int c = 0; c < 3; c++)
+      out[x * 4 + c] = (float)(now[x] >> 8 * c & 255) * colors->scale[c] + colors->offset[c];
+  }
+}
+
+AVX2_INLINE int
+usual_avx2(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
+           int n, uint8_t *differs, const int *sides, const gboolean by_sides)
+{
+  int n_differ = 0;
+  for (int x = 0; x < n; x += 8) {
+    int rest = n - x;
+    __m256i lanes =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(rest), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    __m256 in[3];
+    for (int j = 0; j < 3; j++)
+      in[j] = rest >= 8 ? _mm256_loadu_ps(component[j] + x)
+                        : _mm256_maskload_ps(component[j] + x, lanes);
+    __m256i now = samples_8(colors, in, sides, by_sides);
+    __m256i before = rest >= 8 ? _mm256_loadu_si256((const __m256i *)(known + x))
+                               : _mm256_maskload_epi32((const int *)(known + x), lanes);
+    __m256i same = _mm256_cmpeq_epi32(now, before);
+    uint64_t differ = zero_lanes(same);
+    if (rest < 8) {
+      uint32_t few[8];
+      differ &= (UINT64_C(1) << 8 * rest) - 1;
+      memcpy(differs + x, &differ, (size_t)rest);
+      _mm256_storeu_si256((__m256i *)few, now);
+      store_few(colors, few, known + x, rest, out + (size_t)x * 4, differs + x);
+    } else {
+      memcpy(differs + x, &differ, sizeof differ);
+      if (differ == 0)
+        continue;
+      _mm256_storeu_si256((__m256i *)(known + x), now);
+      store_8(colors, now, same, out + (size_t)x * 4);
+    }
+    n_differ += (int)(differ * UINT64_C(0x0101010101010101) >> 56); /* the sum of its bytes */
+  }
+  return n_differ;
+}
+
+AVX2 static int
 colors_avx2(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
             size_t stride, int n, uint8_t *differs)
 {
-  return colors_chunks(colors, component, known, out, stride, n, differs);
+  int sides[2];
+  if (!is_usual(colors, stride))
+    return colors_chunks(colors, component, known, out, stride, n, differs);
+  if (has_sides(colors, sides))
+    return usual_avx2(colors, component, known, out, n, differs, sides, TRUE);
+  return usual_avx2(colors, component, known, out, n, differs, sides, FALSE);
 }
 
-/* Samples of one channel, as the lowest bits of WHOLE. */
-__attribute__((target("avx512f"), always_inline)) static inline __m512i
-channel(const DcnColors *colors, int c, const __m512 *in)
+#define AVX512        __attribute__((target("avx512f,avx512bw,avx512vl")))
+#define AVX512_INLINE AVX512 static inline __attribute__((always_inline))
+
+AVX512_INLINE __m512
+add_product_16(__m512 sum, float m, __m512 in)
 {
-  __m512 v = _mm512_mul_ps(_mm512_set1_ps(colors->matrix[c][0]), in[0]);
-  for (int j = 1; j < 3; j++)
-    v = _mm512_add_ps(v, _mm512_mul_ps(_mm512_set1_ps(colors->matrix[c][j]), in[j]));
-  v = _mm512_add_ps(v, _mm512_set1_ps(colors->bias[c]));
-  v = _mm512_min_ps(_mm512_set1_ps(255), _mm512_max_ps(_mm512_setzero_ps(), v));
-  return _mm512_castps_si512(_mm512_add_ps(v, _mm512_set1_ps(WHOLE)));
+  return _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(m), in));
+}
+
+/* As samples_8(). */
+AVX512_INLINE __m512i
+samples_16(const DcnColors *colors, const __m512 *in, const int *sides, const gboolean by_sides)
+{
+  const float(*m)[3] = colors->matrix;
+  const __m512i order =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  __m512 v[3];
+  v[0] = v[1] = v[2] = _mm512_mul_ps(_mm512_set1_ps(m[0][0]), in[0]);
+  if (by_sides) {
+    v[0] = add_product_16(v[0], m[0][sides[0]], in[sides[0]]);
+    v[1] = add_product_16(add_product_16(v[1], m[1][1], in[1]), m[1][2], in[2]);
+    v[2] = add_product_16(v[2], m[2][sides[1]], in[sides[1]]);
+  } else {
+    for (int c = 0; c < 3; c++) {
+      v[c] = _mm512_mul_ps(_mm512_set1_ps(m[c][0]), in[0]);
+      v[c] = add_product_16(add_product_16(v[c], m[c][1], in[1]), m[c][2], in[2]);
+    }
+  }
+  __m512i whole[3];
+  for (int c = 0; c < 3; c++)
+    whole[c] = _mm512_cvtps_epi32(_mm512_add_ps(v[c], _mm512_set1_ps(colors->bias[c])));
+  __m512i packed =
+      _mm512_packus_epi16(_mm512_packs_epi32(whole[0], whole[1]),
+                          _mm512_packs_epi32(whole[2], _mm512_set1_epi32(DCN_COLORS_KNOWN >> 24)));
+  return _mm512_shuffle_epi8(packed, order);
 }
 
 /* Bits 4i to 4i + 2 for bit i. */
@@ -98,8 +266,7 @@ static const __mmask16 three_of_four[16] = {0x0000, 0x0007, 0x0070, 0x0077, 0x07
                                             0x0770, 0x0777, 0x7000, 0x7007, 0x7070, 0x7077,
                                             0x7700, 0x7707, 0x7770, 0x7777};
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
-AVX512 static inline __attribute__((always_inline)) void
+AVX512_INLINE void
 store_four(const DcnColors *colors, __m128i samples, unsigned to_store, float *out)
 {
   const __m512 scale = _mm512_broadcast_f32x4(_mm_loadu_ps(colors->scale));
@@ -109,12 +276,10 @@ store_four(const DcnColors *colors, __m128i samples, unsigned to_store, float *o
                         _mm512_add_ps(_mm512_mul_ps(v, scale), offset));
 }
 
-AVX512 static int
-colors_avx512(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
-              size_t stride, int n, uint8_t *differs)
+AVX512_INLINE int
+usual_avx512(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
+             int n, uint8_t *differs, const int *sides, const gboolean by_sides)
 {
-  if (colors->n_components != 3 || colors->channels != 3 || stride != 4)
-    return colors_chunks(colors, component, known, out, stride, n, differs);
   int n_differ = 0;
   for (int x = 0; x < n; x += 16) {
     int rest = n - x;
@@ -122,10 +287,7 @@ colors_avx512(const DcnColors *colors, const float *const component[3], uint32_t
     __m512 in[3];
     for (int j = 0; j < 3; j++)
       in[j] = _mm512_maskz_loadu_ps(lanes, component[j] + x);
-    /* What WHOLE has in its highest bits is shifted out of the second and third. */
-    __m512i now = _mm512_or_si512(
-        _mm512_or_si512(channel(colors, 0, in), _mm512_slli_epi32(channel(colors, 1, in), 8)),
-        _mm512_slli_epi32(channel(colors, 2, in), 16));
+    __m512i now = samples_16(colors, in, sides, by_sides);
     unsigned to_store =
         _mm512_mask_cmpneq_epi32_mask(lanes, now, _mm512_maskz_loadu_epi32(lanes, known + x));
     _mm_mask_storeu_epi8(differs + x, lanes, _mm_maskz_set1_epi8((__mmask16)to_store, 1));
@@ -140,6 +302,18 @@ colors_avx512(const DcnColors *colors, const float *const component[3], uint32_t
     store_four(colors, _mm512_extracti32x4_epi32(now, 3), to_store >> 12, to + 48);
   }
   return n_differ;
+}
+
+AVX512 static int
+colors_avx512(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
+              size_t stride, int n, uint8_t *differs)
+{
+  int sides[2];
+  if (!is_usual(colors, stride))
+    return colors_chunks(colors, component, known, out, stride, n, differs);
+  if (has_sides(colors, sides))
+    return usual_avx512(colors, component, known, out, n, differs, sides, TRUE);
+  return usual_avx512(colors, component, known, out, n, differs, sides, FALSE);
 }
 #endif
 

@@ -12,6 +12,7 @@
 #include "frame/filter.h"
 #include "frame/layout.h"
 #include "frame/rows.h"
+#include "frame/tiles.h"
 #include "frame/whole.h"
 #include "util/error.h"
 #include "util/memory.h"
@@ -70,7 +71,9 @@ struct _DcnFrameToTensor {
   size_t scratch_columns;
   DcnColumnsFunc scale_columns;
   DcnRowsFunc scale_rows;
-  const DcnWhole *whole; /* where a plane's filters have such weights */
+  const DcnWhole *whole; /* where a plane's filters have such weights ... */
+  DcnTiles tiles[3];     /* ... and this has not, per component */
+  gboolean has_tiles[3]; /* [plane], of all its components */
   DcnColorsFunc convert_colors;
   uint32_t *known;     /* [height][width] the tensor's samples (colors.h) ... */
   const float *tensor; /* ... and which one's */
@@ -210,11 +213,27 @@ plan_gap(DcnFrameToTensor *convert)
   convert->gap = (int)(RUN_SAMPLES / (samples + PIXEL_SAMPLES));
 }
 
+static void
+plan_tiles(DcnFrameToTensor *convert)
+{
+  for (int p = 0; p < convert->n_planes; p++) {
+    const DcnPlane *plane = &convert->layout.plane[p];
+    convert->has_tiles[p] = plane->step <= WHOLE_STEP_MOST;
+    for (int c = 0; c < convert->n_components && convert->has_tiles[p]; c++)
+      if (convert->layout.component[c].plane == p)
+        convert->has_tiles[p] = dcn_tiles_init(&convert->tiles[c], &convert->across[p],
+                                               &convert->down[p], plane->width * plane->step,
+                                               plane->step, convert->layout.component[c].offset);
+  }
+}
+
 static gboolean
 add_scratch(DcnFrameToTensor *convert)
 {
   Scratch scratch;
-  size_t width = (size_t)convert->spec.width;
+  /* Tiles are stored whole. */
+  size_t width =
+      ((size_t)convert->spec.width + DCN_TILE_OUTPUTS - 1) / DCN_TILE_OUTPUTS * DCN_TILE_OUTPUTS;
   scratch.columns = dcn_aligned_new0(convert->scratch_columns, sizeof(float));
   scratch.whole = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
   scratch.apart = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
@@ -318,6 +337,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
     convert->span_y[y] = plan_span(convert, convert->down, FALSE, y);
   plan_reached(convert);
   plan_gap(convert);
+  plan_tiles(convert);
   return convert;
 }
 
@@ -329,6 +349,7 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
   for (int p = 0; p < 3; p++) {
     dcn_axis_filter_clear(&convert->across[p]);
     dcn_axis_filter_clear(&convert->down[p]);
+    dcn_tiles_clear(&convert->tiles[p]);
   }
   for (int i = 0; i < convert->n_scratch; i++) {
     dcn_aligned_free(convert->scratch[i].columns);
@@ -385,16 +406,38 @@ scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, i
   }
 }
 
+/* The same by tiles, which ask for the next rows themselves. */
+static void
+scale_tiles(const DcnFrameToTensor *convert, int plane, const DcnFrame *frame, int y, int begin,
+            int end, const Scratch *scratch)
+{
+  const DcnAxisFilter *down = &convert->down[plane];
+  ptrdiff_t stride = frame->stride[plane];
+  ptrdiff_t ahead = y + 1 < down->size ? (down->first[y + 1] - down->first[y]) * stride : 0;
+  for (int c = 0; c < convert->n_components; c++)
+    if (convert->layout.component[c].plane == plane)
+      dcn_tiles_run(&convert->tiles[c], frame->plane[plane] + down->first[y] * stride, stride,
+                    down->whole + down->offset[y], dcn_axis_filter_taps(down, y), ahead, begin, end,
+                    scratch->component[c]);
+}
+
 /* Scales pixels [begin, end) of row y into the scratch components. */
 static void
 scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int begin, int end,
           const Scratch *scratch)
 {
-  DcnAhead ahead;
-  dcn_ahead_plan(&ahead, frame, &convert->layout, convert->across, convert->down,
-                 y + 1 < convert->spec.height ? convert->n_planes : 0, y + 1, begin, end,
-                 AHEAD_STEPS * convert->n_components);
+  DcnAhead ahead = {0};
+  gboolean is_planned = FALSE;
   for (int p = 0; p < convert->n_planes; p++) {
+    if (convert->has_tiles[p]) {
+      scale_tiles(convert, p, frame, y, begin, end, scratch);
+      continue;
+    }
+    if (!is_planned)
+      dcn_ahead_plan(&ahead, frame, &convert->layout, convert->across, convert->down,
+                     y + 1 < convert->spec.height ? convert->n_planes : 0, y + 1, begin, end,
+                     AHEAD_STEPS * convert->n_components);
+    is_planned = TRUE;
     const DcnAxisFilter *down = &convert->down[p], *across = &convert->across[p];
     int step = convert->layout.plane[p].step;
     int first = across->first[begin];

@@ -782,6 +782,17 @@ test_color_forms(void)
       for (int i = 0; i < 3 * n; i++)
         in[i] = (float)g_rand_int_range(rand, 0, 511) / 2;
     }
+    if (round % 6 == 1 || round % 6 == 2) { /* Y U V to RGB or BGR, and halves likewise */
+      int side = 1 + round / 6 % 2, halves = round % 6 == 2;
+      for (int c = 0; c < 3; c++) {
+        colors.matrix[c][0] = halves ? 1 : 1.164f;
+        colors.bias[c] = halves ? -150 : colors.bias[c];
+      }
+      colors.matrix[0][side] = colors.matrix[2][3 - side] = halves ? 1 : 1.6f;
+      colors.matrix[0][3 - side] = colors.matrix[2][side] = 0;
+      for (int i = 0; i < 3 * n && halves; i++)
+        in[i] = (float)g_rand_int_range(rand, 0, 511) / 2;
+    }
     int n_same = 0;
     for (int i = 0; i < n; i++) {
       int kind = round % 7 == 0 ? 2 : g_rand_int_range(rand, 0, 3);
