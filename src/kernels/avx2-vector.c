@@ -36,30 +36,38 @@ store(float *p, __m256 v, gboolean whole, __m256i m)
       body(1, FALSE, k_, dcn_first_lanes((n)-k_));                                                 \
   } while (0)
 
-/* VMAXPS returns its second operand where either is NaN or both are zero: with max there, a NaN in
- * max stays and of equal zeros the first stays; a NaN in x is put in afterwards. */
-static inline __m256
-max_or_nan(__m256 max, __m256 x)
-{
-  return _mm256_blendv_ps(_mm256_max_ps(x, max), x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
-}
-
+/* VMAXPS returns its second operand where either is NaN or both are zero: with the maximum there, of equal zeros the
+ * first stays, and a NaN in x is lost.  Those are put in at the end; one comparison finds them in two taps. */
 DCN_TEMPLATE void
 max_pool(const int nv, const gboolean whole, const float *const *a, int taps, float *out, int k,
          __m256i m)
 {
-  __m256 s[2];
+  __m256 s[2], odd[2];
   DCN_UNROLL
-  for (int j = 0; j < nv; j++)
+  for (int j = 0; j < nv; j++) {
     s[j] = load(a[0] + k + 8 * j, whole, m);
-  for (int t = 1; t < taps; t++) {
+    odd[j] = _mm256_cmp_ps(s[j], s[j], _CMP_UNORD_Q);
+  }
+  int t = 1;
+  for (; t + 2 <= taps; t += 2) {
     DCN_UNROLL
-    for (int j = 0; j < nv; j++)
-      s[j] = max_or_nan(s[j], load(a[t] + k + 8 * j, whole, m));
+    for (int j = 0; j < nv; j++) {
+      __m256 x = load(a[t] + k + 8 * j, whole, m), y = load(a[t + 1] + k + 8 * j, whole, m);
+      s[j] = _mm256_max_ps(y, _mm256_max_ps(x, s[j]));
+      odd[j] = _mm256_or_ps(odd[j], _mm256_cmp_ps(x, y, _CMP_UNORD_Q));
+    }
+  }
+  if (t < taps) {
+    DCN_UNROLL
+    for (int j = 0; j < nv; j++) {
+      __m256 x = load(a[t] + k + 8 * j, whole, m);
+      s[j] = _mm256_max_ps(x, s[j]);
+      odd[j] = _mm256_or_ps(odd[j], _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    }
   }
   DCN_UNROLL
-  for (int j = 0; j < nv; j++)
-    store(out + k + 8 * j, s[j], whole, m);
+  for (int j = 0; j < nv; j++) /* all ones are a NaN */
+    store(out + k + 8 * j, _mm256_or_ps(s[j], odd[j]), whole, m);
 }
 
 void

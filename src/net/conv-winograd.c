@@ -11,13 +11,14 @@
 #include "util/parallel.h"
 
 /* What a value takes that is transformed, and a sum that is stored and transformed back, and to set up a tile, in
- * multiplies of igemm; fitted to AVX-512. */
-#define IN_COST   12.0
-#define OUT_COST  20.0
-#define TILE_COST 3000.0
+ * multiplies of igemm; fitted to AVX-512.  Narrower vectors multiply slower than that, but move hardly less. */
+#define IN_COST     12.0
+#define OUT_COST    20.0
+#define TILE_COST   3000.0
+#define NARROW_COST 0.6
 /* Below this gain it is not taken. */
 #define LEAST_GAIN 1.15
-/* So many multiplies have to be saved in a frame for each float of memory. */
+/* So many multiplies have to be saved in a frame for each float of memory (of AVX-512: a time, that is). */
 #define MEMORY_COST 12.0
 /* What a chunk's transformed inputs and sums may take, about: half of a large second-level cache; of a small network,
  * this share of its values, so that they are not outweighed. */
@@ -49,6 +50,12 @@ whole_vectors(const DcnKernels *k, int columns)
   return (double)((columns + lanes - 1) / lanes * lanes);
 }
 
+static double
+moving_cost(const DcnKernels *k)
+{
+  return k->nr / 2 < 16 ? NARROW_COST : 1;
+}
+
 /* What `tiles` of them take, cut into chunks. */
 static double
 cost_of(const DcnKernels *k, const DcnWinograd *w, int groups, int cg, int mg, int tiles)
@@ -57,7 +64,7 @@ cost_of(const DcnKernels *k, const DcnWinograd *w, int groups, int cg, int mg, i
   double columns = whole_vectors(k, mg), per_group = (double)tiles * w->points;
   return groups *
          (matrix_cost(k, (double)w->points * cg * columns, (double)tiles / MAX(chunks, 1), chunks) +
-          per_group * (cg * IN_COST + columns * OUT_COST) + tiles * TILE_COST);
+          (per_group * (cg * IN_COST + columns * OUT_COST) + tiles * TILE_COST) * moving_cost(k));
 }
 
 static double
@@ -179,7 +186,7 @@ dcn_winograd_new(DcnNet *net, const DcnOp *op, int block_pixels, double *cost)
     DcnWinograd w = {.pad_top = conv->pad_top, .pad_left = conv->pad_left};
     set_size(&w, k, in, out, m, groups, chunk_bytes);
     double c = cost_of(k, &w, groups, cg, mg, w.tiles),
-           memory = (double)w.block_floats * blocks * groups * MEMORY_COST;
+           memory = (double)w.block_floats * blocks * groups * MEMORY_COST * moving_cost(k);
     if (m == wanted || (c * LEAST_GAIN < direct && c + memory < least)) {
       least = c + memory;
       taken = c;
