@@ -232,8 +232,8 @@ add_scratch(DcnFrameToTensor *convert)
 {
   Scratch scratch;
   /* Tiles are stored whole. */
-  size_t width =
-      ((size_t)convert->spec.width + DCN_TILE_OUTPUTS - 1) / DCN_TILE_OUTPUTS * DCN_TILE_OUTPUTS;
+  size_t width = ((size_t)convert->spec.width + DCN_TILE_OUTPUTS_MOST - 1) / DCN_TILE_OUTPUTS_MOST *
+                 DCN_TILE_OUTPUTS_MOST;
   scratch.columns = dcn_aligned_new0(convert->scratch_columns, sizeof(float));
   scratch.whole = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
   scratch.apart = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));

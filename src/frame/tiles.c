@@ -4,317 +4,44 @@
 #include "util/memory.h"
 #include <string.h>
 
-#ifdef __x86_64__
-#include <immintrin.h>
-
-#define LOAD_BYTES   64
-#define LANE_TAPS    4 /* products that one lane of 32 bits adds up */
-#define LANES        16
-#define PRODUCT_MOST 127 /* of the weights of a row and of a column */
-
-static gboolean
-cpu_has_it(void)
+gboolean
+dcn_tiles_fit(const DcnAxisFilter *across, int step, int n, int bytes)
 {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-         __builtin_cpu_supports("avx512vnni");
-}
-
-/* Bytes from the first tap of an output to behind the last tap of the last of n. */
-static int
-reach(const DcnAxisFilter *across, int step, int output, int n)
-{
-  int last = MIN(output + n, across->size) - 1;
-  return (across->first[last] + dcn_axis_filter_taps(across, last) - 1 - across->first[output]) *
-             step +
-         1;
-}
-
-static gboolean
-fits(const DcnAxisFilter *across, int step, int loads)
-{
-  int n = DCN_TILE_OUTPUTS / loads;
-  for (int x = 0; x < across->size; x += n)
-    if (reach(across, step, x, n) > LOAD_BYTES)
+  for (int x = 0; x < across->size; x += n) {
+    int last = MIN(x + n, across->size) - 1;
+    int samples = across->first[last] + dcn_axis_filter_taps(across, last) - across->first[x];
+    if ((samples - 1) * step + 1 > bytes)
       return FALSE;
-  return TRUE;
-}
-
-/* Chooses loads and passes: as few permutations as possible, then as few loads. */
-static gboolean
-choose(DcnTiles *tiles, const DcnAxisFilter *across, int step)
-{
-  int least = G_MAXINT;
-  for (int loads = 1; loads <= 4; loads *= 2) {
-    int passes = (across->most + LANE_TAPS * loads - 1) / (LANE_TAPS * loads);
-    if (passes > 2 || loads * passes >= least || !fits(across, step, loads))
-      continue;
-    least = loads * passes;
-    tiles->loads = loads;
-    tiles->passes = passes;
-  }
-  return least < G_MAXINT;
-}
-
-/* Rows between the first and the last of an output must have one weight: FALSE, or the largest of all. */
-static gboolean
-look_at_rows(const DcnAxisFilter *down, int *most)
-{
-  *most = 0;
-  for (int y = 0; y < down->size; y++) {
-    const uint8_t *w = down->whole + down->offset[y];
-    int taps = dcn_axis_filter_taps(down, y);
-    for (int t = 0; t < taps; t++) {
-      *most = MAX(*most, w[t]);
-      if (t > 1 && t + 1 < taps && w[t] != w[1])
-        return FALSE;
-    }
   }
   return TRUE;
-}
-
-static void
-plan_load(DcnTiles *tiles, const DcnAxisFilter *across, int load, int row_bytes, int step,
-          int offset)
-{
-  int n = DCN_TILE_OUTPUTS / tiles->loads, x = load * n;
-  size_t at = (size_t)load * tiles->passes * LOAD_BYTES;
-  if (x >= across->size)
-    return;
-  int start = MIN(across->first[x] * step + offset, row_bytes - LOAD_BYTES);
-  tiles->start[load] = start;
-  for (int i = 0; i < n && x + i < across->size; i++)
-    for (int t = 0; t < dcn_axis_filter_taps(across, x + i); t++) {
-      int lane = t / LANE_TAPS, pass = lane / tiles->loads;
-      size_t k = at + (size_t)pass * LOAD_BYTES +
-                 (size_t)((lane % tiles->loads) * n + i) * LANE_TAPS + t % LANE_TAPS;
-      tiles->index[k] = (uint8_t)((across->first[x + i] + t) * step + offset - start);
-      tiles->weights[k] = (int8_t)across->whole[across->offset[x + i] + t];
-    }
 }
 
 gboolean
-dcn_tiles_init(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *down,
-               int row_bytes, int step, int offset)
+dcn_tiles_alloc(DcnTiles *tiles, int load_bytes, int n_kinds)
 {
-  int most_across = 0, most_down, n_kinds = 1;
-  memset(tiles, 0, sizeof *tiles);
-  if (!across->whole_sum || !down->whole_sum || row_bytes < LOAD_BYTES || !cpu_has_it() ||
-      !look_at_rows(down, &most_down) || !choose(tiles, across, step))
-    return FALSE;
-  for (int k = 0; k < across->offset[across->size]; k++)
-    most_across = MAX(most_across, across->whole[k]);
-  tiles->rows_apart = most_across * most_down > PRODUCT_MOST;
-  int kind_weight[256] = {1};
-  for (int k = 0, n = 0; k < down->offset[down->size] && !tiles->rows_apart; k++) {
-    int w = down->whole[k], i = 0;
-    while (i < n && kind_weight[i] != w)
-      i++;
-    if (i == n)
-      kind_weight[n++] = w;
-    tiles->kind[w] = (uint8_t)i;
-    n_kinds = n;
-  }
-  tiles->size = across->size;
-  tiles->tiles = (across->size + DCN_TILE_OUTPUTS - 1) / DCN_TILE_OUTPUTS;
-  tiles->scale = 1 / (float)(across->whole_sum * down->whole_sum);
-  int n_loads = tiles->tiles * tiles->loads;
-  tiles->kind_bytes = (size_t)n_loads * tiles->passes * LOAD_BYTES;
-  tiles->start = dcn_aligned_new0((size_t)n_loads, sizeof *tiles->start);
+  size_t n_loads = (size_t)tiles->tiles * (size_t)tiles->loads;
+  tiles->kind_bytes = n_loads * (size_t)tiles->passes * (size_t)load_bytes;
+  tiles->start = dcn_aligned_new0(n_loads, sizeof *tiles->start);
   tiles->index = dcn_aligned_new0(tiles->kind_bytes, 1);
   tiles->weights = dcn_aligned_new0(tiles->kind_bytes, (size_t)n_kinds);
-  if (!tiles->start || !tiles->index || !tiles->weights) {
-    dcn_tiles_clear(tiles);
-    return FALSE;
-  }
-  for (int l = 0; l < n_loads; l++)
-    plan_load(tiles, across, l, row_bytes, step, offset);
-  for (int i = n_kinds - 1; i >= 0; i--) /* the first, of weight 1 so far, last */
-    for (size_t k = 0; k < tiles->kind_bytes; k++)
-      tiles->weights[(size_t)i * tiles->kind_bytes + k] =
-          (int8_t)(tiles->weights[k] * kind_weight[i]);
-  return TRUE;
-}
-
-#define TILES                                                                                      \
-  __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni"))) static
-#define TILES_INLINE TILES inline __attribute__((always_inline))
-
-typedef struct {
-  const int8_t *first, *middle,
-      *last; /* weights of the kinds of the first row, those between, the last */
-  __m512 by_first, by_middle, by_last; /* where rows are weighed afterwards */
-} RowWeights;
-
-/* Loads that are summed at once, at most. */
-#define BLOCK_MOST 4
-
-/* Adds one row to the sums of n loads. */
-TILES_INLINE void
-add_row(const uint8_t *source, const int *start, ptrdiff_t ahead, const uint8_t *index,
-        const int8_t *weights, const int n, const int passes, __m512i *sum)
-{
-#pragma GCC unroll 4
-  for (int l = 0; l < n; l++) {
-    const uint8_t *from = source + start[l];
-    __m512i v = _mm512_loadu_si512(from);
-    __builtin_prefetch(from + ahead);
-#pragma GCC unroll 2
-    for (int p = 0; p < passes; p++) {
-      size_t at = (size_t)(l * passes + p) * LOAD_BYTES;
-      sum[l] =
-          _mm512_dpbusd_epi32(sum[l], _mm512_permutexvar_epi8(_mm512_load_si512(index + at), v),
-                              _mm512_load_si512(weights + at));
-    }
-  }
-}
-
-/* The sums as floats, times by and added to `result` where rows are apart: they then begin anew.  All are whole numbers below
- * 2^24. */
-TILES_INLINE void
-weigh(__m512i *sum, __m512 by, const int n, __m512 *result)
-{
-#pragma GCC unroll 4
-  for (int l = 0; l < n; l++) {
-    result[l] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[l]), by, result[l]);
-    sum[l] = _mm512_setzero_si512();
-  }
-}
-
-/* Sums over rows of n loads. */
-TILES_INLINE void
-sum_rows(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, int taps, ptrdiff_t ahead,
-         const RowWeights *weights, int load, const int n, const int passes,
-         const gboolean rows_apart, __m512 *result)
-{
-  const int *start = tiles->start + load;
-  size_t at = (size_t)load * passes * LOAD_BYTES;
-  const uint8_t *index = tiles->index + at;
-  __m512i sum[BLOCK_MOST];
-#pragma GCC unroll 4
-  for (int l = 0; l < n; l++) {
-    sum[l] = _mm512_setzero_si512();
-    result[l] = _mm512_setzero_ps();
-  }
-  add_row(source, start, ahead, index, weights->first + at, n, passes, sum);
-  if (rows_apart)
-    weigh(sum, weights->by_first, n, result);
-  for (int t = 1; t < taps - 1; t++) {
-    source += stride;
-    add_row(source, start, ahead, index, weights->middle + at, n, passes, sum);
-  }
-  if (rows_apart)
-    weigh(sum, weights->by_middle, n, result);
-  if (taps > 1)
-    add_row(source + stride, start, ahead, index, weights->last + at, n, passes, sum);
-  if (rows_apart)
-    weigh(sum, weights->by_last, n, result);
-  else
-#pragma GCC unroll 4
-    for (int l = 0; l < n; l++)
-      result[l] = _mm512_cvtepi32_ps(sum[l]);
-}
-
-/* Of two vectors of two or more lanes an output each: halves added. */
-TILES_INLINE __m512
-add_halves(__m512 a, __m512 b)
-{
-  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-}
-
-/* A tile's outputs from the sums of its loads. */
-TILES_INLINE __m512
-add_lanes(const __m512 *sum, const int loads)
-{
-  if (loads == 1)
-    return sum[0];
-  if (loads == 2)
-    return add_halves(sum[0], sum[1]);
-  __m512 a = add_halves(sum[0], sum[1]), b = add_halves(sum[2], sum[3]);
-  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
-}
-
-TILES_INLINE void
-run_of(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const RowWeights *weights,
-       int taps, ptrdiff_t ahead, int begin, int end, float *out, const int loads, const int passes,
-       const gboolean rows_apart)
-{
-  __m512 scale = _mm512_set1_ps(tiles->scale), sum[BLOCK_MOST];
-  int i = begin;
-  for (; loads <= 2 && i + 2 <= end; i += 2) {
-    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, 2 * loads, passes, rows_apart,
-             sum);
-    for (int k = 0; k < 2; k++)
-      _mm512_storeu_ps(out + (i + k) * DCN_TILE_OUTPUTS,
-                       _mm512_mul_ps(add_lanes(sum + k * loads, loads), scale));
-  }
-  for (; i < end; i++) {
-    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, loads, passes, rows_apart,
-             sum);
-    _mm512_storeu_ps(out + i * DCN_TILE_OUTPUTS, _mm512_mul_ps(add_lanes(sum, loads), scale));
-  }
-}
-
-TILES_INLINE void
-run_loads(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const RowWeights *weights,
-          int taps, ptrdiff_t ahead, int begin, int end, float *out, const int loads,
-          const int passes)
-{
-  if (tiles->rows_apart)
-    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, TRUE);
-  else
-    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, FALSE);
-}
-
-TILES void
-run_avx512(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint8_t *weights,
-           int taps, ptrdiff_t ahead, int begin, int end, float *out)
-{
-  int first = weights[0], middle = weights[taps > 2 ? 1 : 0], last = weights[taps - 1];
-  RowWeights w = {.first = tiles->weights + tiles->kind[first] * tiles->kind_bytes,
-                  .middle = tiles->weights + tiles->kind[middle] * tiles->kind_bytes,
-                  .last = tiles->weights + tiles->kind[last] * tiles->kind_bytes,
-                  .by_first = _mm512_set1_ps((float)first),
-                  .by_middle = _mm512_set1_ps((float)middle),
-                  .by_last = _mm512_set1_ps((float)last)};
-  if (tiles->loads == 1 && tiles->passes == 1)
-    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 1, 1);
-  else if (tiles->loads == 1)
-    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 1, 2);
-  else if (tiles->loads == 2 && tiles->passes == 1)
-    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 2, 1);
-  else if (tiles->loads == 2)
-    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 2, 2);
-  else if (tiles->passes == 1)
-    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 4, 1);
-  else
-    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 4, 2);
-}
-
-void
-dcn_tiles_run(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride,
-              const uint8_t *weights, int taps, ptrdiff_t ahead, int begin, int end, float *out)
-{
-  run_avx512(tiles, source, stride, weights, taps, ahead, begin / DCN_TILE_OUTPUTS,
-             (end + DCN_TILE_OUTPUTS - 1) / DCN_TILE_OUTPUTS, out);
-}
-#else
-gboolean
-dcn_tiles_init(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *down,
-               int row_bytes, int step, int offset)
-{
-  memset(tiles, 0, sizeof *tiles);
+  if (tiles->start && tiles->index && tiles->weights)
+    return TRUE;
+  dcn_tiles_clear(tiles);
   return FALSE;
 }
 
-void
-dcn_tiles_run(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride,
-              const uint8_t *weights, int taps, ptrdiff_t ahead, int begin, int end, float *out)
+gboolean
+dcn_tiles_init(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *down,
+               int row_bytes, int step, int offset)
 {
-  g_assert_not_reached();
+  memset(tiles, 0, sizeof *tiles);
+  if (!across->whole_sum || !down->whole_sum)
+    return FALSE;
+  for (const DcnTilesWay *way = dcn_tiles_ways(); way->init; way++)
+    if (way->init(tiles, across, down, row_bytes, step, offset))
+      return TRUE;
+  return FALSE;
 }
-#endif
 
 void
 dcn_tiles_clear(DcnTiles *tiles)
@@ -323,4 +50,26 @@ dcn_tiles_clear(DcnTiles *tiles)
   dcn_aligned_free(tiles->index);
   dcn_aligned_free(tiles->weights);
   memset(tiles, 0, sizeof *tiles);
+}
+
+const DcnTilesWay *
+dcn_tiles_ways(void)
+{
+  static DcnTilesWay ways[3];
+  static gsize once;
+  if (g_once_init_enter(&once)) {
+#ifdef __x86_64__
+    int k = 0;
+    __builtin_cpu_init();
+    gboolean has_avx2 = __builtin_cpu_supports("avx2");
+    if (has_avx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni"))
+      ways[k++] = dcn_tiles_avx512;
+    if (has_avx2)
+      ways[k++] = dcn_tiles_avx2;
+#endif
+    g_once_init_leave(&once, 1);
+  }
+  return ways;
 }
