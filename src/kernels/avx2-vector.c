@@ -194,31 +194,86 @@ dcn_f32_diff__avx2(const DcnDiff *d, int pixels, int channels)
                   : diff_pixels(FALSE, d, pixels, channels);
 }
 
-int
-dcn_f32_diff_image_1p__avx2(const DcnDiff *d, int pixels, int channels)
+/* The floats of ref of two pixels of an image, four to a pixel. */
+static inline __m256
+pair_of_ref(const float *ref, __m256i there, __m256i spread)
 {
-  __m128i m = _mm256_castsi256_si128(dcn_first_lanes(channels));
-  __m128 tolerance = _mm_set1_ps(d->tolerance), sign = _mm_set1_ps(-0.f);
-  const float *x = d->x;
-  float *ref = d->ref;
-  __m128 next = _mm_maskload_ps(ref, m); /* before the store before it, for which it would wait */
+  return _mm256_permutevar8x32_ps(_mm256_maskload_ps(ref, there), spread);
+}
+
+/* Up to 64 pixels.  As in AVX-512: first all are compared, then those that differ are taken over. */
+static int
+diff_image(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
+{
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  __m256i spread =
+      _mm256_setr_epi32(0, 1, 2, 3, channels, channels + 1, channels + 2, channels + 3);
+  __m256i one =
+      _mm256_cmpgt_epi32(_mm256_set1_epi32(channels), _mm256_and_si256(lane, _mm256_set1_epi32(3)));
+  __m128i m = _mm256_castsi256_si128(one);
+  __m256 tolerance = _mm256_set1_ps(d->tolerance), sign = _mm256_set1_ps(-0.f);
+  unsigned used = 0x11u * ((1u << channels) - 1);
+  uint64_t look = *bits, out = 0;
+  uint8_t differs[32];
+  unsigned taken = 0; /* pairs in which any does */
+  look |= look >> 1;
+  look |= look >> 2;
+  for (look &= UINT64_C(0x1111111111111111); look; look &= look - 1) {
+    int i = __builtin_ctzll(look);
+    const float *x = d->x + (size_t)i * 4, *ref = d->ref + (size_t)i * (size_t)channels;
+    gboolean within = (pixels - i - 2) * channels >= 8; /* whole vectors end within */
+    for (int q = i / 2; q < i / 2 + 2 && q * 2 < pixels; q++, x += 8, ref += 2 * channels) {
+      int n = MIN(pixels - q * 2, 2);
+      __m256 old = within ? _mm256_permutevar8x32_ps(_mm256_loadu_ps(ref), spread)
+                          : pair_of_ref(ref, dcn_first_lanes(n * channels), spread);
+      __m256 new = within ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, dcn_first_lanes(n * 4));
+      __m256 differing =
+          _mm256_cmp_ps(_mm256_andnot_ps(sign, _mm256_sub_ps(new, old)), tolerance, _CMP_NLE_UQ);
+      differs[q] = (uint8_t)((unsigned)_mm256_movemask_ps(differing) & used & ((1u << n * 4) - 1));
+      taken |= (unsigned)(differs[q] != 0) << q;
+    }
+  }
   int total = 0;
-  for (int i = 0; i < pixels; i++, x += 4, ref += channels) {
-    __m128 y = _mm_maskload_ps(x, m), difference = _mm_sub_ps(y, next);
-    if (i + 1 < pixels)
-      next = _mm_maskload_ps(ref + channels, m);
-    __m128 differs = _mm_cmp_ps(_mm_andnot_ps(sign, difference), tolerance, _CMP_NLE_UQ);
-    differs = _mm_and_ps(differs, _mm_castsi128_ps(m));
-    int bits = _mm_movemask_ps(differs);
-    if (!bits)
-      continue;
-    _mm_maskstore_ps(ref, _mm_castps_si128(differs), y);
-    if (d->delta)
-      _mm_maskstore_ps(d->delta + (size_t)i * channels, m, _mm_and_ps(differs, difference));
-    if (d->mask)
-      d->mask[i] = (uint64_t)bits;
-    d->changed[i] = 1;
-    total += __builtin_popcount((unsigned)bits);
+  for (; taken; taken &= taken - 1) {
+    int q = __builtin_ctz(taken);
+    for (int i = q * 2; i < MIN(q * 2 + 2, pixels); i++) {
+      unsigned pixel = differs[q] >> (i & 1) * 4 & 15u;
+      if (!pixel)
+        continue;
+      float *ref = d->ref + (size_t)i * (size_t)channels;
+      __m128 new = _mm_loadu_ps(d->x + (size_t)i * 4), old = _mm_maskload_ps(ref, m);
+      __m128i chosen =
+          _mm_cmpgt_epi32(_mm_and_si128(_mm_set1_epi32((int)pixel), _mm_setr_epi32(1, 2, 4, 8)),
+                          _mm_setzero_si128());
+      _mm_maskstore_ps(ref, chosen, new);
+      if (d->delta)
+        _mm_maskstore_ps(d->delta + (size_t)i * (size_t)channels, m,
+                         _mm_and_ps(_mm_castsi128_ps(chosen), _mm_sub_ps(new, old)));
+      if (d->mask)
+        d->mask[i] = pixel;
+      if (d->changed)
+        d->changed[i] = 1;
+      out |= UINT64_C(1) << i;
+      total += __builtin_popcount(pixel);
+    }
+  }
+  *bits = out;
+  return total;
+}
+
+int
+dcn_f32_diff_image_2p__avx2(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
+{
+  DcnDiff part = *d;
+  int total = 0;
+  for (int i = 0; i < pixels; i += 64) {
+    if (bits[i / 64])
+      total += diff_image(&part, MIN(pixels - i, 64), channels, &bits[i / 64]);
+    part.x += 64 * 4;
+    part.ref += 64 * channels;
+    part.delta += part.delta ? 64 * channels : 0;
+    part.mask += part.mask ? 64 : 0;
+    part.changed += part.changed ? 64 : 0;
   }
   return total;
 }

@@ -26,5 +26,5 @@ const DcnKernels dcn_kernels__avx2 = {
     .mul = dcn_f32_mul__avx2,
     .squash = dcn_f32_squash__avx2,
     .diff = dcn_f32_diff__avx2,
-    .diff_image = dcn_f32_diff_image_1p__avx2,
+    .diff_image = dcn_f32_diff_image_2p__avx2,
 };

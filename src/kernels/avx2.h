@@ -20,4 +20,4 @@ DCN_KERNEL_DECLARE(add, dcn_f32_add__avx2);
 DCN_KERNEL_DECLARE(mul, dcn_f32_mul__avx2);
 DCN_KERNEL_DECLARE(squash, dcn_f32_squash__avx2);
 DCN_KERNEL_DECLARE(diff, dcn_f32_diff__avx2);
-DCN_KERNEL_DECLARE(diff_image, dcn_f32_diff_image_1p__avx2);
+DCN_KERNEL_DECLARE(diff_image, dcn_f32_diff_image_2p__avx2);

@@ -240,59 +240,116 @@ dcn_f32_diff__avx512(const DcnDiff *d, int pixels, int channels)
   return d->delta ? diff_any(TRUE, d, pixels, channels) : diff_any(FALSE, d, pixels, channels);
 }
 
-/* Floats of ref of up to four pixels from i on. */
+/* Four pixels of an image: which values of theirs differ, four bits a pixel. */
+typedef struct {
+  __m512i spread; /* where their floats of ref go: four to a pixel */
+  __m512 tolerance;
+  unsigned used; /* lanes that are channels */
+} Quads;
+
 static inline __m512
-packed_pixels(const DcnDiff *d, int i, int pixels, int channels)
+spread_ref(const Quads *quads, const float *ref, __mmask16 there)
 {
-  int n = pixels - i < 4 ? pixels - i : 4;
-  __mmask16 m = n > 0 ? (__mmask16)((1u << channels * n) - 1) : 0;
-  return _mm512_maskz_loadu_ps(m, d->ref + (size_t)i * channels);
+  return _mm512_permutexvar_ps(quads->spread, _mm512_maskz_loadu_ps(there, ref));
 }
 
-/* Four pixels at a time: a vector of x is compared with their floats of ref, spread out.  The next
- * ones are loaded before these are stored: a masked load waits for a masked store that it might
- * overlap. */
-int
-dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels)
+static inline __mmask16
+differing(const Quads *quads, __m512 difference, unsigned lanes)
 {
-  const unsigned used = 0x1111u * ((1u << channels) - 1);
+  return _mm512_mask_cmp_ps_mask((__mmask16)(quads->used & lanes), _mm512_abs_ps(difference),
+                                 quads->tolerance, _CMP_NLE_UQ);
+}
+
+/* Takes over quad i's values that differ.  Returns its pixels in which any does. */
+static inline unsigned
+take_quad(const Quads *quads, const DcnDiff *d, int i, int n, int channels, __mmask16 differs)
+{
+  size_t at = (size_t)i * (size_t)channels;
+  __mmask16 there = first(n * channels);
+  __m512 x = _mm512_maskz_loadu_ps(first(n * 4), d->x + (size_t)i * 4);
+  __mmask16 used = (__mmask16)quads->used;
+  if (d->delta) {
+    __m512 difference = _mm512_sub_ps(x, spread_ref(quads, d->ref + at, there));
+    _mm512_mask_storeu_ps(d->delta + at, there,
+                          _mm512_maskz_compress_ps(used, _mm512_maskz_mov_ps(differs, difference)));
+  }
+  _mm512_mask_storeu_ps(d->ref + at, (__mmask16)_pext_u32(differs, used),
+                        _mm512_maskz_compress_ps(used, x));
+  /* Bits 4j to 4j + 3 are pixel j's: a word and a byte each. */
+  unsigned any = (unsigned)(differs | differs >> 1 | differs >> 2 | differs >> 3),
+           pixels = _pext_u32(any, 0x1111);
+  if (d->mask) {
+    __m256i all = _mm256_set1_epi64x(differs), shifts = _mm256_setr_epi64x(0, 4, 8, 12);
+    __m256i bits = _mm256_and_si256(_mm256_srlv_epi64(all, shifts), _mm256_set1_epi64x(15));
+    _mm256_mask_storeu_epi64(d->mask + i, (__mmask8)((1u << n) - 1), bits);
+  }
+  if (d->changed) {
+    uint32_t bytes = _pdep_u32(pixels, 0x01010101);
+    memcpy(d->changed + i, &bytes, (size_t)n);
+  }
+  return pixels;
+}
+
+/* The quads that hold a pixel to look at, as a list; whole ones only.  bits are cleared. */
+static int
+list_quads(uint64_t *bits, int pixels, int32_t *list)
+{
   __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  __m512i spread =
-      _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(lane, 2), _mm512_set1_epi32(channels)),
-                       _mm512_and_si512(lane, _mm512_set1_epi32(3)));
-  __m512 tolerance = _mm512_set1_ps(d->tolerance);
-  __m512 next = packed_pixels(d, 0, pixels, channels);
-  int total = 0;
-  for (int i = 0; i < pixels; i += 4) {
-    int n = pixels - i < 4 ? pixels - i : 4;
-    __mmask16 m = (__mmask16)(used & ((1u << 4 * n) - 1));
-    __m512 x = _mm512_maskz_loadu_ps(m, d->x + (size_t)i * 4), old = next;
-    next = packed_pixels(d, i + 4, pixels, channels);
-    __m512 difference = _mm512_sub_ps(x, _mm512_permutexvar_ps(spread, old));
-    __mmask16 differs =
-        _mm512_mask_cmp_ps_mask(m, _mm512_abs_ps(difference), tolerance, _CMP_NLE_UQ);
-    if (!differs)
+  int n = 0;
+  for (int word = 0; word * 64 < pixels; word++) {
+    uint64_t look = bits[word];
+    if (look == 0)
       continue;
-    size_t at = (size_t)i * channels;
-    _mm512_mask_storeu_ps(d->ref + at, (__mmask16)_pext_u32(differs, used),
-                          _mm512_maskz_compress_ps((__mmask16)used, x));
-    if (d->delta)
-      _mm512_mask_storeu_ps(
-          d->delta + at, (__mmask16)((1u << channels * n) - 1),
-          _mm512_maskz_compress_ps((__mmask16)used, _mm512_maskz_mov_ps(differs, difference)));
-    /* Bits 4j to 4j + 3 are pixel j's: a word and a byte each. */
-    unsigned any = (unsigned)(differs | differs >> 1 | differs >> 2 | differs >> 3);
-    uint32_t bytes = _pdep_u32(_pext_u32(any, 0x1111), 0x01010101);
-    if (d->mask) {
-      __m256i all = _mm256_set1_epi64x(differs), shifts = _mm256_setr_epi64x(0, 4, 8, 12);
-      __m256i bits = _mm256_and_si256(_mm256_srlv_epi64(all, shifts), _mm256_set1_epi64x(15));
-      _mm256_mask_storeu_epi64(d->mask + i, (__mmask8)((1u << n) - 1), bits);
+    look |= look >> 1;
+    look |= look >> 2;
+    __mmask16 some = (__mmask16)_pext_u64(look, UINT64_C(0x1111111111111111));
+    if (pixels - word * 64 < 64)
+      some &= (__mmask16)((1u << (pixels - word * 64) / 4) - 1);
+    __m512i at = _mm512_add_epi32(lane, _mm512_set1_epi32(word * 16));
+    _mm512_storeu_si512(list + n, _mm512_maskz_compress_epi32(some, at));
+    n += __builtin_popcount(some);
+    bits[word] = 0;
+  }
+  return n;
+}
+
+/* Four pixels at a time: a vector of x is compared with their floats of ref, spread out.  First all are compared, then
+ * those that differ are taken over, so that no branch depends on each, and no load waits for a store before it. */
+int
+dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
+{
+  __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const Quads quads = {
+      _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(lane, 2), _mm512_set1_epi32(channels)),
+                       _mm512_and_si512(lane, _mm512_set1_epi32(3))),
+      _mm512_set1_ps(d->tolerance), 0x1111u * ((1u << channels) - 1)};
+  __mmask16 whole = first(4 * channels);
+  int32_t list[256 + 16];
+  uint16_t differs[256 + 32];
+  int n = list_quads(bits, pixels, list), total = 0;
+  for (int j = 0; j < n; j++) {
+    size_t i = (size_t)list[j] * 4;
+    __m512 old = spread_ref(&quads, d->ref + i * (size_t)channels, whole);
+    differs[j] = differing(&quads, _mm512_sub_ps(_mm512_loadu_ps(d->x + i * 4), old), 0xffff);
+  }
+  if (pixels % 4) {
+    int i = pixels - pixels % 4, rest = pixels % 4;
+    __m512 old = spread_ref(&quads, d->ref + (size_t)i * (size_t)channels, first(rest * channels)),
+           new = _mm512_maskz_loadu_ps(first(rest * 4), d->x + (size_t)i * 4);
+    list[n] = i / 4;
+    differs[n++] = differing(&quads, _mm512_sub_ps(new, old), first(rest * 4));
+  }
+  for (int begin = 0; begin < n; begin += 32) {
+    __m512i some = _mm512_loadu_si512(differs + begin);
+    uint32_t taken = _mm512_test_epi16_mask(some, some);
+    if (n - begin < 32)
+      taken &= (1u << (n - begin)) - 1;
+    for (; taken; taken &= taken - 1) {
+      int j = begin + __builtin_ctz(taken), i = list[j] * 4;
+      uint64_t in = take_quad(&quads, d, i, pixels - i < 4 ? pixels - i : 4, channels, differs[j]);
+      bits[i / 64] |= in << i % 64;
+      total += __builtin_popcount(differs[j]);
     }
-    if (n == 4)
-      memcpy(d->changed + i, &bytes, 4);
-    else
-      memcpy(d->changed + i, &bytes, (size_t)n);
-    total += __builtin_popcount(differs);
   }
   return total;
 }

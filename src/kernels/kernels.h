@@ -203,14 +203,16 @@ typedef struct {
    * Returns the number of changed channels of all pixels. */
   int (*diff)(const DcnDiff *d, int pixels, int channels);
 
-  /* The same for an image that is the network's input: pixels of up to 4 channels, in ref and delta
-   * without gaps, in x 4 floats each, of which those beyond `channels` mean nothing.  There are no
+  /* The same for an image that is the network's input: up to 1024 pixels of up to 4 channels, in ref and
+   * delta without gaps, in x 4 floats each, of which those beyond `channels` mean nothing.  There are no
    * limits; lo, hi and ld* are not looked at.  Made for few changes:
    *
-   * mask, changed   0 on entry (mask may be NULL); they stay so for a pixel in which nothing changed
+   * bits            [(pixels + 63) / 64] in: the pixels to look at; others equal ref, and may be looked at,
+   *                 too.  Out: those in which something changed
+   * mask, changed   0 on entry, or NULL; they stay so for a pixel in which nothing changed
    * delta           written at least for the pixels in which something changed;
    *                 for others it may be written with 0 */
-  int (*diff_image)(const DcnDiff *d, int pixels, int channels);
+  int (*diff_image)(const DcnDiff *d, int pixels, int channels, uint64_t *bits);
 } DcnKernels;
 
 /* The best table for this CPU; the environment variable DCN_KERNELS=portable|avx2|avx512 asks for

@@ -423,39 +423,46 @@ dcn_f32_diff__portable(const DcnDiff *d, int pixels, int channels)
 
 /* Pixels that are read as four floats all at once; the last one, where that is too much, is not. */
 int
-dcn_f32_diff_image_1p__portable(const DcnDiff *d, int pixels, int channels)
+dcn_f32_diff_image_1p__portable(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
 {
   I4 used = {-1, channels > 1 ? -1 : 0, channels > 2 ? -1 : 0, channels > 3 ? -1 : 0};
   V4 tolerance = splat(d->tolerance);
-  const float *x = d->x;
-  float *ref = d->ref;
   int total = 0;
-  for (int i = 0; i < pixels; i++, x += 4, ref += channels) {
-    if ((pixels - i) * channels >= 4) {
-      V4 magnitude = (V4)((I4)(load(x) - load(ref)) & INT32_MAX);
-      I4 differs = ~(magnitude <= tolerance) & used;
-      uint64_t halves[2];
-      memcpy(halves, &differs, sizeof halves);
-      if ((halves[0] | halves[1]) == 0)
+  for (int word = 0; word * 64 < pixels; word++) {
+    uint64_t look = bits[word];
+    bits[word] = 0;
+    for (; look; look &= look - 1) {
+      int i = word * 64 + __builtin_ctzll(look);
+      const float *x = d->x + (size_t)i * 4;
+      float *ref = d->ref + (size_t)i * (size_t)channels;
+      if ((pixels - i) * channels >= 4) {
+        V4 magnitude = (V4)((I4)(load(x) - load(ref)) & INT32_MAX);
+        I4 differs = ~(magnitude <= tolerance) & used;
+        uint64_t halves[2];
+        memcpy(halves, &differs, sizeof halves);
+        if ((halves[0] | halves[1]) == 0)
+          continue;
+      }
+      uint64_t differing = 0;
+      float delta[4];
+      for (int k = 0; k < channels; k++) {
+        delta[k] = x[k] - ref[k];
+        gboolean differs = !(__builtin_fabsf(delta[k]) <= d->tolerance);
+        delta[k] = differs ? delta[k] : 0;
+        ref[k] = differs ? x[k] : ref[k];
+        differing |= (uint64_t)differs << k;
+      }
+      if (differing == 0)
         continue;
+      if (d->delta)
+        memcpy(d->delta + (size_t)i * channels, delta, sizeof(float) * (size_t)channels);
+      if (d->mask)
+        d->mask[i] = differing;
+      if (d->changed)
+        d->changed[i] = 1;
+      bits[word] |= UINT64_C(1) << i % 64;
+      total += __builtin_popcountll(differing);
     }
-    uint64_t bits = 0;
-    float delta[4];
-    for (int k = 0; k < channels; k++) {
-      delta[k] = x[k] - ref[k];
-      gboolean differs = !(__builtin_fabsf(delta[k]) <= d->tolerance);
-      delta[k] = differs ? delta[k] : 0;
-      ref[k] = differs ? x[k] : ref[k];
-      bits |= (uint64_t)differs << k;
-    }
-    if (bits == 0)
-      continue;
-    if (d->delta)
-      memcpy(d->delta + (size_t)i * channels, delta, sizeof(float) * (size_t)channels);
-    if (d->mask)
-      d->mask[i] = bits;
-    d->changed[i] = 1;
-    total += __builtin_popcountll(bits);
   }
   return total;
 }

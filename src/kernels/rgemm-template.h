@@ -108,6 +108,10 @@ rgemm_run(const Run *run, Rgemm *const *tiles, int mr, int pixels)
 {
   if (pixels <= 0)
     return;
+  if (pixels <= mr) { /* short runs are frequent, divisions slow */
+    tiles[pixels](run, 0, 1);
+    return;
+  }
   int n = (pixels + mr - 1) / mr, size = pixels / n, larger = pixels - n * size;
   if (larger > 0)
     tiles[size + 1](run, 0, larger);

@@ -5,6 +5,9 @@
 #include <glib.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static inline int
 dcn_bits_words(int w)
@@ -34,13 +37,21 @@ static inline uint64_t
 dcn_bits_of_any_bytes(const uint8_t *bytes, int n)
 {
   uint64_t word = 0;
+  int i = 0;
+#ifdef __SSE2__
+  for (; i + 16 <= n; i += 16) {
+    __m128i none = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(bytes + i)), _mm_setzero_si128());
+    word |= (uint64_t)(~_mm_movemask_epi8(none) & 0xffff) << i;
+  }
+#else
   if (n == 64) { /* mostly there are none */
     uint64_t v[8];
     memcpy(v, bytes, sizeof v);
     if (((v[0] | v[1]) | (v[2] | v[3]) | ((v[4] | v[5]) | (v[6] | v[7]))) == 0)
       return 0;
   }
-  for (int i = 0; i < n; i += 8) {
+#endif
+  for (; i < n; i += 8) {
     const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
     uint64_t v = 0;
     if (n - i >= 8)
@@ -114,11 +125,19 @@ dcn_bits_pack(const uint8_t *bytes, int w, uint64_t *bits)
   for (int x = 0; x < w; x += 64) {
     int n = MIN(64, w - x);
     uint64_t word = 0;
-    for (int i = 0; i < n; i += 8)
+    int i = 0;
+#ifdef __SSE2__
+    for (; i + 16 <= n; i += 16) {
+      __m128i v = _mm_loadu_si128((const __m128i *)(bytes + x + i));
+      word |= (uint64_t)_mm_movemask_epi8(_mm_slli_epi16(v, 7)) << i;
+    }
+#endif
+    for (; i < n; i += 8)
       word |= dcn_bits_of_bytes(bytes + x + i) << i;
     word &= dcn_bits_last(n);
     bits[x >> 6] = word;
-    count += dcn_bits_count(word);
+    if (word)
+      count += dcn_bits_count(word);
   }
   return count;
 }
@@ -146,6 +165,15 @@ dcn_bits_even(uint64_t v)
   v = (v | v >> 4) & UINT64_C(0x00ff00ff00ff00ff);
   v = (v | v >> 8) & UINT64_C(0x0000ffff0000ffff);
   return (v | v >> 16) & UINT64_C(0x00000000ffffffff);
+}
+
+static inline gboolean
+dcn_bits_any(const uint64_t *bits, int words)
+{
+  uint64_t any = 0;
+  for (int i = 0; i < words; i++)
+    any |= bits[i];
+  return any != 0;
 }
 
 /* Runs of set columns, one after another. */

@@ -371,6 +371,10 @@ dcn_first_run(DcnJob *job)
   DcnState *state = job->state;
   uint8_t *with_deltas = &state->with_deltas[job->op->index];
   double density = (double)job->in->n_changed / in->pixels;
+  if (!job->full && !plan->deltas) {
+    dcn_first_run_rows(job);
+    return;
+  }
   dcn_list_window(job, &plan->window);
   Loop loop = {.job = job, .plan = plan};
   loop.clamps = dcn_act_limits(&job->op->op->act, &loop.lo, &loop.hi);

@@ -53,4 +53,7 @@ void dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int
 void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGroup *group,
                    const DcnFirstGroup *next, float *sums, size_t stride);
 
+/* first-rows.c: a partial run of a layer that keeps no sums. */
+void dcn_first_run_rows(DcnJob *job);
+
 void dcn_first_run(DcnJob *job);

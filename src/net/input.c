@@ -29,34 +29,13 @@ typedef struct {
   const uint8_t *touched;
 } Loop;
 
-/* changed: of pixel `first`. */
-static void
-test_pixels(const DcnJob *job, int first, int pixels, uint8_t *changed, DcnWorker *worker)
-{
-  DcnValueState *v = job->out;
-  const DcnNetValue *nv = v->net;
-  const float *x = job->state->input + (size_t)first * dcn_channel_pitch(nv->c);
-  if (nv->c > 4) {
-    dcn_emit_run(job, first, pixels, x, (size_t)dcn_channel_pitch(nv->c), -INFINITY, INFINITY,
-                 worker);
-    return;
-  }
-  const DcnDiff d = {
-      .x = x,
-      .ref = dcn_ref(v, first),
-      .delta = v->delta ? v->delta + (size_t)first * nv->pitch : NULL,
-      .mask = v->mask ? v->mask + first : NULL,
-      .changed = changed,
-      .tolerance = v->threshold,
-  };
-  worker->values_changed += (uint64_t)job->kernels->diff_image(&d, pixels, nv->c);
-}
-
 /* Of an image larger than the caches, what was touched is asked for this many words of 64 pixels
  * before it is looked at. */
 #define AHEAD 16
+/* Where so many of a word were touched, all of it is looked at, which the processor foresees. */
+#define MANY 40
 
-/* Of smaller ones a whole word takes no longer than a few short runs. */
+/* Smaller ones lie in the caches. */
 #define CACHED_PIXELS (256 * 256)
 
 typedef struct {
@@ -64,14 +43,23 @@ typedef struct {
   uint64_t near;
 } Word;
 
+/* Up to three pixels between others are taken, too: that makes fewer, longer runs. */
+static inline uint64_t
+close_gaps(uint64_t near)
+{
+  uint64_t longer = near | near << 1;
+  longer |= longer << 2;
+  return near | (longer & longer >> 1 & longer >> 2 & longer >> 3);
+}
+
 static void
 ask_for(const DcnJob *job, const Word *word)
 {
   const DcnValueState *v = job->out;
   size_t row = (size_t)word->row * v->net->w + (size_t)word->x, c = (size_t)v->net->c;
-  if (c > 4 || word->near == ~UINT64_C(0)) /* long runs the processor foresees */
+  if (c > 4 || dcn_bits_count(word->near) > MANY)
     return;
-  for (uint64_t near = word->near; near;) {
+  for (uint64_t near = close_gaps(word->near); near;) {
     int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
     const float *x = job->state->input + (row + (size_t)from) * 4,
                 *ref = v->ref + (row + (size_t)from) * c,
@@ -92,74 +80,128 @@ ask_for(const DcnJob *job, const Word *word)
     __builtin_prefetch(v->changed + row, 1);
 }
 
+/* Of more than four channels. */
+static void
+test_deep(const DcnJob *job, int first, uint64_t near, DcnWorker *worker)
+{
+  const float *x = job->state->input;
+  size_t pitch = (size_t)dcn_channel_pitch(job->out->net->c);
+  for (near = close_gaps(near); near;) {
+    int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
+    dcn_emit_run(job, first + from, run, x + (size_t)(first + from) * pitch, pitch, -INFINITY,
+                 INFINITY, worker);
+    near &= ~(dcn_bits_last(run) << from);
+  }
+}
+
+/* Pixels most that the kernel takes at once. */
+#define AT_ONCE 1024
+
+/* Up to AT_ONCE pixels of an image: bits says which of them, and then which changed. */
+static int
+test_image(const DcnJob *job, int first, int pixels, uint64_t *bits)
+{
+  DcnValueState *v = job->out;
+  const DcnDiff d = {
+      .x = job->state->input + (size_t)first * 4,
+      .ref = dcn_ref(v, first),
+      .delta = v->delta ? v->delta + (size_t)first * v->net->pitch : NULL,
+      .mask = v->mask ? v->mask + first : NULL,
+      .changed = v->changed ? v->changed + first : NULL,
+      .tolerance = v->threshold,
+  };
+  return job->kernels->diff_image(&d, pixels, v->net->c, bits);
+}
+
 static void
 test_word(const DcnJob *job, const Word *word, DcnWorker *worker)
 {
   DcnValueState *v = job->out;
-  int w = v->net->w, first = word->row * w + word->x;
-  uint8_t marks[64 + 8] = {0}, *changed = v->changed ? v->changed + first : marks;
-  for (uint64_t near = word->near; near;) {
-    int from = __builtin_ctzll(near), run = dcn_bits_run(near, from);
-    test_pixels(job, first + from, run, changed + from, worker);
-    near &= ~(dcn_bits_last(run) << from);
+  const DcnNetValue *nv = v->net;
+  int n = MIN(64, nv->w - word->x), first = word->row * nv->w + word->x;
+  uint64_t *bits = v->bits + (size_t)word->row * nv->row_words + (word->x >> 6);
+  if (nv->c > 4) {
+    test_deep(job, first, word->near & dcn_bits_last(n), worker);
+    v->row_changed[word->row] += dcn_bits_pack(v->changed + first, n, bits);
+    return;
   }
-  v->row_changed[word->row] +=
-      dcn_bits_pack(changed, MIN(64, w - word->x),
-                    v->bits + (size_t)word->row * v->net->row_words + (word->x >> 6));
+  *bits = word->near;
+  int values = test_image(job, first, n, bits);
+  if (values == 0)
+    return;
+  worker->values_changed += (uint64_t)values;
+  v->row_changed[word->row] += dcn_bits_count(*bits);
 }
 
-/* Items are rows: tests them and makes bits of their marks, which are clear.  Up to three pixels between touched ones
- * are tested, too, which does no harm and makes fewer, longer runs. */
+/* Rows of at most AT_ONCE pixels of an image that the caches hold.  As many as the kernel takes at once are one run of
+ * bits, whatever their width. */
+static void
+test_cached_rows(const Loop *loop, int begin, int end, DcnWorker *worker)
+{
+  const DcnJob *job = loop->job;
+  DcnValueState *v = job->out;
+  int w = v->net->w, words = v->net->row_words;
+  for (int row = begin, n; row < end; row += n) {
+    n = MIN(AT_ONCE / w, end - row);
+    uint64_t run[AT_ONCE / 64];
+    int first = row * w, pixels = n * w, touched = 0;
+    for (int i = 0; i < pixels; i += 64) {
+      int some = MIN(64, pixels - i);
+      run[i / 64] = loop->touched ? dcn_bits_of_any_bytes(loop->touched + first + i, some)
+                                  : dcn_bits_last(some);
+      touched += dcn_bits_count(run[i / 64]);
+    }
+    int values = touched ? test_image(job, first, pixels, run) : 0;
+    worker->pixels_touched += touched;
+    worker->values_changed += (uint64_t)values;
+    uint64_t *bits = v->bits + (size_t)row * words;
+    for (int y = 0; values && y < n; y++)
+      for (int x = 0; x < w; x += 64, bits++) {
+        *bits = dcn_bits_at(run, dcn_bits_words(pixels), y * w + x) & dcn_bits_last(MIN(64, w - x));
+        v->row_changed[row + y] += dcn_bits_count(*bits);
+      }
+  }
+}
+
+/* Items are rows: tests them and makes bits of their marks, which are clear. */
 static void
 test_rows(void *context, int begin, int end, int number)
 {
   const Loop *loop = context;
   const DcnJob *job = loop->job;
-  DcnValueState *v = job->out;
+  const DcnNetValue *nv = job->out->net;
   DcnWorker *worker = dcn_worker(job, number);
-  int w = v->net->w, many = v->net->pixels > CACHED_PIXELS ? 40 : 8;
-  if (!loop->touched) {
-    worker->pixels_touched += (end - begin) * w;
-    if (!v->changed) {
-      for (int row = begin; row < end; row++)
-        for (int x = 0; x < w; x += 64)
-          test_word(job, &(Word){row, x, dcn_bits_last(MIN(64, w - x))}, worker);
-      return;
-    }
-    test_pixels(job, begin * w, (end - begin) * w, v->changed + (size_t)begin * w, worker);
-    for (int row = begin; row < end; row++)
-      v->row_changed[row] =
-          dcn_bits_pack(v->changed + (size_t)row * w, w, v->bits + (size_t)row * v->net->row_words);
+  int w = nv->w, touched = 0;
+  if (nv->c <= 4 && w <= AT_ONCE && (!loop->touched || nv->pixels <= CACHED_PIXELS)) {
+    test_cached_rows(loop, begin, end, worker);
     return;
   }
   Word words[AHEAD];
   unsigned asked = 0, done = 0;
   for (int row = begin; row < end; row++)
     for (int x = 0; x < w; x += 64) {
-      const uint8_t *marks = loop->touched + (size_t)row * w;
-      while (x + 256 <= w && dcn_bits_none_of_256(marks + x))
+      const uint8_t *marks = loop->touched ? loop->touched + (size_t)row * w : NULL;
+      while (marks && x + 256 <= w && dcn_bits_none_of_256(marks + x))
         x += 256;
       if (x >= w)
         break;
       int n = MIN(64, w - x);
-      uint64_t near = dcn_bits_of_any_bytes(marks + x, n);
+      uint64_t near = marks ? dcn_bits_of_any_bytes(marks + x, n) : dcn_bits_last(n);
       if (near == 0)
         continue;
-      worker->pixels_touched += dcn_bits_count(near);
-      uint64_t longer = near | near << 1;
-      longer |= longer << 2;
-      near |= longer & longer >> 1 & longer >> 2 & longer >> 3;
-      if (dcn_bits_count(near) > many)
-        near = ~UINT64_C(0);
-      near &= dcn_bits_last(n);
+      int count = dcn_bits_count(near);
+      touched += count;
       if (asked - done == AHEAD)
         test_word(job, &words[done++ % AHEAD], worker);
+      if (count > MANY)
+        near = dcn_bits_last(n);
       Word *word = &words[asked++ % AHEAD];
       *word = (Word){row, x, near};
       ask_for(job, word);
     }
   while (done < asked)
     test_word(job, &words[done++ % AHEAD], worker);
+  worker->pixels_touched += touched;
 }
 
 int

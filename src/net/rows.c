@@ -44,6 +44,8 @@ rows(void *context, int begin, int end, int number)
   for (int row = begin; row < end; row++) {
     int image = row / win->out_h, oy = row - image * win->out_h, first = row * win->out_w;
     const uint64_t *reached = dcn_job_row(job, row);
+    if (reached && !dcn_bits_any(reached, out->row_words))
+      continue;
     const int *iy = win->iy + (size_t)oy * win->kh;
     for (int ky = 0; ky < win->kh; ky++)
       lines[ky] = iy[ky] < 0 ? NULL : job->in->ref + ((size_t)image * win->in_h + iy[ky]) * line;

@@ -3,12 +3,42 @@
 #include "net/internal.h"
 #include <string.h>
 
-/* Only what was set is cleared, in units of 64 pixels. */
-void
-dcn_value_clear_marks(DcnValueState *v)
+/* Masks of up to so many bytes are cleared whole, which takes less than to look where they are. */
+#define SMALL_BYTES 4096
+
+static void
+clear_all(DcnValueState *v)
 {
-  if (v->n_changed == 0)
-    return;
+  const DcnNetValue *nv = v->net;
+  size_t pixels = (size_t)nv->pixels, rows = (size_t)nv->n * (size_t)nv->h;
+  if (v->changed)
+    memset(v->changed, 0, pixels);
+  if (v->mask)
+    memset(v->mask, 0, pixels * (size_t)nv->words * sizeof *v->mask);
+  memset(v->bits, 0, rows * (size_t)nv->row_words * sizeof *v->bits);
+  memset(v->row_changed, 0, rows * sizeof *v->row_changed);
+}
+
+/* Up to so many of 64 pixels are cleared one by one. */
+#define FEW_PIXELS 12
+
+static void
+clear_pixels(DcnValueState *v, size_t first, uint64_t pixels)
+{
+  int words = v->net->words;
+  for (; pixels; pixels &= pixels - 1) {
+    size_t p = first + (size_t)__builtin_ctzll(pixels);
+    if (v->changed)
+      v->changed[p] = 0;
+    for (int i = 0; v->mask && i < words; i++)
+      v->mask[p * (size_t)words + (size_t)i] = 0;
+  }
+}
+
+/* Only what was set: few pixels one by one, others by 64. */
+static void
+clear_rows(DcnValueState *v)
+{
   const DcnNetValue *nv = v->net;
   for (int row = 0; row < nv->n * nv->h; row++) {
     if (v->row_changed[row] == 0)
@@ -18,14 +48,29 @@ dcn_value_clear_marks(DcnValueState *v)
       if (bits[i] == 0)
         continue;
       size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
-      if (v->changed)
-        memset(v->changed + first, 0, n);
-      if (v->mask)
-        memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
+      if ((v->changed || v->mask) && dcn_bits_count(bits[i]) <= FEW_PIXELS) {
+        clear_pixels(v, first, bits[i]);
+      } else {
+        if (v->changed)
+          memset(v->changed + first, 0, n);
+        if (v->mask)
+          memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
+      }
       bits[i] = 0;
     }
     v->row_changed[row] = 0;
   }
+}
+
+void
+dcn_value_clear_marks(DcnValueState *v)
+{
+  if (v->n_changed == 0)
+    return;
+  if ((size_t)v->net->pixels * (size_t)v->net->words * sizeof *v->mask <= SMALL_BYTES)
+    clear_all(v);
+  else
+    clear_rows(v);
   v->n_changed = 0;
   v->values_changed = 0;
 }
@@ -34,10 +79,11 @@ void
 dcn_value_finish(DcnValueState *v)
 {
   const DcnNetValue *nv = v->net;
+  const uint8_t *changed = v->changed;
+  uint64_t *bits = v->bits;
   int total = 0;
-  for (int row = 0; row < nv->n * nv->h; row++) {
-    int n = dcn_bits_pack(v->changed + (size_t)row * nv->w, nv->w,
-                          v->bits + (size_t)row * nv->row_words);
+  for (int row = 0; row < nv->n * nv->h; row++, changed += nv->w, bits += nv->row_words) {
+    int n = dcn_bits_pack(changed, nv->w, bits);
     v->row_changed[row] = n;
     total += n;
   }

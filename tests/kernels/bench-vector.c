@@ -244,8 +244,14 @@ run_diff_image(void *context)
   int pixels = FLOATS / 4;
   for (int p = 0; p < pixels; p += v->n)
     v->a[p * 4] = -v->a[p * 4];
-  v->k->diff_image(&(DcnDiff){.x = v->a, .ref = v->z, .mask = v->masks, .changed = v->marks},
-                   pixels, 3);
+  for (int p = 0; p < pixels; p += 1024) {
+    uint64_t bits[16];
+    memset(bits, 255, sizeof bits);
+    v->k->diff_image(
+        &(DcnDiff){
+            .x = v->a + p * 4, .ref = v->z + p * 3, .mask = v->masks + p, .changed = v->marks + p},
+        MIN(1024, pixels - p), 3, bits);
+  }
 }
 
 void

@@ -536,10 +536,20 @@ check_diff(const DcnKernels *k)
         diff_case(k, n, values, tolerances[t], (n + t) % 3 > 0, (n + t) % 2);
 }
 
+static gboolean
+finite_pixel(const float *x, int channels)
+{
+  for (int i = 0; i < channels; i++)
+    if (!isfinite(x[i]))
+      return FALSE;
+  return TRUE;
+}
+
 /* A row of pixels of which a share differs; what the kernel may leave alone holds 0 before. */
 static void
 diff_image_case(const DcnKernels *k, int channels, int pixels, Values values, float tolerance,
-                int percent, gboolean with_delta, gboolean with_mask, GuardSide side)
+                int percent, gboolean with_delta, gboolean with_mask, gboolean with_changed,
+                GuardSide side)
 {
   const char *what = "diff_image";
   int n = pixels * channels, want_count = 0;
@@ -554,19 +564,32 @@ diff_image_case(const DcnKernels *k, int channels, int pixels, Values values, fl
     if (g_test_rand_int_range(0, 100) < percent) /* right at the tolerance */
       *xi = g_test_rand_bit() ? ref[i] + tolerance : nextafterf(ref[i] + tolerance, INFINITY);
   }
+  /* Some pixels are those of before, and said to be. */
+  uint64_t out[3] = {0, 0, ~UINT64_C(0)};
+  for (int p = 0; p < pixels; p++) {
+    float *pixel = ref + p * channels;
+    if (g_test_rand_int_range(0, 3) || !finite_pixel(pixel, channels))
+      out[p / 64] |= UINT64_C(1) << p % 64;
+    else
+      memcpy(x + p * 4, pixel, sizeof(float) * (size_t)channels);
+  }
   float *before = g_memdup2(ref, n * sizeof(float));
   DcnDiff d = {.x = x,
                .ref = ref,
                .delta = with_delta ? delta : NULL,
                .mask = with_mask ? mask : NULL,
-               .changed = changed,
+               .changed = with_changed ? changed : NULL,
                .tolerance = tolerance};
-  int count = k->diff_image(&d, pixels, channels);
+  int count = k->diff_image(&d, pixels, channels, out);
+  g_assert_cmpuint(out[2], ==, ~UINT64_C(0));
+  if (pixels % 64)
+    g_assert_cmpuint(out[pixels / 64] >> pixels % 64, ==, 0);
   for (int p = 0; p < pixels; p++) {
     uint64_t bits = 0;
     for (int i = 0; i < channels; i++)
       bits |= (uint64_t) !(fabsf(x[p * 4 + i] - before[p * channels + i]) <= tolerance) << i;
-    if (mask[p] != (with_mask ? bits : 0) || changed[p] != (bits != 0))
+    if (mask[p] != (with_mask ? bits : 0) || changed[p] != (with_changed && bits != 0) ||
+        (out[p / 64] >> p % 64 & 1) != (bits != 0))
       g_error("diff_image %s: pixel %d of %d, %d channels, tolerance %g: %d, mask %d, not %d",
               k->isa, p, pixels, channels, tolerance, changed[p], (int)mask[p], (int)bits);
     for (int i = 0; i < channels; i++) {
@@ -595,9 +618,12 @@ check_diff_image(const DcnKernels *k)
   static const float tolerances[] = {0, 0.5f, 1e-40f, INFINITY};
   static const int percents[] = {0, 3, 30, 100};
   for (int channels = 1; channels <= 4; channels++)
-    for (int pixels = 1; pixels <= 37; pixels++)
+    for (int pixels = 1; pixels <= 128; pixels += pixels < 37                  ? 1
+                                                  : pixels < 60 || pixels > 67 ? 9
+                                                                               : 1)
       for (Values values = VALUES_INTEGER; values <= VALUES_SPECIAL; values++)
         for (guint t = 0; t < 4; t++)
           diff_image_case(k, channels, pixels, values, tolerances[t], percents[(pixels + t) % 4],
-                          (pixels + t) % 3 > 0, (pixels + t) % 5 > 0, (pixels + t) % 2);
+                          (pixels + t) % 3 > 0, (pixels + t) % 5 > 0, (pixels + t) % 7 > 0,
+                          (pixels + t) % 2);
 }
