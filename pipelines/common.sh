@@ -86,8 +86,8 @@ launch() {
 # The last caps that flow are the parser's; before it the container has spoken, and fields come in any order.
 codec_of() {
   local fd pid
-  # Not a pipe: after an error gst-launch-1.0 may wait for ever, and so would we for it.
-  exec {fd}< <(exec timeout 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
+  # Not a pipe: after an error gst-launch-1.0 may wait for ever, and so would we for it.  Newer ones do so after SIGTERM, too.
+  exec {fd}< <(exec timeout -k 0.5 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
   pid=$!
   awk '/^ERROR/ { exit }
        /caps = (video\/|image\/jpeg)/ {

@@ -10,8 +10,26 @@
 #if GST_CHECK_VERSION (1, 24, 0) && defined (HAVE_GST_ANALYTICS)
 #include <gst/analytics/analytics.h>
 
+/* Lines that a label takes: the stock overlay draws it above its object, and an object
+ * that began with the frame would have it out of sight. */
+#define LABEL_LINES 24
+
+/* Where the next object begins: below the labels of those that are there. */
+static gint
+first_line (GstAnalyticsRelationMeta * relations, gint height)
+{
+  GstAnalyticsODMtd object;
+  gpointer state = NULL;
+  gint lines = LABEL_LINES;
+
+  while (gst_analytics_relation_meta_iterate (relations, &state,
+          gst_analytics_od_mtd_get_mtd_type (), &object))
+    lines += LABEL_LINES;
+  return MIN (lines, height / 2);
+}
+
 /* Stock overlays draw objects with a class related to them: the whole frame is
- * the object. */
+ * the object, but for room for the label. */
 static void
 add_analytics (const GstDeltaCnnReport * report, GstBuffer * buffer)
 {
@@ -21,6 +39,7 @@ add_analytics (const GstDeltaCnnReport * report, GstBuffer * buffer)
   GstAnalyticsClsMtd classes;
   GQuark *quarks;
   gfloat *confidences;
+  gint y;
   guint i;
 
   if (!outcome->n_results)
@@ -36,8 +55,9 @@ add_analytics (const GstDeltaCnnReport * report, GstBuffer * buffer)
     quarks[i] = g_quark_from_string (outcome->results[i].label);
     confidences[i] = outcome->results[i].confidence;
   }
-  if (gst_analytics_relation_meta_add_od_mtd (relations, quarks[0], 0, 0,
-          report->width, report->height, confidences[0], &object)
+  y = first_line (relations, report->height);
+  if (gst_analytics_relation_meta_add_od_mtd (relations, quarks[0], 0, y,
+          report->width, report->height - y, confidences[0], &object)
       && gst_analytics_relation_meta_add_cls_mtd (relations,
           outcome->n_results, confidences, quarks, &classes))
     gst_analytics_relation_meta_set_relation (relations,

@@ -200,6 +200,16 @@ inner_equals (const AVFrame * a, const AVFrame * b, int x, int y, int dx,
   return TRUE;
 }
 
+static gboolean
+is_interlaced (const AVFrame * frame)
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT (58, 7, 100)
+  return (frame->flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+  return frame->interlaced_frame;
+#endif
+}
+
 static void
 check_copies (Check * check, const AVFrame * frame)
 {
@@ -207,7 +217,7 @@ check_copies (Check * check, const AVFrame * frame)
   const guint8 *flags;
   guint n, mb_cols, mb_rows;
 
-  if (!picture || check->weighted || frame->interlaced_frame
+  if (!picture || check->weighted || is_interlaced (frame)
       || (frame->format != AV_PIX_FMT_YUV420P
           && frame->format != AV_PIX_FMT_YUVJ420P))
     return;

@@ -227,6 +227,31 @@ test_changes (void)
 }
 
 static void
+count_complaint (const gchar * domain, GLogLevelFlags level,
+    const gchar * message, gpointer user_data)
+{
+  const gchar **property = user_data;
+
+  g_assert_nonnull (strstr (message, *property));
+  *property = NULL;
+}
+
+/* GObject complains about the value: with a warning, or, as newer ones do, as of a bug. */
+static void
+set_refused (GstElement * element, const gchar * property, gint value)
+{
+  GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  const gchar *complained = property;
+  guint handler = g_log_set_handler ("GLib-GObject", G_LOG_LEVEL_WARNING
+      | G_LOG_LEVEL_CRITICAL, count_complaint, &complained);
+
+  g_object_set (element, property, value, NULL);
+  g_log_remove_handler ("GLib-GObject", handler);
+  g_log_set_always_fatal (fatal);
+  g_assert_null (complained);
+}
+
+static void
 test_bad_values (void)
 {
   static const gchar *const bad[] = { "mode=fast", "mode=sparser",
@@ -252,12 +277,8 @@ test_bad_values (void)
     gst_clear_object (&pipeline);
     g_free (text);
   }
-  g_test_expect_message ("GLib-GObject", G_LOG_LEVEL_WARNING, "*study-gop*");
-  g_object_set (element, "study-gop", 0, NULL);
-  g_test_assert_expected_messages ();
-  g_test_expect_message ("GLib-GObject", G_LOG_LEVEL_WARNING, "*mode*");
-  g_object_set (element, "mode", 99, NULL);
-  g_test_assert_expected_messages ();
+  set_refused (element, "study-gop", 0);
+  set_refused (element, "mode", 99);
   g_object_get (element, "mode", &mode, "study-gop", &gop, NULL);
   g_assert_cmpint (mode, ==, 0);
   g_assert_cmpuint (gop, ==, 15);

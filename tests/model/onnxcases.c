@@ -129,11 +129,12 @@ why_not_ours(const Dcn__Onnx__Model *model)
   for (size_t i = 0; i < model->graph->n_node; i++)
     if (!is_listed(model->graph->node[i]->op_type))
       return g_strdup_printf("uses %s", model->graph->node[i]->op_type);
-  /* Sequences, optionals, strings; and bfloat16, which the data files hold as integers. */
+  /* Sequences, optionals, strings; bfloat16, which the data files hold as integers; and, of later
+   * versions of ONNX, numbers of 8 and 4 bits. */
   for (size_t i = 0; i < model->graph->n_input; i++) {
     const Dcn__Onnx__Type *type = model->graph->input[i]->type;
     const int element = type && type->tensor_type ? type->tensor_type->elem_type : 0;
-    if (element == 0 || element == 8 || element == 16)
+    if (element == 0 || element == 8 || element >= 16)
       return g_strdup("its input is not a tensor of numbers that are supported");
   }
   return NULL;
