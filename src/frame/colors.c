@@ -15,24 +15,32 @@
 /* Pixels at a time. */
 #define CHUNK 64
 
-/* known: what is known once these samples are. */
+/* One sample.  Below 0 the sum with WHOLE may keep a half, which is cut off.  Clamped once it is a whole number, which comes to the same and, unlike comparisons of floats, never
+ * becomes a branch. */
+static inline __attribute__((always_inline)) uint32_t
+to_sample(float v)
+{
+  int32_t whole = (int32_t)((v + WHOLE) - WHOLE);
+  return (uint32_t)CLAMP(whole, 0, 255);
+}
+
+/* known: what is known once these samples are.  Loops that compilers make vectors of. */
 static inline __attribute__((always_inline)) void
 to_samples(const DcnColors *colors, const float *const component[3], int first, int n,
-           const int n_components, uint32_t *restrict known)
+           const int n_components, const int channels, uint32_t *restrict known)
 {
   const float *restrict p = component[0] + first, *restrict q = component[1] + first,
                         *restrict r = component[2] + first;
-  for (int x = 0; x < n; x++)
-    known[x] = DCN_COLORS_KNOWN;
-  for (int c = 0; c < colors->channels; c++) {
-    const float *m = colors->matrix[c], bias = colors->bias[c];
-    float m0 = m[0], m1 = m[1], m2 = m[2];
-    for (int x = 0; x < n; x++) {
-      float v = n_components == 1 ? m0 * p[x] + bias : m0 * p[x] + m1 * q[x] + m2 * r[x] + bias;
-      v = v > 0 ? v : 0;
-      v = v < 255 ? v : 255;
-      known[x] |= (uint32_t)(int32_t)((v + WHOLE) - WHOLE) << 8 * c;
-    }
+  float m[3][3], bias[3];
+  memcpy(m, colors->matrix, sizeof m);
+  memcpy(bias, colors->bias, sizeof bias);
+  for (int x = 0; x < n; x++) {
+    uint32_t sample[3] = {0, 0, 0};
+    for (int c = 0; c < channels; c++)
+      sample[c] =
+          to_sample(n_components == 1 ? m[c][0] * p[x] + bias[c]
+                                      : m[c][0] * p[x] + m[c][1] * q[x] + m[c][2] * r[x] + bias[c]);
+    known[x] = DCN_COLORS_KNOWN | sample[0] | sample[1] << 8 | sample[2] << 16;
   }
 }
 
@@ -44,10 +52,12 @@ colors_chunks(const DcnColors *colors, const float *const component[3], uint32_t
   for (int first = 0; first < n; first += CHUNK) {
     uint32_t now[CHUNK];
     int count = MIN(n - first, CHUNK), n_chunk = 0;
-    if (colors->n_components == 3)
-      to_samples(colors, component, first, count, 3, now);
+    if (colors->n_components == 3 && colors->channels == 3)
+      to_samples(colors, component, first, count, 3, 3, now);
+    else if (colors->n_components == 3)
+      to_samples(colors, component, first, count, 3, 1, now);
     else
-      to_samples(colors, component, first, count, 1, now);
+      to_samples(colors, component, first, count, 1, colors->channels, now);
     for (int x = 0; x < count; x++)
       differs[first + x] = now[x] != known[first + x];
     for (int x = 0; x < count; x++)
