@@ -140,6 +140,16 @@
   DCN_PREFETCH_FAR(ahead, 16);                                                                     \
   ahead += 32;
 
+/* k to k + 3 of all pixels; a file may have its own. */
+#ifndef FOUR_CHANNELS
+#define FOUR_CHANNELS(pixels, vectors)                                                             \
+  FETCH_AHEAD                                                                                      \
+  NEXT_CHANNEL(pixels, vectors)                                                                    \
+  NEXT_CHANNEL(pixels, vectors)                                                                    \
+  NEXT_CHANNEL(pixels, vectors)                                                                    \
+  NEXT_CHANNEL(pixels, vectors)
+#endif
+
 #define DEFINE_IGEMM(mr, nv)                                                                       \
   static void igemm_##mr##_##nv(const float *const *a, int taps, int channels, const float *w,     \
                                 const float *ahead, const float *init, float lo, float hi,         \
@@ -153,11 +163,7 @@
       ptrdiff_t k = 0;                                                                             \
       EACH##mr(AIM_A) while (k < channels - 3)                                                     \
       {                                                                                            \
-        FETCH_AHEAD                                                                                \
-        NEXT_CHANNEL(mr, nv)                                                                       \
-        NEXT_CHANNEL(mr, nv)                                                                       \
-        NEXT_CHANNEL(mr, nv)                                                                       \
-        NEXT_CHANNEL(mr, nv)                                                                       \
+        FOUR_CHANNELS(mr, nv)                                                                      \
       }                                                                                            \
       while (k < channels)                                                                         \
         NEXT_CHANNEL(mr, nv)                                                                       \

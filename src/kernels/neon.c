@@ -1,12 +1,14 @@
 /* deltacnn: the NEON table, for AArch64.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The matrix kernels and depthwise gain from FMA instructions, which portable C must not use; the
- * rest is the portable form, whose vectors are NEON's here.  Passes the kernels' tests under
- * qemu-user; its speed was never measured.
+ * The matrix kernels and depthwise gain from FMA instructions, which portable C must not use; others are in
+ * neon-vector.c; pools and diff_image are the portable form, whose vectors are NEON's here.  Passes the kernels'
+ * tests under qemu-user; its speed was never measured, only estimated (tests/bench/RESULTS.md).
  *
- * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums; rgemm, without lists, 12 pixels.
+ * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums, 8 hold inputs; rgemm, without lists, the same, or 12
+ * pixels x 4 channels.
  * dgemm: 4 pixels x 16 channels, 16 sums too. */
+#include "kernels/neon.h"
 #include "kernels/portable.h"
 #include "kernels/unroll.h"
 #include <arm_neon.h>
@@ -59,6 +61,42 @@ store_first(float *p, Mask n, Vector v)
 
 #define PLUS vaddq_f32
 
+/* Four input channels of a pixel come with one load, and FMAs take them from its lanes: a load for four FMAs instead of
+ * five for eight.  Small cores load one vector a cycle at most, and nothing besides then. */
+#define QUAD(i)              Vector q##i = load(p##i + k);
+#define QUAD_ADD(i, v, lane) c##i##_##v = vfmaq_laneq_f32(c##i##_##v, b##v, q##i, lane);
+#define QUAD_ADD_10(i)       QUAD_ADD(i, 0, 0)
+#define QUAD_ADD_11(i)       QUAD_ADD(i, 0, 1)
+#define QUAD_ADD_12(i)       QUAD_ADD(i, 0, 2)
+#define QUAD_ADD_13(i)       QUAD_ADD(i, 0, 3)
+#define QUAD_ADD_20(i)       QUAD_ADD(i, 0, 0) QUAD_ADD(i, 1, 0)
+#define QUAD_ADD_21(i)       QUAD_ADD(i, 0, 1) QUAD_ADD(i, 1, 1)
+#define QUAD_ADD_22(i)       QUAD_ADD(i, 0, 2) QUAD_ADD(i, 1, 2)
+#define QUAD_ADD_23(i)       QUAD_ADD(i, 0, 3) QUAD_ADD(i, 1, 3)
+#define QUAD_LANE(mr, nv, lane)                                                                    \
+  {                                                                                                \
+    WEIGHTS_##nv(w + lane * NR) EACH##mr(QUAD_ADD_##nv##lane)                                      \
+  }
+#define QUAD_LANES(mr, nv)                                                                         \
+  QUAD_LANE(mr, nv, 0) QUAD_LANE(mr, nv, 1) QUAD_LANE(mr, nv, 2) QUAD_LANE(mr, nv, 3)
+
+/* A row of weights is half a cache line here. */
+#define FOUR_CHANNELS(mr, nv)                                                                      \
+  {                                                                                                \
+    DCN_PREFETCH_FAR(ahead, 0);                                                                    \
+    DCN_PREFETCH(w, PREFETCH_ROWS *NR);                                                            \
+    DCN_PREFETCH(w, PREFETCH_ROWS *NR + 16);                                                       \
+    EACH##mr(QUAD) QUAD_LANES(mr, nv) ahead += 8;                                                  \
+    w += 4 * NR;                                                                                   \
+    k += 4;                                                                                        \
+  }
+
+#define RUN_QUAD(i) Vector q##i = load(RUN_AT_##i(0));
+#define RUN_BY_FOUR(mr, nv)                                                                        \
+  for (; k >= 4; k -= 4) {                                                                         \
+    EACH##mr(RUN_QUAD) QUAD_LANES(mr, nv) r0 += 4, r1 += 4, r2 += 4, r3 += 4, w += 4 * NR;         \
+  }
+
 #include "kernels/gemm-template.h"
 #include "kernels/rgemm-template.h"
 #define WGEMM_REGISTERS 32
@@ -70,7 +108,7 @@ DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
 DEFINE_IGEMM(8, 1) DEFINE_IGEMM(4, 1) DEFINE_IGEMM(2, 1) DEFINE_IGEMM(1, 1)
 DEFINE_DGEMM(4, 4) DEFINE_DGEMM(2, 4) DEFINE_DGEMM(1, 4) DEFINE_DGEMM(4, 3) DEFINE_DGEMM(2, 3) DEFINE_DGEMM(1, 3)
 DEFINE_DGEMM(4, 2) DEFINE_DGEMM(2, 2) DEFINE_DGEMM(1, 2) DEFINE_DGEMM(4, 1) DEFINE_DGEMM(2, 1) DEFINE_DGEMM(1, 1)
-DEFINE_RGEMM(12, 2) DEFINE_RGEMM(11, 2) DEFINE_RGEMM(10, 2) DEFINE_RGEMM(9, 2) DEFINE_RGEMM(8, 2) DEFINE_RGEMM(7, 2)
+DEFINE_RGEMM(8, 2) DEFINE_RGEMM(7, 2)
 DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFINE_RGEMM(2, 2) DEFINE_RGEMM(1, 2)
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
@@ -95,19 +133,18 @@ dcn_f32_igemm_8x8__neon(const float *const *a, int taps, int channels, const flo
 }
 
 static void
-dcn_f32_rgemm_12x8__neon(const float *const *a, int taps, size_t step, int channels, const float *w,
-                         const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
-                         int columns)
+dcn_f32_rgemm_8x8__neon(const float *const *a, int taps, size_t step, int channels, const float *w,
+                        const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
+                        int columns)
 {
   static Rgemm *const narrow[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
                                   rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
                                   rgemm_10_1, rgemm_11_1, rgemm_12_1};
-  static Rgemm *const wide[] = {NULL,       rgemm_1_2,  rgemm_2_2, rgemm_3_2, rgemm_4_2,
-                                rgemm_5_2,  rgemm_6_2,  rgemm_7_2, rgemm_8_2, rgemm_9_2,
-                                rgemm_10_2, rgemm_11_2, rgemm_12_2};
+  static Rgemm *const wide[] = {NULL,      rgemm_1_2, rgemm_2_2, rgemm_3_2, rgemm_4_2,
+                                rgemm_5_2, rgemm_6_2, rgemm_7_2, rgemm_8_2};
   Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
   if (columns > LANES)
-    rgemm_run(&run, wide, 12, pixels);
+    rgemm_run(&run, wide, 8, pixels);
   else
     rgemm_run(&run, narrow, 12, pixels);
 }
@@ -220,21 +257,21 @@ const DcnKernels dcn_kernels__neon = {
     .dr = DR,
     .dn = 2,
     .igemm = dcn_f32_igemm_8x8__neon,
-    .rgemm = dcn_f32_rgemm_12x8__neon,
+    .rgemm = dcn_f32_rgemm_8x8__neon,
     .dgemm = dcn_f32_dgemm_4x16__neon,
     .wgemm = dcn_f32_wgemm_16c__neon,
     .winograd_in = dcn_f32_winograd_in__neon,
     .winograd_out = dcn_f32_winograd_out__neon,
-    .gemv = dcn_f32_gemv_4r__portable,
+    .gemv = dcn_f32_gemv_4r__neon,
     .gemv_half = dcn_f16_gemv_4r__neon,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
-    .bias_clamp = dcn_f32_bias_clamp__portable,
-    .add = dcn_f32_add__portable,
-    .mul = dcn_f32_mul__portable,
+    .bias_clamp = dcn_f32_bias_clamp__neon,
+    .add = dcn_f32_add__neon,
+    .mul = dcn_f32_mul__neon,
     .squash = dcn_f32_squash__neon,
-    .diff = dcn_f32_diff__portable,
+    .diff = dcn_f32_diff__neon,
     .diff_image = dcn_f32_diff_image_1p__portable,
 };

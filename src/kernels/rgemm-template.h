@@ -61,6 +61,11 @@ typedef struct {
   store(out + i * ldo + LANES, clamp(c##i##_1, low, high));
 #define RUN_STORE_WHOLE_1(i) store(out + i * ldo, clamp(c##i##_0, low, high));
 
+/* A loop that takes off k, first, what it can by four channels. */
+#ifndef RUN_BY_FOUR
+#define RUN_BY_FOUR(mr, nv)
+#endif
+
 /* `tiles` of mr pixels each, from pixel `first` on.  By threes: the rows of a window over three components are. */
 #define DEFINE_RGEMM(mr, nv)                                                                       \
   static void rgemm_##mr##_##nv(const Run *run, size_t first_pixel, int tiles)                     \
@@ -77,6 +82,7 @@ typedef struct {
         const float *r2 = r1 + 3 * step, *r3 = r2 + 3 * step;                                      \
         (void)r1, (void)r2, (void)r3;                                                              \
         int k = run->channels;                                                                     \
+        RUN_BY_FOUR(mr, nv)                                                                        \
         for (; k >= 3; k -= 3) {                                                                   \
           RUN_CHANNEL(mr, nv, 0)                                                                   \
           RUN_CHANNEL(mr, nv, 1)                                                                   \
