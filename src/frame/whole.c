@@ -338,6 +338,55 @@ rows_avx512(const DcnAxisFilter *filter, const int16_t *columns, int begin, int 
 }
 #endif
 
+#ifdef __aarch64__
+#include <arm_neon.h>
+
+/* Sums of products of an output's taps, a quarter of them in each lane. */
+static inline int32x4_t
+of_output(const int16_t *columns, const int16_t *w, const size_t pitch)
+{
+  int32x4_t sum = vmull_s16(vld1_s16(columns), vld1_s16(w));
+  for (size_t t = 4; t < pitch; t += 4)
+    sum = vmlal_s16(sum, vld1_s16(columns + t), vld1_s16(w + t));
+  return sum;
+}
+
+static inline __attribute__((always_inline)) void
+rows_of_four(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
+             float scale, float *out, const size_t pitch)
+{
+  const int *first = filter->first + begin;
+  const int16_t *weights = filter->whole_by_output + (size_t)begin * pitch;
+  int n = end - begin;
+  columns -= first[0];
+  for (int x = 0;;) {
+    int32x4_t p[4];
+    for (int i = 0; i < 4; i++)
+      p[i] = of_output(columns + first[x + i], weights + (size_t)(x + i) * pitch, pitch);
+    int32x4_t sum = vpaddq_s32(vpaddq_s32(p[0], p[1]), vpaddq_s32(p[2], p[3]));
+    sum = vaddq_s32(sum, vdupq_n_s32(start));
+    vst1q_f32(out + x, vmulq_n_f32(vcvtq_f32_s32(sum), scale));
+    if (x + 4 == n)
+      return;
+    x = x + 8 <= n ? x + 4 : n - 4; /* some once more */
+  }
+}
+
+static void
+rows_neon(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
+          float scale, float *out)
+{
+  if (end - begin < 4)
+    rows_portable(filter, columns, begin, end, start, scale, out);
+  else if (filter->whole_padded == 4)
+    rows_of_four(filter, columns, begin, end, start, scale, out, 4);
+  else if (filter->whole_padded == 8)
+    rows_of_four(filter, columns, begin, end, start, scale, out, 8);
+  else
+    rows_of_four(filter, columns, begin, end, start, scale, out, filter->whole_padded);
+}
+#endif
+
 const DcnWhole *
 dcn_whole_all(void)
 {
@@ -353,6 +402,9 @@ dcn_whole_all(void)
       all[k++] = (DcnWhole){columns_avx512, rows_avx512};
     if (has_avx2)
       all[k++] = (DcnWhole){columns_avx2, rows_avx2};
+#endif
+#ifdef __aarch64__
+    all[k++] = (DcnWhole){columns_portable, rows_neon};
 #endif
     all[k] = (DcnWhole){columns_portable, rows_portable};
     g_once_init_leave(&once, 1);
