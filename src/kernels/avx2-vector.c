@@ -162,12 +162,13 @@ diff(const gboolean whole, const gboolean wants_delta, const DcnDiff *d, const f
 DCN_TEMPLATE int
 diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
 {
-  uint64_t *mask = d->mask;
   __m256i none = _mm256_setzero_si256();
   int total = 0;
   for (int i = 0; i < pixels; i++) {
-    const float *x = d->x + i * d->ldx;
-    float *ref = d->ref + i * d->ldr, *delta = wants_delta ? d->delta + i * d->ldd : NULL;
+    size_t p = (size_t)(d->list ? d->list[i] : i);
+    const float *x = d->x + (d->x_listed ? p : (size_t)i) * d->ldx;
+    float *ref = d->ref + p * d->ldr, *delta = wants_delta ? d->delta + p * d->ldd : NULL;
+    uint64_t *mask = d->mask + p * (size_t)dcn_mask_words(channels);
     int changed = 0;
     for (int base = 0; base < channels; base += 64) {
       int end = channels - base < 64 ? channels : base + 64, k = base;
@@ -180,8 +181,7 @@ diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channe
       *mask++ = bits;
       changed += __builtin_popcountll(bits);
     }
-    if (changed)
-      d->changed[i] = 1;
+    d->changed[p] |= changed > 0;
     total += changed;
   }
   return total;

@@ -145,12 +145,12 @@ diff_pixels(const int nv, const gboolean wants_delta, const DcnDiff *d, int pixe
 {
   __m512 low = _mm512_set1_ps(d->lo), high = _mm512_set1_ps(d->hi);
   __m512 tolerance = _mm512_set1_ps(d->tolerance);
-  const float *x = d->x;
-  float *ref = d->ref, *delta = d->delta;
-  uint64_t *mask = d->mask;
-  size_t ldx = d->ldx, ldr = d->ldr, ldd = d->ldd;
   int total = 0;
-  for (int i = 0; i < pixels; i++, x += ldx, ref += ldr) {
+  for (int i = 0; i < pixels; i++) {
+    size_t p = (size_t)(d->list ? d->list[i] : i);
+    const float *x = d->x + (d->x_listed ? p : (size_t)i) * d->ldx;
+    float *ref = d->ref + p * d->ldr, *delta = wants_delta ? d->delta + p * d->ldd : NULL;
+    uint64_t *mask = d->mask + p * (size_t)(blocks + 1);
     int changed = 0, k = 0;
     for (int b = 0; b < blocks; b++, k += 64) {
       *mask = diff(4, wants_delta, x + k, ref + k, wants_delta ? delta + k : NULL, 0xffff, low,
@@ -159,11 +159,9 @@ diff_pixels(const int nv, const gboolean wants_delta, const DcnDiff *d, int pixe
     }
     *mask = diff(nv, wants_delta, x + k, ref + k, wants_delta ? delta + k : NULL, last, low, high,
                  tolerance);
-    changed += __builtin_popcountll(*mask++);
-    d->changed[i] |= changed > 0;
+    changed += __builtin_popcountll(*mask);
+    d->changed[p] |= changed > 0;
     total += changed;
-    if (wants_delta)
-      delta += ldd;
   }
   return total;
 }
@@ -178,18 +176,18 @@ diff_narrow(const gboolean wants_delta, const DcnDiff *d, int begin, int pixels,
   __mmask8 m = (__mmask8)first(channels);
   int total = 0;
   for (int i = begin; i < pixels; i++) {
-    const float *x = d->x + (size_t)i * d->ldx;
-    float *ref = d->ref + (size_t)i * d->ldr;
+    size_t p = (size_t)(d->list ? d->list[i] : i);
+    const float *x = d->x + (d->x_listed ? p : (size_t)i) * d->ldx;
+    float *ref = d->ref + p * d->ldr;
     __m256 y = _mm256_max_ps(low, _mm256_min_ps(high, _mm256_maskz_loadu_ps(m, x)));
     __m256 difference = _mm256_sub_ps(y, _mm256_maskz_loadu_ps(m, ref));
     __mmask8 differs =
         _mm256_mask_cmp_ps_mask(m, _mm256_andnot_ps(sign, difference), tolerance, _CMP_NLE_UQ);
     if (wants_delta)
-      _mm256_mask_storeu_ps(d->delta + (size_t)i * d->ldd, m,
-                            _mm256_maskz_mov_ps(differs, difference));
+      _mm256_mask_storeu_ps(d->delta + p * d->ldd, m, _mm256_maskz_mov_ps(differs, difference));
     _mm256_mask_storeu_ps(ref, differs, y);
-    d->mask[i] = differs;
-    d->changed[i] |= differs != 0;
+    d->mask[p] = differs;
+    d->changed[p] |= differs != 0;
     total += __builtin_popcount(differs);
   }
   return total;
@@ -218,7 +216,7 @@ diff_pairs(const gboolean wants_delta, const DcnDiff *d, int pixels)
 DCN_TEMPLATE int
 diff_any(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
 {
-  if (channels == 8 && d->ldx == 8 && d->ldr == 8 && (!wants_delta || d->ldd == 8))
+  if (channels == 8 && !d->list && d->ldx == 8 && d->ldr == 8 && (!wants_delta || d->ldd == 8))
     return diff_pairs(wants_delta, d, pixels);
   if (channels <= 8)
     return diff_narrow(wants_delta, d, 0, pixels, channels);

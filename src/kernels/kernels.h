@@ -45,6 +45,8 @@ typedef struct {
   uint64_t *mask;   /* [pixels][dcn_mask_words(channels)], all written */
   uint8_t *changed; /* [pixels]: set to 1 where any channel changed, else left alone */
   float tolerance;
+  const int32_t *list; /* NULL, or which pixels: of ref, delta, mask and changed number list[i] */
+  gboolean x_listed;   /* of x as well, else number i */
 } DcnDiff;
 
 /* The activations that are not limits alone; what `squash` computes. */
@@ -196,7 +198,7 @@ typedef struct {
    * swish of -infinity is not finite. */
   void (*squash)(DcnSquash kind, const float *x, float a, float b, float *y, int n);
 
-  /* The closed loop's test, for a run of pixels that lie one after another.  With y = clamp(x), a
+  /* The closed loop's test, for a run of pixels that lie one after another, or for listed ones.  With y = clamp(x), a
    * channel has changed where !(|y - ref| <= tolerance).
    * Where changed   delta = y - ref, then ref = y, and the channel's bit of mask is set
    * elsewhere       delta = 0, ref stays, the bit is clear
@@ -205,7 +207,7 @@ typedef struct {
 
   /* The same for an image that is the network's input: up to 1024 pixels of up to 4 channels, in ref and
    * delta without gaps, in x 4 floats each, of which those beyond `channels` mean nothing.  There are no
-   * limits; lo, hi and ld* are not looked at.  Made for few changes:
+   * limits; lo, hi, ld* and the list are not looked at.  Made for few changes:
    *
    * bits            [(pixels + 63) / 64] in: the pixels to look at; others equal ref, and may be looked at,
    *                 too.  Out: those in which something changed

@@ -220,12 +220,13 @@ DCN_TEMPLATE int
 diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channels)
 {
   Limits l = {vdupq_n_f32(d->lo), vdupq_n_f32(d->hi), vdupq_n_f32(d->tolerance)};
-  uint64_t *mask = d->mask;
   int total = 0;
   for (int i = 0; i < pixels; i++) {
-    const float *x = d->x + (size_t)i * d->ldx;
-    float *ref = d->ref + (size_t)i * d->ldr;
-    float *delta = wants_delta ? d->delta + (size_t)i * d->ldd : NULL;
+    size_t p = (size_t)(d->list ? d->list[i] : i);
+    const float *x = d->x + (d->x_listed ? p : (size_t)i) * d->ldx;
+    float *ref = d->ref + p * d->ldr;
+    float *delta = wants_delta ? d->delta + p * d->ldd : NULL;
+    uint64_t *mask = d->mask + p * (size_t)dcn_mask_words(channels);
     int changed = 0;
     for (int k = 0; k < channels; k += 64) {
       uint64_t bits =
@@ -233,8 +234,7 @@ diff_pixels(const gboolean wants_delta, const DcnDiff *d, int pixels, int channe
       *mask++ = bits;
       changed += __builtin_popcountll(bits);
     }
-    if (changed)
-      d->changed[i] = 1;
+    d->changed[p] |= changed > 0;
     total += changed;
   }
   return total;

@@ -404,18 +404,19 @@ diff(const DcnDiff *d, const float *x, float *ref, float *delta, int n)
 int
 dcn_f32_diff__portable(const DcnDiff *d, int pixels, int channels)
 {
-  uint64_t *mask = d->mask;
   int total = 0;
   for (int i = 0; i < pixels; i++) {
+    size_t p = (size_t)(d->list ? d->list[i] : i), at = d->x_listed ? p : (size_t)i;
+    uint64_t *mask = d->mask + p * (size_t)dcn_mask_words(channels);
     int changed = 0;
     for (int k = 0; k < channels; k += 64) {
       *mask =
-          diff(d, d->x + i * d->ldx + k, d->ref + i * d->ldr + k,
-               d->delta ? d->delta + i * d->ldd + k : NULL, channels - k < 64 ? channels - k : 64);
+          diff(d, d->x + at * d->ldx + k, d->ref + p * d->ldr + k,
+               d->delta ? d->delta + p * d->ldd + k : NULL, channels - k < 64 ? channels - k : 64);
       changed += __builtin_popcountll(*mask++);
     }
     if (changed)
-      d->changed[i] = 1;
+      d->changed[p] = 1;
     total += changed;
   }
   return total;

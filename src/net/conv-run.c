@@ -194,7 +194,13 @@ finish(const Loop *loop, int begin, int np, DcnWorker *worker)
     } else if (loop->clamps) {
       float lo, hi;
       dcn_act_limits(act, &lo, &hi);
-      dcn_emit_run(job, p, n, x, ldx, lo, hi, worker);
+      n = np;
+      if (job->list && loop->sums)
+        dcn_emit_list(job, job->list + begin, np, loop->sums, ldx, TRUE, lo, hi, worker);
+      else if (job->list)
+        dcn_emit_list(job, job->list + begin, np, x, ldx, FALSE, lo, hi, worker);
+      else
+        dcn_emit_run(job, p, np, x, ldx, lo, hi, worker);
     } else {
       for (int j = 0; j < n; j++) {
         dcn_act_run(job->kernels, act, x + j * ldx, worker->y, (int)c);
@@ -376,7 +382,10 @@ dcn_conv_run(DcnJob *job)
   DcnState *state = job->state;
   gboolean with_deltas = job->acc && state->with_deltas[job->op->index] && !state->dense;
   double density = (double)job->in->values_changed / ((double)in->pixels * in->c);
-  dcn_list_window(job, &plan->window);
+  if (plan->point && !job->marked)
+    dcn_list_changed(job, job->in);
+  else
+    dcn_list_window(job, &plan->window);
   Loop loop = {.job = job, .plan = plan, .lo = -HUGE_VALF, .hi = HUGE_VALF, .parts = 1};
   float lo, hi;
   loop.clamps = dcn_act_limits(&job->op->op->act, &lo, &hi);

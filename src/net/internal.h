@@ -265,6 +265,30 @@ dcn_emit_run(const DcnJob *job, int first, int pixels, const float *x, size_t ld
   worker->values_changed += (uint64_t)job->kernels->diff(&d, pixels, v->net->c);
 }
 
+/* The same for listed pixels; by_pixel: x lies by their numbers, else by their places in the list. */
+static inline void
+dcn_emit_list(const DcnJob *job, const int32_t *list, int pixels, const float *x, size_t ldx,
+              gboolean by_pixel, float lo, float hi, DcnWorker *worker)
+{
+  DcnValueState *v = job->out;
+  const DcnDiff d = {
+      .x = x,
+      .ldx = ldx,
+      .lo = lo,
+      .hi = hi,
+      .ref = v->ref,
+      .ldr = (size_t)v->net->ref_pitch,
+      .delta = v->delta,
+      .ldd = (size_t)v->net->delta_pitch,
+      .mask = v->mask,
+      .changed = v->changed,
+      .tolerance = v->threshold,
+      .list = list,
+      .x_listed = by_pixel,
+  };
+  worker->values_changed += (uint64_t)job->kernels->diff(&d, pixels, v->net->c);
+}
+
 /* The same for one pixel of values y ([c] floats). */
 static inline void
 dcn_emit(const DcnJob *job, int pixel, const float *y, DcnWorker *worker)

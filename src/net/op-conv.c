@@ -46,6 +46,16 @@ conv_clear(DcnNetOp *op)
   g_free(plan);
 }
 
+/* Whether differences could take less than values do, of pixels in which no more than two channels changed: else no sums are
+ * kept. */
+static gboolean
+gains_by_deltas(const DcnKernels *k, const DcnConvPlan *plan)
+{
+  uint64_t terms = (uint64_t)plan->taps * (uint64_t)plan->cg;
+  return dcn_cost_dgemm(k, k->dr, plan->taps, 2 * (uint64_t)k->dr, plan->mg) * (uint64_t)k->mr <
+         dcn_cost_igemm(k, k->mr, terms, plan->mg) * (uint64_t)k->dr;
+}
+
 static gboolean
 conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
 {
@@ -85,7 +95,8 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   /* a tile and a block of outputs */
   needs->floats =
       MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->block_pixels * out->pitch);
-  op->acc_floats = out->floats;
+  if (gains_by_deltas(k, plan))
+    op->acc_floats = out->floats;
   return TRUE;
 }
 

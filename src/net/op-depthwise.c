@@ -8,6 +8,8 @@
 
 /* Output rows of a call in a full run. */
 #define ROWS 16
+/* With fewer channels a run of pixels has few vectors, and the kernel that keeps its weights is faster. */
+#define PART_CHANNELS 48
 
 typedef struct {
   DcnWindow window;
@@ -87,6 +89,36 @@ finish(const DcnJob *job, float *y, size_t ldy, int n, DcnWorker *worker)
   worker->macs += (uint64_t)plan->taps * c * n;
 }
 
+/* Some pixels of a row, by the kernel for whole ones: as an image that begins and ends where they need it to. */
+static void
+part_of_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
+{
+  const Plan *plan = job->op->plan;
+  const DcnWindow *win = &plan->window;
+  int begin = MAX(0, row->x * win->step + win->first_column);
+  const float *lines[3];
+  for (int ky = 0; ky < 3; ky++)
+    lines[ky] = row->lines[ky] ? row->lines[ky] + (size_t)begin * job->in->net->ref_pitch
+                               : job->state->zero;
+  const DcnDepthwiseRows rows = {
+      .lines = lines,
+      .step = (size_t)job->in->net->ref_pitch,
+      .in_w = win->in_w - begin,
+      .out_w = row->n,
+      .stride = win->step,
+      .left = row->x == 0 ? -win->first_column : 0,
+      .w = plan->weights,
+      .ldw = plan->ldw,
+      .bias = plan->bias,
+      .lo = plan->lo,
+      .hi = plan->hi,
+      .out = row->y,
+      .ldo = row->ldy,
+  };
+  job->kernels->depthwise_rows(&rows, 1, job->out->net->c);
+  finish(job, row->y, row->ldy, row->n, worker);
+}
+
 static void
 depthwise_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
 {
@@ -158,7 +190,8 @@ depthwise_run(DcnJob *job)
   const DcnNetValue *out = job->out->net;
   size_t cost = (size_t)plan->taps * job->in->net->c * 4 + 200;
   if (!job->full || job->marked || !plan->rows) {
-    dcn_run_rows(job, &plan->window, depthwise_row, cost);
+    dcn_run_rows(job, &plan->window,
+                 plan->rows && out->c >= PART_CHANNELS ? part_of_row : depthwise_row, cost);
     return;
   }
   dcn_list_all(job);

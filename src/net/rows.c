@@ -8,6 +8,9 @@
  * this many channels in all: that is cheaper than to begin another run, and gives what is there
  * already. */
 #define GAP_CHANNELS 32
+/* Of pixels of half a vector, or of one, several. */
+#define GAP_NARROW        16
+#define GAP_NARROW_PIXELS 8
 
 typedef struct {
   const DcnJob *job;
@@ -56,7 +59,9 @@ rows(void *context, int begin, int end, int number)
       emit(loop, lines, first, oy, 0, win->out_w, worker);
     } else {
       DcnBitsRun run = DCN_BITS_RUN_INIT;
-      int gap = job->marked ? 0 : GAP_CHANNELS / out->c; /* what is not marked must stay */
+      int gap = out->c <= GAP_NARROW ? GAP_NARROW_PIXELS : GAP_CHANNELS / out->c;
+      if (job->marked) /* what is not marked must stay */
+        gap = 0;
       while (dcn_bits_next_run(reached, out->row_words, gap, &run))
         emit(loop, lines, first, oy, run.begin, run.end, worker);
     }

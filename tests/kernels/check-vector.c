@@ -526,6 +526,63 @@ diff_case(const DcnKernels *k, int n, Values values, float tolerance, gboolean w
   guarded_free((float *)mask, "diff");
 }
 
+/* Listed pixels: what the kernel does with each of them alone, and nothing with the others. */
+static void
+diff_listed(const DcnKernels *k, int n, Values values, gboolean x_listed, gboolean with_delta)
+{
+  enum { PIXELS = 7, LISTED = 4 };
+  static const int32_t list[LISTED] = {5, 0, 2, 3};
+  const char *what = "listed diff";
+  size_t ld = (size_t)n + (size_t)g_test_rand_int_range(0, 3),
+         floats = ld * (PIXELS - 1) + (size_t)n;
+  size_t words = (size_t)dcn_mask_words(n);
+  float *x = guarded_filled((int)floats, values, GUARD_END);
+  float *ref = guarded_filled((int)floats, values, GUARD_END);
+  float *delta = guarded_filled((int)floats, values, GUARD_START);
+  float *want_ref = g_memdup2(ref, floats * sizeof(float));
+  float *want_delta = g_memdup2(delta, floats * sizeof(float));
+  uint64_t *mask = g_new0(uint64_t, PIXELS * words), *want_mask = g_new0(uint64_t, PIXELS * words);
+  uint8_t changed[PIXELS] = {0}, want_changed[PIXELS] = {0};
+  int want = 0;
+  for (int i = 0; i < LISTED; i++) {
+    size_t p = (size_t)list[i];
+    const DcnDiff one = {.x = x + (x_listed ? p : (size_t)i) * ld,
+                         .lo = -1,
+                         .hi = 2,
+                         .ref = want_ref + p * ld,
+                         .delta = with_delta ? want_delta + p * ld : NULL,
+                         .mask = want_mask + p * words,
+                         .changed = want_changed + p,
+                         .tolerance = 0.5f};
+    want += k->diff(&one, 1, n);
+  }
+  const DcnDiff d = {.x = x,
+                     .ldx = ld,
+                     .lo = -1,
+                     .hi = 2,
+                     .ref = ref,
+                     .ldr = ld,
+                     .delta = with_delta ? delta : NULL,
+                     .ldd = ld,
+                     .mask = mask,
+                     .changed = changed,
+                     .tolerance = 0.5f,
+                     .list = list,
+                     .x_listed = x_listed};
+  g_assert_cmpint(k->diff(&d, LISTED, n), ==, want);
+  expect_same(ref, want_ref, (int)floats, what, k->isa);
+  expect_same(delta, want_delta, (int)floats, what, k->isa);
+  g_assert_cmpmem(mask, PIXELS * words * sizeof *mask, want_mask, PIXELS * words * sizeof *mask);
+  g_assert_cmpmem(changed, PIXELS, want_changed, PIXELS);
+  guarded_free(x, what);
+  guarded_free(ref, what);
+  guarded_free(delta, what);
+  g_free(want_ref);
+  g_free(want_delta);
+  g_free(mask);
+  g_free(want_mask);
+}
+
 void
 check_diff(const DcnKernels *k)
 {
@@ -534,6 +591,8 @@ check_diff(const DcnKernels *k)
     for (Values values = VALUES_INTEGER; values <= VALUES_SPECIAL; values++)
       for (guint t = 0; t < G_N_ELEMENTS(tolerances); t++)
         diff_case(k, n, values, tolerances[t], (n + t) % 3 > 0, (n + t) % 2);
+  for (int n = 1; n <= LONGEST; n++)
+    diff_listed(k, n, n % 2 ? VALUES_UNIFORM : VALUES_SPECIAL, n / 2 % 2, n / 4 % 2);
 }
 
 static gboolean
