@@ -215,30 +215,48 @@ lrn_run(DcnJob *job)
 
 const DcnOpClass dcn_lrn_class = {"local response normalisation", lrn_prepare, lrn_run, NULL};
 
+/* The largest of n values, and NaN where the first is.  Four at a time, which need not wait for each other. */
+static float
+largest(const float *x, int n)
+{
+  float top[4] = {x[0], x[0], x[0], x[0]};
+  int c = 0;
+  for (; c + 4 <= n; c += 4)
+    for (int i = 0; i < 4; i++)
+      top[i] = x[c + i] > top[i] ? x[c + i] : top[i];
+  for (; c < n; c++)
+    top[0] = x[c] > top[0] ? x[c] : top[0];
+  for (int i = 1; i < 4; i++)
+    top[0] = top[i] > top[0] ? top[i] : top[0];
+  return top[0];
+}
+
 /* Shifted by the maximum, so that nothing overflows. */
 static void
 softmax_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
   const float *x = dcn_ref(job->in, p);
-  int n = job->out->net->c;
-  float top = x[0];
-  double sum = 0;
-  for (int c = 1; c < n; c++)
-    top = x[c] > top ? x[c] : top;
+  int n = job->out->net->c, c = 0;
+  float top = largest(x, n);
+  double sums[4] = {0};
+  for (; c + 4 <= n; c += 4)
+    for (int i = 0; i < 4; i++) {
+      y[c + i] = expf(x[c + i] - top);
+      sums[i] += y[c + i];
+    }
+  for (; c < n; c++) {
+    y[c] = expf(x[c] - top);
+    sums[0] += y[c];
+  }
+  double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   if (job->op->op->kind == DCN_OP_LOG_SOFTMAX) {
-    for (int c = 0; c < n; c++)
-      sum += expf(x[c] - top);
     double log_sum = log(sum);
-    for (int c = 0; c < n; c++)
+    for (c = 0; c < n; c++)
       y[c] = (float)((double)(x[c] - top) - log_sum);
     return;
   }
-  for (int c = 0; c < n; c++) {
-    y[c] = expf(x[c] - top);
-    sum += y[c];
-  }
   float scale = (float)(1 / sum);
-  for (int c = 0; c < n; c++)
+  for (c = 0; c < n; c++)
     y[c] *= scale;
 }
 

@@ -3,8 +3,10 @@
 #include "net/internal.h"
 #include <string.h>
 
-/* Masks of up to so many bytes are cleared whole, which takes less than to look where they are. */
+/* Marks are cleared whole where their masks are of at most so many bytes, and as many more for each row that changed:
+ * that takes less than to look where they are. */
 #define SMALL_BYTES 4096
+#define ROW_BYTES   400
 
 static void
 clear_all(DcnValueState *v)
@@ -19,23 +21,7 @@ clear_all(DcnValueState *v)
   memset(v->row_changed, 0, rows * sizeof *v->row_changed);
 }
 
-/* Up to so many of 64 pixels are cleared one by one. */
-#define FEW_PIXELS 12
-
-static void
-clear_pixels(DcnValueState *v, size_t first, uint64_t pixels)
-{
-  int words = v->net->words;
-  for (; pixels; pixels &= pixels - 1) {
-    size_t p = first + (size_t)__builtin_ctzll(pixels);
-    if (v->changed)
-      v->changed[p] = 0;
-    for (int i = 0; v->mask && i < words; i++)
-      v->mask[p * (size_t)words + (size_t)i] = 0;
-  }
-}
-
-/* Only what was set: few pixels one by one, others by 64. */
+/* Only what was set, in units of 64 pixels. */
 static void
 clear_rows(DcnValueState *v)
 {
@@ -48,14 +34,10 @@ clear_rows(DcnValueState *v)
       if (bits[i] == 0)
         continue;
       size_t first = (size_t)row * nv->w + (size_t)i * 64, n = (size_t)MIN(64, nv->w - i * 64);
-      if ((v->changed || v->mask) && dcn_bits_count(bits[i]) <= FEW_PIXELS) {
-        clear_pixels(v, first, bits[i]);
-      } else {
-        if (v->changed)
-          memset(v->changed + first, 0, n);
-        if (v->mask)
-          memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
-      }
+      if (v->changed)
+        memset(v->changed + first, 0, n);
+      if (v->mask)
+        memset(v->mask + first * nv->words, 0, n * nv->words * sizeof *v->mask);
       bits[i] = 0;
     }
     v->row_changed[row] = 0;
@@ -67,7 +49,10 @@ dcn_value_clear_marks(DcnValueState *v)
 {
   if (v->n_changed == 0)
     return;
-  if ((size_t)v->net->pixels * (size_t)v->net->words * sizeof *v->mask <= SMALL_BYTES)
+  const DcnNetValue *nv = v->net;
+  size_t rows = (size_t)MIN(v->n_changed, nv->n * nv->h),
+         bytes = (size_t)nv->pixels * (size_t)nv->words * sizeof *v->mask;
+  if (bytes <= SMALL_BYTES + rows * ROW_BYTES)
     clear_all(v);
   else
     clear_rows(v);
