@@ -245,6 +245,34 @@ typedef struct {
   unsigned used; /* lanes that are channels */
 } Quads;
 
+/* Four pixels without gaps.  Not masked: what a mask leaves out is fetched all the same where it lies in another line,
+ * and after a short run that is one that nobody else needs, from memory. */
+static inline __m512
+load_quad(const float *p, int channels)
+{
+  if (channels == 3)
+    return _mm512_insertf32x8(_mm512_zextps256_ps512(_mm256_loadu_ps(p)),
+                              _mm256_zextps128_ps256(_mm_loadu_ps(p + 8)), 1);
+  if (channels == 4)
+    return _mm512_loadu_ps(p);
+  return channels == 2 ? _mm512_zextps256_ps512(_mm256_loadu_ps(p))
+                       : _mm512_zextps128_ps512(_mm_loadu_ps(p));
+}
+
+static inline void
+store_quad(float *p, __m512 v, int channels)
+{
+  if (channels == 4) {
+    _mm512_storeu_ps(p, v);
+  } else if (channels == 1) {
+    _mm_storeu_ps(p, _mm512_castps512_ps128(v));
+  } else {
+    _mm256_storeu_ps(p, _mm512_castps512_ps256(v));
+    if (channels == 3)
+      _mm_storeu_ps(p + 8, _mm512_extractf32x4_ps(v, 2));
+  }
+}
+
 static inline __m512
 spread_ref(const Quads *quads, const float *ref, __mmask16 there)
 {
@@ -265,14 +293,21 @@ take_quad(const Quads *quads, const DcnDiff *d, int i, int n, int channels, __mm
   size_t at = (size_t)i * (size_t)channels;
   __mmask16 there = first(n * channels);
   __m512 x = _mm512_maskz_loadu_ps(first(n * 4), d->x + (size_t)i * 4);
+  __m512 old = n == 4 ? _mm512_permutexvar_ps(quads->spread, load_quad(d->ref + at, channels))
+                      : spread_ref(quads, d->ref + at, there);
   __mmask16 used = (__mmask16)quads->used;
+  __m512 now = _mm512_maskz_compress_ps(used, _mm512_mask_mov_ps(old, differs, x));
   if (d->delta) {
-    __m512 difference = _mm512_sub_ps(x, spread_ref(quads, d->ref + at, there));
-    _mm512_mask_storeu_ps(d->delta + at, there,
-                          _mm512_maskz_compress_ps(used, _mm512_maskz_mov_ps(differs, difference)));
+    __m512 difference = _mm512_maskz_compress_ps(used, _mm512_maskz_sub_ps(differs, x, old));
+    if (n == 4)
+      store_quad(d->delta + at, difference, channels);
+    else
+      _mm512_mask_storeu_ps(d->delta + at, there, difference);
   }
-  _mm512_mask_storeu_ps(d->ref + at, (__mmask16)_pext_u32(differs, used),
-                        _mm512_maskz_compress_ps(used, x));
+  if (n == 4)
+    store_quad(d->ref + at, now, channels);
+  else
+    _mm512_mask_storeu_ps(d->ref + at, there, now);
   /* Bits 4j to 4j + 3 are pixel j's: a word and a byte each. */
   unsigned any = (unsigned)(differs | differs >> 1 | differs >> 2 | differs >> 3),
            pixels = _pext_u32(any, 0x1111);
@@ -321,13 +356,13 @@ dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels, uint64
       _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(lane, 2), _mm512_set1_epi32(channels)),
                        _mm512_and_si512(lane, _mm512_set1_epi32(3))),
       _mm512_set1_ps(d->tolerance), 0x1111u * ((1u << channels) - 1)};
-  __mmask16 whole = first(4 * channels);
   int32_t list[256 + 16];
   uint16_t differs[256 + 32];
   int n = list_quads(bits, pixels, list), total = 0;
   for (int j = 0; j < n; j++) {
     size_t i = (size_t)list[j] * 4;
-    __m512 old = spread_ref(&quads, d->ref + i * (size_t)channels, whole);
+    __m512 old =
+        _mm512_permutexvar_ps(quads.spread, load_quad(d->ref + i * (size_t)channels, channels));
     differs[j] = differing(&quads, _mm512_sub_ps(_mm512_loadu_ps(d->x + i * 4), old), 0xffff);
   }
   if (pixels % 4) {

@@ -176,6 +176,17 @@ dcn_bits_any(const uint64_t *bits, int words)
   return any != 0;
 }
 
+/* Every fourth bit, from bit 0 on, moved together into the lowest quarter. */
+static inline uint64_t
+dcn_bits_fourth(uint64_t v)
+{
+  v &= UINT64_C(0x1111111111111111);
+  v = (v | v >> 3) & UINT64_C(0x0303030303030303);
+  v = (v | v >> 6) & UINT64_C(0x000f000f000f000f);
+  v = (v | v >> 12) & UINT64_C(0x000000ff000000ff);
+  return (v | v >> 24) & 0xffff;
+}
+
 /* Runs of set columns, one after another. */
 typedef struct {
   int begin, end; /* columns [begin, end) */

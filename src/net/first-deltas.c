@@ -50,17 +50,6 @@ same_columns(const Columns *a, const Columns *b)
   return differ == 0;
 }
 
-/* Every fourth bit, from bit 0 on. */
-static inline uint64_t
-every_fourth(uint64_t v)
-{
-  v &= UINT64_C(0x1111111111111111);
-  v = (v | v >> 3) & UINT64_C(0x0303030303030303);
-  v = (v | v >> 6) & UINT64_C(0x000f000f000f000f);
-  v = (v | v >> 12) & UINT64_C(0x000000ff000000ff);
-  return (v | v >> 24) & 0xffff;
-}
-
 /* planes[r]: bits r, r + step, r + 2 * step, ... */
 static void
 split_columns(const Columns *columns, int step, int used, uint64_t *planes)
@@ -74,7 +63,7 @@ split_columns(const Columns *columns, int step, int used, uint64_t *planes)
   if (step == 4 || step == 2) {
     for (int i = 0; i < columns->words; i++)
       for (int r = 0; r < used; r++)
-        planes[r] |= step == 4 ? every_fourth(columns->bits[i] >> r) << 16 * i
+        planes[r] |= step == 4 ? dcn_bits_fourth(columns->bits[i] >> r) << 16 * i
                                : dcn_bits_even(columns->bits[i] >> r) << 32 * i;
     return;
   }
@@ -115,17 +104,17 @@ mark_run(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, i
   int kw = win->kw, step = win->step, used = MIN(step, kw), words = in->net->row_words;
   int64_t x = win->first_column + (int64_t)cursor->x * step;
   uint64_t taps[32], planes[32], all = dcn_bits_last(n);
-  Columns before = {.words = 0}, columns;
+  Columns both[2], *before = NULL, *columns = &both[0];
   for (int ky = 0; ky < win->kh; ky++) {
     int row = cursor->image * win->in_h + iy[ky];
     if (iy[ky] < 0 || in->row_changed[row] == 0 ||
-        !take_columns(in->bits + (size_t)row * words, words, x, (n - 1) * step + kw, &columns))
+        !take_columns(in->bits + (size_t)row * words, words, x, (n - 1) * step + kw, columns))
       continue;
     if (ky >= win->kh - plan->stride_h)
-      ask_for_deltas(job, row, x, &columns, plan->c);
+      ask_for_deltas(job, row, x, columns, plan->c);
     /* Blocks of changes make rows alike. */
-    if (before.words == 0 || !same_columns(&columns, &before)) {
-      split_columns(&columns, step, used, planes);
+    if (!before || !same_columns(columns, before)) {
+      split_columns(columns, step, used, planes);
       for (int kx = 0, r = 0, q = 0; kx < kw; kx++) {
         taps[kx] = (planes[r] >> q & all) << at;
         if (++r == step) {
@@ -134,6 +123,7 @@ mark_run(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, i
         }
       }
       before = columns;
+      columns = &both[before == both];
     }
     uint64_t *to = marks + (size_t)ky * kw;
     for (int kx = 0; kx < kw; kx++)
@@ -217,8 +207,8 @@ dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int32_t 
   list_taps(job->kernels, plan, group);
 }
 
-/* Taps between which sums of the next group are asked for. */
-#define AT_ONCE 8
+/* Taps between which sums of the next group are asked for: a few lines at a time, as more would wait for each other. */
+#define AT_ONCE 4
 
 void
 dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGroup *group,

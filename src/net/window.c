@@ -119,6 +119,15 @@ reached_columns(const DcnWindow *window, const uint64_t *columns, int words, uin
     reached[out_words - 1] &= dcn_bits_last(window->out_w);
     return;
   }
+  if (window->step == 4) {
+    for (int i = 0; i < out_words; i++) {
+      reached[i] = 0;
+      for (int j = 0; j < 64; j += 16, at += 64)
+        reached[i] |= dcn_bits_fourth(windows_at(window, columns, words, at)) << j;
+    }
+    reached[out_words - 1] &= dcn_bits_last(window->out_w);
+    return;
+  }
   memset(reached, 0, sizeof *reached * (size_t)out_words);
   int at_once = 63 / window->step + 1;
   for (int ox = 0; ox < window->out_w; ox += at_once, at += (int64_t)at_once * window->step) {
