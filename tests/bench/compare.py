@@ -17,6 +17,7 @@ BUILD     build folder with deltacnn-bench and the tests
 --calibration-seconds  how long a calibration may search (default: 60); 0: encoders takes only those kept from before
 --models, --encoders  of the part encoders: only those whose names hold one of these (default: all)
 --kinds   of it: exact, calibrated (default: both)
+--isa     our kernels of this instruction set, as --isa avx2; with avx2 onnxruntime sees a CPU without AVX-512 as well
 --with    put before every command that is measured, as in --with 'taskset -c 0,1'
 """
 import argparse
@@ -119,7 +120,8 @@ class Compare:
         return p.stdout.decode()
 
     def bench(self, model, *args, threads=1, measured=True):
-        r = json.loads(self.command([self.bench_program, '--model', model, '--threads', str(threads), '--json', '-', *args],
+        isa = ['--kernels', self.o.isa] if self.o.isa else []
+        r = json.loads(self.command([self.bench_program, '--model', model, '--threads', str(threads), '--json', '-', *isa, *args],
                                     measured=measured))
         n = r['frames']
         for side in ('ms', 'dense_ms'):
@@ -132,18 +134,21 @@ class Compare:
         """ms of one run() of onnxruntime, or None."""
         if not self.has_ort:
             return None
+        env = dict(os.environ, ORT_DIR=self.o.ort)
+        if self.o.isa == 'avx2':
+            env['LD_PRELOAD'] = os.path.join(self.o.build, 'tests', 'bench', 'libavx2-only.so')
         if os.path.exists(self.shared_runner):
             out = self.command(['node', self.shared_runner, model, '--threads', str(threads), '--runs', str(runs)],
-                               env=dict(os.environ, ORT_DIR=self.o.ort))
+                               env=env)
         else:
             out = self.command(['node', os.path.join(ROOT, 'tests', 'net', 'onnxruntime.cjs'), self.o.ort, model, '--time',
-                                str(runs), str(threads)])
+                                str(runs), str(threads)], env=env)
         return json.loads(out.splitlines()[-1])['median_ms']
 
     def dense_network(self, model, threads, half, runs=30):
         """ms of one dense run of the network alone, on one picture again and again, as ort() times onnxruntime."""
         out = self.command([os.path.join(self.o.build, 'tests', 'net', 'run-net'), model, '--dense', '--threads', str(threads),
-                            '--runs', str(runs)] + (['--half'] if half else []))
+                            '--runs', str(runs)] + (['--half'] if half else []) + ([f'--kernels={self.o.isa}'] if self.o.isa else []))
         return json.loads(out.splitlines()[-1])['median_ms']
 
     def difference(self, model, half):
@@ -535,7 +540,7 @@ class Compare:
         if not os.access(program, os.X_OK):
             self.lacks('bench-kernels')
             return ''
-        lines = [json.loads(line) for line in self.command([program, '--json', '--kernel=igemm']).splitlines() if line.startswith('{')]
+        lines = [json.loads(line) for line in self.command([program, '--json', '--kernel=igemm'] + ([f'--isa={self.o.isa}'] if self.o.isa else [])).splitlines() if line.startswith('{')]
         self.raw['kernels'] = lines
         isa = lines[0]['isa']
         peak = next(r['gflops'] for r in lines if r['kernel'] == 'peak')
@@ -580,10 +585,10 @@ class Compare:
         out = [self.head()] + [t for t in text if t]
         if self.missing:
             out.append('## Not measured\n\n' + ''.join(f'- {m}\n' for m in self.missing))
-        # sections that other programs put there stay (h264-rates.py)
+        # sections that other programs and runs with --isa put there stay (h264-rates.py)
         if os.path.exists(self.o.out):
             with open(self.o.out) as f:
-                out += [t for t in re.split(r'^(?=## )', f.read(), flags=re.M)[1:] if t.startswith('## deltaextract')]
+                out += [t for t in re.split(r'^(?=## )', f.read(), flags=re.M)[1:] if t.startswith(('## deltaextract', '## AVX2', '## NEON'))]
         with open(self.o.out, 'w') as f:
             f.write('\n'.join(t.rstrip('\n') + '\n' for t in out))
         with open(os.path.join(self.o.work, 'raw.json'), 'w') as f:
@@ -606,6 +611,7 @@ def main():
     p.add_argument('--encoders', default='')
     p.add_argument('--kinds', default='exact,calibrated')
     p.add_argument('--only', default=','.join(PARTS))
+    p.add_argument('--isa', choices=('avx512', 'avx2', 'neon', 'portable'))
     p.add_argument('--with', dest='prefix', default='')
     o = p.parse_args()
     o.build = os.path.abspath(o.build)
