@@ -107,7 +107,7 @@ eval_report_print (const EvalAbout * about, const EvalResult * result)
   g_free (model);
   print_clips (result);
   for (w = 0; w < result->tallies->len; w++)
-    width = MAX (width, g_utf8_strlen (tallies[w].way->name, -1));
+    width = MAX (width, (guint) g_utf8_strlen (tallies[w].way->name, -1));
   width = MIN (width, NAME_WIDTH);
   g_print ("\n%-*s %8s %8s %9s %10s %9s %9s %9s %11s\n", width, "", "frames",
       "clips", "frames as", "multiplies", "ms mean", "median", "99th %",
