@@ -208,13 +208,12 @@ run_pass (const BenchSettings * settings, guint run, BenchFrames * frames,
     if (twin && (i + run) % 2 == 0)
       stream_step (twin, &frame, slot, &dense);
     if (i > 0)
-      bench_ops_add_run (result->side.ops, main->classifier,
-          step.outcome.reuse);
+      op_sums_add_run (result->side.ops, main->classifier, step.outcome.reuse);
     if (i > 0 && run == 0)
       count_frame (result, &step);
     if (twin) {
       if (i > 0)
-        bench_ops_add_run (result->twin.ops, twin->classifier,
+        op_sums_add_run (result->twin.ops, twin->classifier,
             dense.outcome.reuse);
       if (run == 0) {
         gdouble e = rel_error (main, twin);
@@ -265,8 +264,8 @@ bench_measure (const BenchSettings * settings, BenchFrames * frames,
   n_ops =
       dcn_net_program (gst_delta_cnn_classifier_get_net (main.classifier))->
       n_ops;
-  result->side.ops = g_new0 (BenchOp, n_ops);
-  result->twin.ops = g_new0 (BenchOp, n_ops);
+  result->side.ops = g_new0 (OpSums, n_ops);
+  result->twin.ops = g_new0 (OpSums, n_ops);
   for (run = 0; run < settings->runs; run++)
     if (!run_pass (settings, run, frames, &main, beside ? &twin : NULL, result,
             error))

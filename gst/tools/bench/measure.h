@@ -8,7 +8,7 @@
 #pragma once
 
 #include "frames.h"
-#include "ops.h"
+#include "common/op-sums.h"
 #include "modes.h"
 
 G_BEGIN_DECLS
@@ -41,7 +41,7 @@ typedef struct
 typedef struct
 {
   BenchTimes *frames;           /* [n_frames] of the pass with the median total */
-  BenchOp *ops;                 /* [n_ops] sums over all frames but the first and all passes */
+  OpSums *ops;                 /* [n_ops] sums over all frames but the first and all passes */
 } BenchSide;
 
 typedef struct

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "report.h"
-#include "layers.h"
+#include "common/layer-times.h"
 #include "common/report-json.h"
 
 #include <math.h>
@@ -153,7 +153,7 @@ print_study (const GArray * layers)
   guint i;
 
   for (i = 0; i < layers->len; i++) {
-    const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
+    const LayerTimes *l = &g_array_index (layers, LayerTimes, i);
 
     if (!l->study)
       continue;
@@ -172,10 +172,18 @@ print_study (const GArray * layers)
         "rest: of any frame)\n");
 }
 
+/* Of all frames but the first, which has nothing to reuse. */
+static GArray *
+layers_of (const BenchResult * r)
+{
+  return layer_times (gst_delta_cnn_classifier_get_net (r->classifier),
+      r->side.ops, r->dense ? r->dense->ops : NULL, r->n_frames - 1, r->runs);
+}
+
 static void
 print_layers (const BenchResult * r)
 {
-  GArray *layers = bench_layers (r), *types = bench_layer_types (layers);
+  GArray *layers = layers_of (r), *types = layer_times_by_type (layers);
   Summary network = summarise (&r->side, r->n_frames, PART_NETWORK);
   gdouble sum = 0;
   guint i;
@@ -184,7 +192,7 @@ print_layers (const BenchResult * r)
       "type", "shape", "kernel", "changed", "ms", "share", "GFLOP/s",
       "dense ms", "GFLOP/s");
   for (i = 0; i < layers->len; i++) {
-    const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
+    const LayerTimes *l = &g_array_index (layers, LayerTimes, i);
 
     sum += l->ms;
     g_print ("%-26.26s %-24s %-26s %-20s %6.1f %% %8.4f %4.1f %%",
@@ -204,7 +212,7 @@ print_layers (const BenchResult * r)
   g_print ("\n%-24s %6s %8s %8s %6s %8s %8s %11s\n", "by type", "layers",
       "changed", "ms", "share", "GFLOP/s", "dense ms", "of dense");
   for (i = 0; i < types->len; i++) {
-    const BenchLayer *t = &g_array_index (types, BenchLayer, i);
+    const LayerTimes *t = &g_array_index (types, LayerTimes, i);
 
     g_print ("%-24s %6d %6.1f %% %8.4f %4.1f %%", t->type, t->layers,
         t->changed * 100, t->ms, t->share * 100);
@@ -324,7 +332,7 @@ add_layer_list (JsonBuilder * b, const gchar * name, const GArray * layers)
   json_builder_set_member_name (b, name);
   json_builder_begin_array (b);
   for (i = 0; i < layers->len; i++) {
-    const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
+    const LayerTimes *l = &g_array_index (layers, LayerTimes, i);
 
     json_builder_begin_object (b);
     if (l->shape) {
@@ -347,9 +355,9 @@ add_layer_list (JsonBuilder * b, const gchar * name, const GArray * layers)
       report_json_begin (b, "study");
       report_json_int (b, "full_frames", l->unfolded);
       report_json_int (b, "sparse_frames", l->sparse);
-      for (part = 0; part < BENCH_STUDY_PARTS; part++)
-        report_json_double (b, bench_study_parts[part],
-            bench_study_part (l, part));
+      for (part = 0; part < LAYER_STUDY_PARTS; part++)
+        report_json_double (b, layer_study_parts[part],
+            layer_study_part (l, part));
       report_json_double (b, "density", l->density);
       json_builder_end_object (b);
     }
@@ -361,7 +369,7 @@ add_layer_list (JsonBuilder * b, const gchar * name, const GArray * layers)
 static void
 add_layers (JsonBuilder * b, const BenchResult * r)
 {
-  GArray *layers = bench_layers (r), *types = bench_layer_types (layers);
+  GArray *layers = layers_of (r), *types = layer_times_by_type (layers);
 
   add_layer_list (b, "layers", layers);
   add_layer_list (b, "types", types);

@@ -93,7 +93,7 @@ count_clip (Measure * m, const EvalClip * clip, const ClipFrames * frames)
     if (tally->op_ms)
       g_array_append_vals (tally->op_ms, eval_runner_op_ms (tally->runner),
           n * result->n_ops);
-    bench_ops_add (tally->ops, eval_runner_ops (tally->runner), result->n_ops);
+    op_sums_add (tally->ops, eval_runner_ops (tally->runner), result->n_ops);
   }
   if (!result->n_frames) {
     GstVideoInfo info;
@@ -172,7 +172,7 @@ start_ways (EvalResult * result, const EvalSetup * setup,
     tally.class_right = g_new0 (guint, result->clips->classes->len);
     if (layers)
       tally.op_ms = g_array_new (FALSE, FALSE, sizeof (gfloat));
-    tally.ops = g_new0 (BenchOp, result->n_ops);
+    tally.ops = g_new0 (OpSums, result->n_ops);
     g_array_append_val (result->tallies, tally);
   }
   return TRUE;

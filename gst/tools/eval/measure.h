@@ -31,7 +31,7 @@ typedef struct
   guint right, same;            /* frames: of their class; of the class that dense gives them */
   guint clips_right, clips_same;
   guint *class_right;           /* [classes] frames */
-  BenchOp *ops;                 /* [n_ops] sums over all frames */
+  OpSums *ops;                 /* [n_ops] sums over all frames */
   GArray *op_ms;                /* of gfloat, [frames][n_ops]; NULL: layers are not asked for */
 } EvalTally;
 

@@ -14,16 +14,9 @@ eval_layers (const EvalResult * result, guint way)
 {
   const EvalTally *tally = &g_array_index (result->tallies, EvalTally, way);
   const EvalTally *dense = &g_array_index (result->tallies, EvalTally, 0);
-  BenchResult r = { 0 };
 
-  r.classifier = eval_runner_classifier (tally->runner);
-  /* it leaves the first frame out; here all count */
-  r.n_frames = tally->records->len + 1;
-  r.runs = 1;
-  r.side.ops = tally->ops;
-  r.twin.ops = dense->ops;
-  r.dense = &r.twin;
-  return bench_layers (&r);
+  return layer_times (gst_delta_cnn_classifier_get_net (eval_runner_classifier
+          (tally->runner)), tally->ops, dense->ops, tally->records->len, 1);
 }
 
 static gdouble
@@ -50,13 +43,13 @@ print_layers (const EvalResult * result)
     g_print (" %8c", 'A' + w % 26);
   g_print ("\n");
   for (i = 0; i < layers[0]->len; i++) {
-    const BenchLayer *l = &g_array_index (layers[0], BenchLayer, i);
+    const LayerTimes *l = &g_array_index (layers[0], LayerTimes, i);
 
     if (l->share < 0.01)
       continue;
     g_print ("%-24.24s %-24s %-26s", l->name ? l->name : "", l->type, l->shape);
     for (w = 0; w < n_ways; w++)
-      g_print (" %8.4f", g_array_index (layers[w], BenchLayer, i).ms);
+      g_print (" %8.4f", g_array_index (layers[w], LayerTimes, i).ms);
     g_print ("\n");
   }
   for (w = 0; w < n_ways; w++)

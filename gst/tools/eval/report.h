@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bench/layers.h"
+#include "common/layer-times.h"
 #include "measure.h"
 
 G_BEGIN_DECLS

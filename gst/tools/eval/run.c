@@ -24,7 +24,7 @@ struct _EvalRunner
   GstPad *feed, *take;
   guint n_classes;
   gboolean is_auto, warm;
-  BenchOp *ops;                 /* [n_ops] of the last clip */
+  OpSums *ops;                  /* [n_ops] of the last clip */
   guint64 *before;              /* [n_ops] scratch */
   GArray *op_ms;                /* of gfloat, [frames][n_ops] of the last clip */
   gint n_ops;
@@ -173,7 +173,7 @@ eval_runner_new (const EvalSetup * setup, const EvalWay * way, GError ** error)
 
     runner->n_ops =
         dcn_net_program (gst_delta_cnn_classifier_get_net (c))->n_ops;
-    runner->ops = g_new0 (BenchOp, runner->n_ops);
+    runner->ops = g_new0 (OpSums, runner->n_ops);
     runner->before = g_new0 (guint64, runner->n_ops);
     runner->op_ms = g_array_new (FALSE, FALSE, sizeof (gfloat));
     return runner;
@@ -210,7 +210,7 @@ eval_runner_classifier (EvalRunner * runner)
   return gst_delta_cnn_peek_classifier (GST_DELTA_CNN (runner->element));
 }
 
-const BenchOp *
+const OpSums *
 eval_runner_ops (EvalRunner * runner)
 {
   return runner->ops;
@@ -235,7 +235,7 @@ add_ops (EvalRunner * runner)
   for (i = 0; i < runner->n_ops; i++)
     runner->before[i] = runner->ops[i].ns;
   if (runner->frame.best >= 0)
-    bench_ops_add_run (runner->ops, eval_runner_classifier (runner),
+    op_sums_add_run (runner->ops, eval_runner_classifier (runner),
         runner->frame.reuse);
   for (i = 0; i < runner->n_ops; i++)
     ms[i] = (runner->ops[i].ns - runner->before[i]) / 1e6;

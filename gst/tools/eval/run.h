@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "bench/ops.h"
+#include "common/op-sums.h"
 #include "common/clip-frames.h"
 #include "way.h"
 
@@ -51,7 +51,7 @@ gboolean eval_runner_clip (EvalRunner * runner, const ClipFrames * clip,
 
 /* Times and counts of each layer, sums over the frames of the last clip; for names and
  * shapes, the element's classifier. */
-const BenchOp *eval_runner_ops (EvalRunner * runner);
+const OpSums *eval_runner_ops (EvalRunner * runner);
 /* [frames of the last clip][n_ops] ms; 0 where an op had nothing to do. */
 const gfloat *eval_runner_op_ms (EvalRunner * runner);
 GstDeltaCnnClassifier *eval_runner_classifier (EvalRunner * runner);

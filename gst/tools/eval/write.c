@@ -143,8 +143,8 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
   gint part;
   gdouble median, p99;
 
-  for (part = 0; part < BENCH_STUDY_PARTS; part++)
-    g_string_append_printf (out, ",%s", bench_study_parts[part]);
+  for (part = 0; part < LAYER_STUDY_PARTS; part++)
+    g_string_append_printf (out, ",%s", layer_study_parts[part]);
   g_string_append_c (out, '\n');
 
   for (w = 0; w < result->tallies->len; w++) {
@@ -152,7 +152,7 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
     GArray *layers = eval_layers (result, w);
 
     for (i = 0; i < layers->len; i++) {
-      const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
+      const LayerTimes *l = &g_array_index (layers, LayerTimes, i);
 
       eval_layer_percentiles (result, tally, i, &median, &p99);
       put_text (out, tally->way->name);
@@ -168,8 +168,8 @@ eval_write_layers_csv (const EvalResult * result, const gchar * file,
       put_number (out, l->dense_ms);
       put_number (out, l->share);
       put_number (out, l->gflops);
-      for (part = 0; part < BENCH_STUDY_PARTS; part++)
-        put_number (out, l->study ? bench_study_part (l, part) : NAN);
+      for (part = 0; part < LAYER_STUDY_PARTS; part++)
+        put_number (out, l->study ? layer_study_part (l, part) : NAN);
       g_string_append_c (out, '\n');
     }
     g_array_unref (layers);
@@ -237,7 +237,7 @@ add_layers (JsonBuilder * b, const EvalResult * result, guint way)
 
   report_json_begin_array (b, "layers");
   for (i = 0; i < layers->len; i++) {
-    const BenchLayer *l = &g_array_index (layers, BenchLayer, i);
+    const LayerTimes *l = &g_array_index (layers, LayerTimes, i);
 
     json_builder_begin_object (b);
     report_json_string (b, "name", l->name);
@@ -252,9 +252,9 @@ add_layers (JsonBuilder * b, const EvalResult * result, guint way)
     report_json_double (b, "p99_ms", p99);
     report_json_double (b, "share", l->share);
     report_json_double (b, "gflops", l->gflops);
-    for (part = 0; l->study && part < BENCH_STUDY_PARTS; part++)
-      report_json_double (b, bench_study_parts[part],
-          bench_study_part (l, part));
+    for (part = 0; l->study && part < LAYER_STUDY_PARTS; part++)
+      report_json_double (b, layer_study_parts[part],
+          layer_study_part (l, part));
     json_builder_end_object (b);
   }
   json_builder_end_array (b);

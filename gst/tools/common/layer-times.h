@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "measure.h"
+#include "op-sums.h"
 
 G_BEGIN_DECLS
 
@@ -29,16 +29,20 @@ typedef struct
   gdouble to_sparse_ms, sparse_product_ms;
   gdouble rest_ms;              /* of a frame in the mean: bias, activation, copies */
   gdouble density;              /* share of the sparse matrix's elements that are not 0 */
-} BenchLayer;
+} LayerTimes;
 
-/* GArrays of BenchLayer, in the order of execution, and sorted by time.  Free with
- * g_array_unref(). */
-GArray *bench_layers (const BenchResult * result);
-GArray *bench_layer_types (const GArray * layers);
+/* A GArray of LayerTimes in the order of execution, of a network's ops; sums [n_ops]
+ * over so many frames; dense_sums: those of the same frames in dense mode, or NULL.
+ * runs: how often each of the frames is in the sums.  Free with g_array_unref(). */
+GArray *layer_times (DcnNet * net, const OpSums * sums,
+    const OpSums * dense_sums, guint n_frames, guint runs);
+
+/* The same by type of layer, sorted by time. */
+GArray *layer_times_by_type (const GArray * layers);
 
 /* The name of each part of the study's times, and what it took; for tables and JSON. */
-#define BENCH_STUDY_PARTS 5
-extern const gchar *const bench_study_parts[BENCH_STUDY_PARTS];
-gdouble bench_study_part (const BenchLayer * layer, gint part);
+#define LAYER_STUDY_PARTS 5
+extern const gchar *const layer_study_parts[LAYER_STUDY_PARTS];
+gdouble layer_study_part (const LayerTimes * layer, gint part);
 
 G_END_DECLS

@@ -1,12 +1,12 @@
 /* GStreamer deltacnn
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "layers.h"
+#include "layer-times.h"
 
 static void
 clear_layer (gpointer data)
 {
-  BenchLayer *layer = data;
+  LayerTimes *layer = data;
 
   g_free (layer->type);
   g_free (layer->shape);
@@ -16,7 +16,7 @@ clear_layer (gpointer data)
 static GArray *
 new_array (void)
 {
-  GArray *array = g_array_new (FALSE, TRUE, sizeof (BenchLayer));
+  GArray *array = g_array_new (FALSE, TRUE, sizeof (LayerTimes));
 
   g_array_set_clear_func (array, clear_layer);
   return array;
@@ -74,7 +74,7 @@ type_of (DcnNet * net, gint i)
 }
 
 static gchar *
-kernel_of (DcnNet * net, gint i, const BenchOp * op)
+kernel_of (DcnNet * net, gint i, const OpSums * op)
 {
   guint64 blocks = op->blocks_igemm + op->blocks_dgemm;
 
@@ -100,15 +100,15 @@ gflops (guint64 macs, guint64 ns)
   return ns ? 2.0 * macs / ns : 0;
 }
 
-const gchar *const bench_study_parts[BENCH_STUDY_PARTS] =
+const gchar *const layer_study_parts[LAYER_STUDY_PARTS] =
     { "unfold_ms", "dense_product_ms", "to_sparse_ms", "sparse_product_ms",
   "rest_ms"
 };
 
 gdouble
-bench_study_part (const BenchLayer * layer, gint part)
+layer_study_part (const LayerTimes * layer, gint part)
 {
-  const gdouble parts[BENCH_STUDY_PARTS] = { layer->unfold_ms,
+  const gdouble parts[LAYER_STUDY_PARTS] = { layer->unfold_ms,
     layer->dense_product_ms, layer->to_sparse_ms, layer->sparse_product_ms,
     layer->rest_ms
   };
@@ -123,7 +123,7 @@ mean_ms (guint64 ns, gdouble frames)
 }
 
 static void
-add_study (BenchLayer * layer, const BenchOp * op, guint runs, gdouble frames)
+add_study (LayerTimes * layer, const OpSums * op, guint runs, gdouble frames)
 {
   guint64 parts = op->unfold_ns + op->dense_product_ns + op->to_sparse_ns
       + op->sparse_product_ns;
@@ -143,22 +143,22 @@ add_study (BenchLayer * layer, const BenchOp * op, guint runs, gdouble frames)
 }
 
 GArray *
-bench_layers (const BenchResult * result)
+layer_times (DcnNet * net, const OpSums * sums, const OpSums * dense_sums,
+    guint n_frames, guint runs)
 {
-  DcnNet *net = gst_delta_cnn_classifier_get_net (result->classifier);
   const DcnProgram *program = dcn_net_program (net);
-  gdouble frames = (gdouble) (result->n_frames - 1) * result->runs;
+  gdouble frames = (gdouble) n_frames * runs;
   GArray *layers = new_array ();
   guint64 all = 0;
   gint i, j;
 
   for (i = 0; i < program->n_ops; i++)
-    all += result->side.ops[i].ns;
+    all += sums[i].ns;
   for (i = 0; i < program->n_ops; i++) {
     const DcnOp *op = &program->ops[i];
-    const BenchOp *delta = &result->side.ops[i];
-    const BenchOp *dense = result->dense ? &result->dense->ops[i] : NULL;
-    BenchLayer layer = { 0 };
+    const OpSums *delta = &sums[i];
+    const OpSums *dense = dense_sums ? &dense_sums[i] : NULL;
+    LayerTimes layer = { 0 };
 
     layer.name = op->name;
     layer.type = type_of (net, i);
@@ -173,7 +173,7 @@ bench_layers (const BenchResult * result)
     for (j = 0; j < op->n_inputs; j++)
       layer.weight += dcn_value_elements (&program->values[op->inputs[j]]);
     layer.changed = delta->inputs_changed / frames / layer.weight;
-    add_study (&layer, delta, result->runs, frames);
+    add_study (&layer, delta, runs, frames);
     g_array_append_val (layers, layer);
   }
   return layers;
@@ -182,30 +182,30 @@ bench_layers (const BenchResult * result)
 static gint
 compare_ms (gconstpointer a, gconstpointer b)
 {
-  const BenchLayer *x = a, *y = b;
+  const LayerTimes *x = a, *y = b;
 
   return x->ms > y->ms ? -1 : x->ms < y->ms;
 }
 
 GArray *
-bench_layer_types (const GArray * layers)
+layer_times_by_type (const GArray * layers)
 {
   GArray *types = new_array ();
   guint i, j;
 
   for (i = 0; i < layers->len; i++) {
-    const BenchLayer *layer = &g_array_index (layers, BenchLayer, i);
-    BenchLayer *type = NULL;
+    const LayerTimes *layer = &g_array_index (layers, LayerTimes, i);
+    LayerTimes *type = NULL;
     gdouble weight;
 
     for (j = 0; j < types->len && !type; j++) {
-      type = &g_array_index (types, BenchLayer, j);
+      type = &g_array_index (types, LayerTimes, j);
       if (g_strcmp0 (type->type, layer->type))
         type = NULL;
     }
     if (!type) {
       g_array_set_size (types, types->len + 1);
-      type = &g_array_index (types, BenchLayer, types->len - 1);
+      type = &g_array_index (types, LayerTimes, types->len - 1);
       type->type = g_strdup (layer->type);
       type->dense_ms = layer->dense_ms < 0 ? -1 : 0;
       type->dense_gflops = layer->dense_gflops < 0 ? -1 : 0;

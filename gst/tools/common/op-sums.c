@@ -1,10 +1,10 @@
 /* GStreamer deltacnn
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "ops.h"
+#include "op-sums.h"
 
 static void
-add_study (const DcnStudyTimes * times, BenchOp * op)
+add_study (const DcnStudyTimes * times, OpSums * op)
 {
   guint64 unfolded = times->unfold_ns + times->dense_product_ns;
   guint64 sparse = times->to_sparse_ns + times->sparse_product_ns;
@@ -20,7 +20,7 @@ add_study (const DcnStudyTimes * times, BenchOp * op)
 }
 
 void
-bench_ops_add_run (BenchOp * ops, GstDeltaCnnClassifier * classifier,
+op_sums_add_run (OpSums * ops, GstDeltaCnnClassifier * classifier,
     GstDeltaCnnReuse reuse)
 {
   const DcnOpStat *stats =
@@ -45,7 +45,7 @@ bench_ops_add_run (BenchOp * ops, GstDeltaCnnClassifier * classifier,
 }
 
 void
-bench_ops_add (BenchOp * ops, const BenchOp * others, gint n_ops)
+op_sums_add (OpSums * ops, const OpSums * others, gint n_ops)
 {
   gint i;
 

@@ -18,14 +18,14 @@ typedef struct
   guint64 unfold_ns, dense_product_ns, to_sparse_ns, sparse_product_ns;
   guint64 nonzeros, elements;
   guint64 unfolded_runs, sparse_runs;   /* frames done in either way */
-} BenchOp;
+} OpSums;
 
 /* Adds what the classifier's last run did to ops [n_ops of its program]; nothing where
  * that frame was REUSED, whose statistics are those of an earlier one. */
-void bench_ops_add_run (BenchOp * ops, GstDeltaCnnClassifier * classifier,
+void op_sums_add_run (OpSums * ops, GstDeltaCnnClassifier * classifier,
     GstDeltaCnnReuse reuse);
 
 /* Adds other sums. */
-void bench_ops_add (BenchOp * ops, const BenchOp * others, gint n_ops);
+void op_sums_add (OpSums * ops, const OpSums * others, gint n_ops);
 
 G_END_DECLS
