@@ -219,6 +219,8 @@ cast_constant(DcnLoader *loader, DcnTensor *tensor, int64_t to)
   if ((to == DCN_ONNX_FLOAT || to == DCN_ONNX_DOUBLE) && !tensor->is_int)
     return dcn_loader_set_tensor(loader, 0, dcn_tensor_ref(tensor));
   DcnTensor *result = new_tensor(loader, is_int, tensor->rank, tensor->dims);
+  if (result)
+    result->type = (int)to;
   for (size_t i = 0; result && i < tensor->count; i++) {
     if (!is_int) {
       const float value = (float)dcn_tensor_get(tensor, i);

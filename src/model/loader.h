@@ -166,6 +166,9 @@ gboolean dcn_lower_pad(DcnLoader *loader);
 gboolean dcn_lower_concat(DcnLoader *loader);
 gboolean dcn_lower_depth_to_space(DcnLoader *loader);
 
+gboolean dcn_lower_dequantize(DcnLoader *loader);
+gboolean dcn_lower_integer_arithmetic(DcnLoader *loader); /* always an error */
+
 gboolean dcn_lower_constant(DcnLoader *loader);
 gboolean dcn_lower_constant_fill(DcnLoader *loader);
 gboolean dcn_lower_constant_of_shape(DcnLoader *loader);

@@ -56,6 +56,13 @@ static const struct {
     {"Concat", dcn_lower_concat},
     {"DepthToSpace", dcn_lower_depth_to_space},
 
+    {"DequantizeLinear", dcn_lower_dequantize},
+    {"QLinearConv", dcn_lower_integer_arithmetic},
+    {"QLinearMatMul", dcn_lower_integer_arithmetic},
+    {"ConvInteger", dcn_lower_integer_arithmetic},
+    {"MatMulInteger", dcn_lower_integer_arithmetic},
+    {"DynamicQuantizeLinear", dcn_lower_integer_arithmetic},
+
     {"Constant", dcn_lower_constant},
     {"ConstantFill", dcn_lower_constant_fill},
     {"ConstantOfShape", dcn_lower_constant_of_shape},

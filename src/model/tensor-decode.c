@@ -206,6 +206,8 @@ dcn_tensor_from_proto(const Dcn__Onnx__Tensor *proto, DcnExternal *external, GEr
     bytes = NULL;
   }
   tensor = dcn_tensor_new(!is_float_type(type), (int)proto->n_dims, proto->dims, NULL, error);
+  if (tensor)
+    tensor->type = type;
   if (tensor && bytes)
     decode_raw(tensor, type, bytes);
   else if (tensor)

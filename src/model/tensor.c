@@ -65,6 +65,7 @@ dcn_tensor_reshape(DcnTensor *tensor, int rank, const int64_t *dims)
   DcnTensor *shaped = g_new0(DcnTensor, 1);
   shaped->refs = 1;
   shaped->is_int = tensor->is_int;
+  shaped->type = tensor->type;
   shaped->rank = rank;
   if (rank > 0)
     memcpy(shaped->dims, dims, rank * sizeof *dims);

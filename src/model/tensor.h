@@ -41,6 +41,7 @@ typedef struct _DcnTensor DcnTensor;
 struct _DcnTensor {
   int refs; /* not atomic: a load is one thread's */
   gboolean is_int;
+  int type; /* DcnOnnxType that it has in the model; 0 where that is not known */
   int rank;
   int64_t dims[DCN_MAX_RANK];
   size_t count; /* product of dims; 0 is possible */

@@ -60,6 +60,7 @@ static const char *const operators[] = {
     "Unsqueeze",
     "Range",
     "DepthToSpace",
+    "DequantizeLinear",
 };
 
 static gboolean

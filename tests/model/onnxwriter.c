@@ -128,6 +128,18 @@ onnx_writer_ints(OnnxWriter *writer, const char *name, int n, const int64_t *dat
     APPEND(tensor->int64_data, tensor->n_int64_data, data[i]);
 }
 
+void
+onnx_writer_levels(OnnxWriter *writer, const char *name, int type, int rank, const int64_t *dims,
+                   const int *data)
+{
+  Dcn__Onnx__Tensor *tensor = new_tensor(writer, name, type, rank, dims);
+  int64_t count = 1;
+  for (int d = 0; d < rank; d++)
+    count *= dims[d];
+  for (int64_t i = 0; i < count; i++)
+    APPEND(tensor->int32_data, tensor->n_int32_data, data[i]);
+}
+
 Dcn__Onnx__Node *
 onnx_writer_node(OnnxWriter *writer, const char *op_type, const char *inputs, const char *output)
 {

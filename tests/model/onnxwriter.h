@@ -23,6 +23,9 @@ void onnx_writer_output(OnnxWriter *writer, const char *name);
 Dcn__Onnx__Tensor *onnx_writer_floats(OnnxWriter *writer, const char *name, int rank,
                                       const int64_t *dims, const float *data, float scale);
 void onnx_writer_ints(OnnxWriter *writer, const char *name, int n, const int64_t *data);
+/* Of any integer type of at most 32 bits. */
+void onnx_writer_levels(OnnxWriter *writer, const char *name, int type, int rank,
+                        const int64_t *dims, const int *data);
 
 /* inputs: names separated by spaces ("-" stands for an absent one); one output. */
 Dcn__Onnx__Node *onnx_writer_node(OnnxWriter *writer, const char *op_type, const char *inputs,

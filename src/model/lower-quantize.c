@@ -1,0 +1,109 @@
+/* deltacnn: lowers quantised models in QDQ form: float operators with QuantizeLinear and DequantizeLinear around them.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Constants are folded: weights are float afterwards.  A value that is quantised stays a float: it is rounded to the
+ * numbers that the quantised form can hold, by one activation, and the DequantizeLinear that follows finds its result
+ * made already.  The levels themselves (0..255, say) are made for whoever else reads them, and are dropped where nobody does. */
+#include "model/loader.h"
+#include "util/error.h"
+#include <math.h>
+#include <string.h>
+
+/* Scales and zero points, one of each or one per index of an axis. */
+typedef struct {
+  const float *scale;  /* [channels] */
+  const int64_t *zero; /* [channels]; NULL: zeros */
+  size_t channels;
+  size_t inner;  /* element i of the tensor has parameters i / inner % channels */
+  int zero_type; /* DcnOnnxType; 0 where there is no zero point */
+} Grid;
+
+static gboolean
+read_grid(DcnLoader *loader, const DcnShape *shape, Grid *grid)
+{
+  memset(grid, 0, sizeof *grid);
+  const DcnTensor *scale = dcn_loader_need_constant(loader, 1, "its scale"), *zero = NULL;
+  if (scale && dcn_loader_has_input(loader, 2))
+    zero = dcn_loader_need_constant(loader, 2, "its zero point");
+  const int64_t block = dcn_attr_int(loader, "block_size", 0);
+  const int64_t axis_given = dcn_attr_int(loader, "axis", 1);
+  if (loader->error)
+    return FALSE;
+  if (block != 0)
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
+                           "block_size %" G_GINT64_FORMAT
+                           " is not supported; quantise the model per tensor or per channel",
+                           block);
+  if (scale->is_int)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its scale is not of floats");
+  if (zero && !zero->is_int)
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "its zero point is not of integers");
+  if (scale->rank > 1 || scale->count == 0 || (zero && zero->count != scale->count))
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                           "its scale and zero point are not one number or one per channel");
+  grid->channels = scale->count;
+  grid->inner = 1;
+  if (scale->count > 1) {
+    int axis;
+    if (!dcn_loader_axis(loader, axis_given, shape->rank, &axis))
+      return FALSE;
+    if (shape->dims[axis] != (int64_t)scale->count)
+      return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                             "it has %" G_GSIZE_FORMAT " scales for %" G_GINT64_FORMAT
+                             " channels on axis %d",
+                             scale->count, shape->dims[axis], axis);
+    for (int d = axis + 1; d < shape->rank; d++)
+      grid->inner *= (size_t)shape->dims[d];
+  }
+  grid->scale = scale->f;
+  grid->zero = zero ? zero->i : NULL;
+  grid->zero_type = zero ? zero->type : 0;
+  return TRUE;
+}
+
+static DcnTensor *
+new_like(DcnLoader *loader, gboolean is_int, const DcnTensor *like)
+{
+  GError *error = NULL;
+  DcnTensor *tensor = dcn_tensor_new(is_int, like->rank, like->dims, &loader->budget, &error);
+  if (!tensor)
+    dcn_loader_fail_with(loader, error);
+  return tensor;
+}
+
+static gboolean
+fold_dequantize(DcnLoader *loader, const DcnTensor *tensor, const Grid *grid)
+{
+  if (!tensor->is_int)
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "its input is not of integers");
+  DcnTensor *result = new_like(loader, FALSE, tensor);
+  for (size_t i = 0; result && i < tensor->count; i++) {
+    const size_t p = i / grid->inner % grid->channels;
+    /* Exact: integers of 32 bits at most, unless the file is damaged. */
+    const double level = (double)tensor->i[i] - (grid->zero ? (double)grid->zero[p] : 0);
+    result->f[i] = (float)level * grid->scale[p];
+  }
+  return dcn_loader_set_tensor(loader, 0, result);
+}
+
+gboolean
+dcn_lower_dequantize(DcnLoader *loader)
+{
+  DcnEntry *entry = dcn_loader_input(loader, 0);
+  DcnShape shape;
+  Grid grid;
+  if (!entry || !dcn_loader_input_shape(loader, 0, &shape) || !read_grid(loader, &shape, &grid))
+    return FALSE;
+  if (entry->tensor)
+    return fold_dequantize(loader, entry->tensor, &grid);
+  return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "it is supported on constants only");
+}
+
+gboolean
+dcn_lower_integer_arithmetic(DcnLoader *loader)
+{
+  return dcn_loader_fail(
+      loader, DCN_ERROR_UNSUPPORTED,
+      "it computes with integers, which is not supported; export the model in QDQ form "
+      "(QuantizeLinear and DequantizeLinear around float operators), or as float");
+}
