@@ -423,20 +423,29 @@ confirm (Search * s)
   return ok;
 }
 
-/* Exact, where nothing keeps the agreement. */
+/* Exact, where nothing keeps the agreement, or what does costs no less: where a class hardly
+ * leads, most frames are made sure of, and looking twice costs more than it saves. */
 static gboolean
-give_up (Search * s)
+compare_with_exact (Search * s)
 {
   CalPoint *exact = cal_point_new (&s->space, 0.0, 0.0);
   const CalPoint *point = exact;
   double factor = 1.0;
+  gboolean ok;
 
-  cal_point_free (s->best);
-  s->best = exact;
   s->space.all = TRUE;
   cal_runner_set_deadline (s->space.runner, 0);
-  return cal_space_try (&s->space, &point, &factor, 1, FALSE, 0.0,
+  ok = cal_space_try (&s->space, &point, &factor, 1, FALSE, 0.0,
       &exact->result);
+  exact->cost = exact->result.cost;
+  if (s->best->cost < G_MAXDOUBLE && (!ok
+          || s->best->result.cost < exact->cost)) {
+    cal_point_free (exact);
+    return ok;
+  }
+  cal_point_free (s->best);
+  s->best = exact;
+  return ok;
 }
 
 gboolean
@@ -458,8 +467,8 @@ cal_search (CalRunner * runner, const CalFrames * frames,
   if (ok && s.best->cost < G_MAXDOUBLE)
     ok = refine (&s, again ? ROUNDS : 2) && (again || (find_shape (&s)
             && refine (&s, ROUNDS))) && wander (&s) && confirm (&s);
-  if (ok && s.best->cost >= G_MAXDOUBLE)
-    ok = give_up (&s);
+  if (ok)
+    ok = compare_with_exact (&s);
   cal_runner_set_deadline (runner, 0);
   if (ok) {
     found->tolerances = cal_point_spread_out (&s.space, s.best, 1.0);
