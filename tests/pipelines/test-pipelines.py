@@ -344,6 +344,24 @@ def test_demo_containers():
         assert 'changes from: the codec' in out, f'{ext}\n{out}'
 
 
+def test_demo_several_streams():
+    """Streams that are not looked at hold nothing up: HEVC's decoder wants several pictures before it gives one, and
+    demuxers deal out all streams from one thread."""
+    need('ffmpeg')
+    ffmpeg = ['ffmpeg', '-nostdin', '-v', 'error', '-y']
+    clip = os.path.join(tmp, 'streams.mkv')
+    encoders = subprocess.run(['ffmpeg', '-v', 'error', '-encoders'], stdout=subprocess.PIPE, check=True).stdout.decode()
+    if 'libx265' not in encoders:
+        raise tap.Skip('ffmpeg has no libx265')
+    subprocess.run([*ffmpeg, '-i', CLIP, '-f', 'lavfi', '-i', 'sine', '-map', '0:v', '-map', '0:v', '-map', '1:a', '-t', '1', '-c:v:0', 'libx265',
+                    '-preset', 'ultrafast', '-x265-params', 'log-level=error', '-c:v:1', 'mpeg2video', '-c:a', 'mp2', clip], check=True)
+    still = os.path.join(tmp, 'still.png')
+    subprocess.run([*ffmpeg, '-i', CLIP, '-frames:v', '1', still], check=True)
+    for name, n in ((clip, 25), (still, 1)):
+        out, _ = run('demo.sh', '--clip', name, '--no-video', '--compare', '0', '--model', MODEL, timeout=10)
+        assert f'{n} frames (' in out and 'comparing pixels' in out, out
+
+
 def chroma_site(clip):
     """What the decoded frames' caps say of it, or nothing."""
     p = subprocess.run(['gst-launch-1.0', '-v', 'filesrc', 'location=' + clip, '!', 'parsebin', '!', 'avdec_h264', '!', 'fakesink',

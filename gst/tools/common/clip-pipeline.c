@@ -164,8 +164,43 @@ decoder_of (ClipPipeline * self, GstCaps * caps, gboolean * h264)
       : "mpeg2dec";
 }
 
-/* Sound, subtitles: where nothing were linked at all, the demuxer would fail before
- * it says that there is no video. */
+static GError *
+no_video (ClipPipeline * self)
+{
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
+      "%s has no video stream%s%s%s", self->clip,
+      self->other_streams ? " (only " : "",
+      self->other_streams ? self->other_streams : "",
+      self->other_streams ? ")" : "");
+}
+
+static GstPadProbeReturn
+on_unwanted (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  ClipPipeline *self = user_data;
+  GstEventType type;
+  GError *error = NULL;
+
+  if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM))
+    return GST_PAD_PROBE_DROP;
+  type = GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info));
+  if (type != GST_EVENT_GAP && type != GST_EVENT_EOS)
+    return GST_PAD_PROBE_OK;
+  /* streams are made known together, and this one has ended */
+  g_mutex_lock (&self->lock);
+  if (type == GST_EVENT_EOS && !self->linked)
+    error = no_video (self);
+  g_mutex_unlock (&self->lock);
+  if (error)
+    clip_pipeline_fail (self, error);
+  return GST_PAD_PROBE_DROP;
+}
+
+/* Sound, subtitles, further videos: where nothing were linked at all, the demuxer would
+ * fail before it says that there is no video.  Nothing may get as far as into the sink:
+ * it would wait there until all plays, and with it the demuxer's thread, while the
+ * video's decoder waits for more of its pictures from the same thread.  So the sink
+ * has no end of stream to tell of either, and is none to the pipeline. */
 static void
 swallow (ClipPipeline * self, GstPad * pad)
 {
@@ -175,8 +210,12 @@ swallow (ClipPipeline * self, GstPad * pad)
   if (!sink)
     return;
   g_object_set (sink, "sync", FALSE, "async", FALSE, NULL);
-  gst_element_sync_state_with_parent (sink);
+  GST_OBJECT_FLAG_UNSET (sink, GST_ELEMENT_FLAG_SINK);
   sinkpad = gst_element_get_static_pad (sink, "sink");
+  gst_pad_add_probe (sinkpad, GST_PAD_PROBE_TYPE_BUFFER |
+      GST_PAD_PROBE_TYPE_BUFFER_LIST | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      on_unwanted, self, NULL);
+  gst_element_sync_state_with_parent (sink);
   gst_pad_link (pad, sinkpad);
   gst_object_unref (sinkpad);
 }
@@ -204,9 +243,9 @@ on_stream_pad (GstElement * parsebin, GstPad * pad, gpointer user_data)
   name = gst_structure_get_name (s);
   g_mutex_lock (&self->lock);
   taken = self->linked;
-  /* pictures, one after another, are Motion JPEG */
+  /* pictures, one after another, are a video too: Motion JPEG, GIF */
   if (!taken && (g_str_has_prefix (name, "video/")
-          || g_str_equal (name, "image/jpeg"))) {
+          || g_str_has_prefix (name, "image/"))) {
     self->linked = TRUE;
   } else {
     gchar *old = self->other_streams;
@@ -269,16 +308,6 @@ failed:
   gst_element_post_message (self->pipeline,
       gst_message_new_error (GST_OBJECT (self->pipeline), error, NULL));
   g_error_free (error);
-}
-
-static GError *
-no_video (ClipPipeline * self)
-{
-  return g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED,
-      "%s has no video stream%s%s%s", self->clip,
-      self->other_streams ? " (only " : "",
-      self->other_streams ? self->other_streams : "",
-      self->other_streams ? ")" : "");
 }
 
 static void
