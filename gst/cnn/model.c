@@ -111,7 +111,7 @@ check_output (const DcnProgram * program, guint * n_classes, GError ** error)
   return FALSE;
 }
 
-/* The op that computes an output's numbers: data movement behind it is skipped. */
+/* The op that computes an output's numbers: data movement and rounding behind it are skipped. */
 static const DcnOp *
 last_op (const DcnProgram * program, gint value)
 {
@@ -122,7 +122,8 @@ last_op (const DcnProgram * program, gint value)
 
     if (op->output != value)
       continue;
-    if (op->kind != DCN_OP_GATHER || op->n_inputs != 1)
+    if (op->kind != DCN_OP_GATHER && (op->kind != DCN_OP_ACT
+            || op->act.kind != DCN_ACT_QUANTIZE))
       return op;
     value = op->inputs[0];
   }

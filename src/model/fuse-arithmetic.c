@@ -1,6 +1,7 @@
 /* deltacnn: batch normalisation joins convolutions, activations join what they follow.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/loader.h"
+#include <math.h>
 
 /* The op whose result only `op` reads as its input 0, and which applies no activation yet; NULL
  * otherwise. */
@@ -64,9 +65,36 @@ fuse_affine(DcnLoader *loader, DcnUses *uses, DcnOp *op)
   replace(uses, before, op);
 }
 
+/* Limits before rounding are limits of what is rounded to: rounding keeps the order.  So Relu and Clip join the
+ * quantiser that follows, and leave the place of the one activation that an operator can have to it. */
+static void
+fuse_limits(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  const int value = op->inputs[0], producer = uses->producer[value];
+  if (op->act.kind != DCN_ACT_QUANTIZE || uses->uses[value] != 1 || producer < 0)
+    return;
+  DcnOp *before = &g_array_index(loader->ops, DcnOp, producer);
+  const DcnAct limits = before->act;
+  if (limits.kind != DCN_ACT_RELU && limits.kind != DCN_ACT_CLIP)
+    return;
+  const float scale = op->act.alpha;
+  const float lo = limits.kind == DCN_ACT_RELU ? 0 : rintf(limits.alpha / scale);
+  const float hi = limits.kind == DCN_ACT_RELU ? INFINITY : rintf(limits.beta / scale);
+  const float from = op->act.lo, to = op->act.hi;
+  op->act.lo = CLAMP(lo, from, to);
+  op->act.hi = CLAMP(hi, from, to);
+  before->act = (DcnAct){0};
+  if (before->kind == DCN_OP_ACT) {
+    op->inputs[0] = before->inputs[0];
+    uses->uses[before->output]--;
+    before->output = -1;
+  }
+}
+
 static void
 fuse_act(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 {
+  fuse_limits(loader, uses, op);
   DcnOp *before = sole_producer(loader, uses, op);
   if (before && (before->kind == DCN_OP_CONV || before->kind == DCN_OP_AFFINE ||
                  before->kind == DCN_OP_BINARY))

@@ -51,7 +51,8 @@ never_negative(DcnLoader *loader, const DcnUses *uses, int value)
     return FALSE;
   const DcnAct *act = &g_array_index(loader->ops, DcnOp, producer).act;
   return act->kind == DCN_ACT_RELU || act->kind == DCN_ACT_SIGMOID ||
-         act->kind == DCN_ACT_HARD_SIGMOID || (act->kind == DCN_ACT_CLIP && act->alpha >= 0);
+         act->kind == DCN_ACT_HARD_SIGMOID || (act->kind == DCN_ACT_CLIP && act->alpha >= 0) ||
+         (act->kind == DCN_ACT_QUANTIZE && act->lo >= 0);
 }
 
 static gboolean

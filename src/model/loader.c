@@ -200,6 +200,22 @@ dcn_loader_set_value(DcnLoader *loader, int i, int value, gboolean integer)
 }
 
 gboolean
+dcn_loader_set_quantized(DcnLoader *loader, int i, int levels, int exact, float scale,
+                         int zero_point)
+{
+  DcnEntry *entry = output_entry(loader, i);
+  if (exact < 0 || !dcn_loader_set_value(loader, i, levels, TRUE))
+    return FALSE;
+  if (entry) {
+    entry->quantized = TRUE;
+    entry->exact = exact;
+    entry->scale = scale;
+    entry->zero_point = zero_point;
+  }
+  return TRUE;
+}
+
+gboolean
 dcn_loader_set_tensor(DcnLoader *loader, int i, DcnTensor *tensor)
 {
   DcnEntry *entry = output_entry(loader, i);

@@ -19,6 +19,10 @@ typedef struct {
   int value;                  /* a value of the program; -1 for a constant */
   gboolean integer; /* the value holds integers (an integer graph input before its Cast) */
   int uses;         /* nodes and outputs that still read it */
+  gboolean quantized; /* the value holds levels: those of another value, */
+  int exact;          /* this one, which is (level - zero_point) * scale */
+  float scale;
+  int zero_point;
 } DcnEntry;
 
 typedef struct {
@@ -74,6 +78,9 @@ gboolean dcn_loader_input_shape(DcnLoader *loader, int i, DcnShape *shape);
 /* Outputs of the current node.
  * -------------------------------------------------------------------------------- */
 gboolean dcn_loader_set_value(DcnLoader *loader, int i, int value, gboolean integer);
+/* levels is what output i of the node stands for, exact the same dequantised. */
+gboolean dcn_loader_set_quantized(DcnLoader *loader, int i, int levels, int exact, float scale,
+                                  int zero_point);
 gboolean dcn_loader_set_tensor(DcnLoader *loader, int i,
                                DcnTensor *tensor); /* takes the reference; NULL: fails */
 /* Whether anybody reads output i. */
@@ -166,6 +173,7 @@ gboolean dcn_lower_pad(DcnLoader *loader);
 gboolean dcn_lower_concat(DcnLoader *loader);
 gboolean dcn_lower_depth_to_space(DcnLoader *loader);
 
+gboolean dcn_lower_quantize(DcnLoader *loader);
 gboolean dcn_lower_dequantize(DcnLoader *loader);
 gboolean dcn_lower_integer_arithmetic(DcnLoader *loader); /* always an error */
 

@@ -86,6 +86,103 @@ fold_dequantize(DcnLoader *loader, const DcnTensor *tensor, const Grid *grid)
   return dcn_loader_set_tensor(loader, 0, result);
 }
 
+/* The levels of a quantised type; those of 4 bits and the floats of 8 are not read anywhere. */
+static gboolean
+read_levels(DcnLoader *loader, const Grid *grid, int *type, int *lo, int *hi)
+{
+  const int64_t wanted = dcn_attr_int(loader, "output_dtype", 0);
+  *type = grid->zero_type ? grid->zero_type : wanted ? (int)wanted : DCN_ONNX_UINT8;
+  *lo = *type == DCN_ONNX_INT8 ? INT8_MIN : *type == DCN_ONNX_INT16 ? INT16_MIN : 0;
+  *hi = *type == DCN_ONNX_INT8     ? INT8_MAX
+        : *type == DCN_ONNX_INT16  ? INT16_MAX
+        : *type == DCN_ONNX_UINT16 ? UINT16_MAX
+                                   : UINT8_MAX;
+  if (loader->error)
+    return FALSE;
+  if (*type != DCN_ONNX_UINT8 && *type != DCN_ONNX_INT8 && *type != DCN_ONNX_UINT16 &&
+      *type != DCN_ONNX_INT16)
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
+                           "levels of element type %d are not supported", *type);
+  for (size_t i = 0; i < grid->channels; i++) {
+    if (!(grid->scale[i] > 0) || !isfinite(grid->scale[i]))
+      return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its scale is not above 0");
+    if (grid->zero && (grid->zero[i] < *lo || grid->zero[i] > *hi))
+      return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its zero point is none of its levels");
+  }
+  return TRUE;
+}
+
+static gboolean
+fold_quantize(DcnLoader *loader, const DcnTensor *tensor, const Grid *grid, int type, int lo,
+              int hi)
+{
+  DcnTensor *result = new_like(loader, TRUE, tensor);
+  for (size_t i = 0; result && i < tensor->count; i++) {
+    const size_t p = i / grid->inner % grid->channels;
+    const double level = rintf((float)dcn_tensor_get(tensor, i) / grid->scale[p]) +
+                         (grid->zero ? (double)grid->zero[p] : 0);
+    result->i[i] = !(level > lo) ? lo : level > hi ? hi : (int64_t)level;
+  }
+  if (result)
+    result->type = type;
+  return dcn_loader_set_tensor(loader, 0, result);
+}
+
+static float *
+repeat(DcnLoader *loader, int value, float number)
+{
+  const int channels = dcn_loader_get(loader, value)->c;
+  float *numbers = g_new(float, channels);
+  for (int c = 0; c < channels; c++)
+    numbers[c] = number;
+  return numbers;
+}
+
+/* Of values, as opposed to constants. */
+static gboolean
+check_per_tensor(DcnLoader *loader, const Grid *grid)
+{
+  if (grid->channels == 1)
+    return TRUE;
+  return dcn_loader_fail(
+      loader, DCN_ERROR_UNSUPPORTED,
+      "a scale per channel is supported for constants only; quantise activations per tensor");
+}
+
+gboolean
+dcn_lower_quantize(DcnLoader *loader)
+{
+  DcnEntry *entry = dcn_loader_input(loader, 0);
+  DcnShape shape;
+  Grid grid;
+  int type, lo, hi;
+  if (!entry || !dcn_loader_input_shape(loader, 0, &shape) || !read_grid(loader, &shape, &grid) ||
+      !read_levels(loader, &grid, &type, &lo, &hi))
+    return FALSE;
+  if (entry->tensor)
+    return fold_quantize(loader, entry->tensor, &grid, type, lo, hi);
+  const int x = dcn_loader_float_value(loader, 0);
+  if (x < 0 || !check_per_tensor(loader, &grid))
+    return FALSE;
+  const float scale = grid.scale[0];
+  const int zero = grid.zero ? (int)grid.zero[0] : 0;
+  const DcnAct exact = {.kind = DCN_ACT_QUANTIZE,
+                        .alpha = scale,
+                        .beta = scale,
+                        .lo = (float)(lo - zero),
+                        .hi = (float)(hi - zero)};
+  DcnAct whole = exact;
+  whole.beta = 1;
+  const int value = dcn_loader_add_act(loader, x, exact, NULL);
+  /* Of the rounded value, so that what is before it has one reader and can take the activation; exact, as dividing
+   * what was multiplied leaves far less than half a level. */
+  int levels = dcn_loader_add_act(loader, value, whole, "levels");
+  if (levels >= 0 && zero != 0)
+    levels = dcn_loader_add_affine(loader, levels, NULL, repeat(loader, levels, (float)zero),
+                                   "levels_from_zero");
+  return dcn_loader_set_quantized(loader, 0, levels, value, scale, zero);
+}
+
 gboolean
 dcn_lower_dequantize(DcnLoader *loader)
 {
@@ -96,7 +193,21 @@ dcn_lower_dequantize(DcnLoader *loader)
     return FALSE;
   if (entry->tensor)
     return fold_dequantize(loader, entry->tensor, &grid);
-  return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "it is supported on constants only");
+  if (!entry->integer)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its input is not of integers");
+  if (!check_per_tensor(loader, &grid))
+    return FALSE;
+  const float scale = grid.scale[0];
+  const double zero = grid.zero ? (double)grid.zero[0] : 0;
+  if (entry->quantized && entry->scale == scale && entry->zero_point == zero)
+    return dcn_loader_set_value(loader, 0, entry->exact, FALSE);
+  /* Levels that come from elsewhere: the input's, or moved ones. */
+  const int x = dcn_loader_value(loader, 0);
+  if (x < 0)
+    return FALSE;
+  const int y = dcn_loader_add_affine(loader, x, repeat(loader, x, scale),
+                                      repeat(loader, x, (float)(-zero * scale)), NULL);
+  return dcn_loader_set_value(loader, 0, y, FALSE);
 }
 
 gboolean

@@ -56,6 +56,7 @@ static const struct {
     {"Concat", dcn_lower_concat},
     {"DepthToSpace", dcn_lower_depth_to_space},
 
+    {"QuantizeLinear", dcn_lower_quantize},
     {"DequantizeLinear", dcn_lower_dequantize},
     {"QLinearConv", dcn_lower_integer_arithmetic},
     {"QLinearMatMul", dcn_lower_integer_arithmetic},

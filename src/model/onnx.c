@@ -212,6 +212,23 @@ release_inputs(DcnLoader *loader)
   }
 }
 
+/* onnxruntime's own domain has QuantizeLinear and DequantizeLinear as well (16 bits, which the standard ones had not
+ * before opset 21), and more that computes with integers. */
+static DcnLower
+find_lower(const Dcn__Onnx__Node *node)
+{
+  const char *type = node->op_type ? node->op_type : "";
+  if (is_standard_domain(node->domain))
+    return dcn_lower_find(type);
+  if (strcmp(node->domain, "com.microsoft") != 0)
+    return NULL;
+  if (strcmp(type, "QuantizeLinear") == 0 || strcmp(type, "DequantizeLinear") == 0)
+    return dcn_lower_find(type);
+  return g_str_has_prefix(type, "QLinear") || strcmp(type, "QGemm") == 0
+             ? dcn_lower_integer_arithmetic
+             : NULL;
+}
+
 static gboolean
 lower_nodes(DcnLoader *loader)
 {
@@ -219,9 +236,7 @@ lower_nodes(DcnLoader *loader)
   gboolean ok = dcn_graph_sort(loader, order);
   for (guint i = 0; ok && i < order->len; i++) {
     loader->node = loader->graph->node[g_array_index(order, int, i)];
-    DcnLower lower = is_standard_domain(loader->node->domain)
-                         ? dcn_lower_find(loader->node->op_type ? loader->node->op_type : "")
-                         : NULL;
+    DcnLower lower = find_lower(loader->node);
     if (!lower) {
       char *domain = g_utf8_make_valid(loader->node->domain ? loader->node->domain : "", -1);
       ok = dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "this operator%s%s is not supported",

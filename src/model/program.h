@@ -32,13 +32,18 @@ typedef enum {
   DCN_ACT_TANH,
   DCN_ACT_HARD_SIGMOID, /* max(0, min(1, alpha * x + beta)) */
   DCN_ACT_HARD_SWISH,   /* x * max(0, min(1, x / 6 + 0.5)) */
-  DCN_ACT_SWISH         /* x * sigmoid(x); SiLU */
+  DCN_ACT_SWISH,        /* x * sigmoid(x); SiLU */
+  DCN_ACT_QUANTIZE      /* max(lo, min(hi, x / alpha)), rounded to the nearest whole number (of two to the
+                           even one), times beta; lo and hi are whole */
 } DcnActKind;
+
+#define DCN_QUANTIZE_MAX (1 << 20) /* so that sums of floats round in DCN_ACT_QUANTIZE */
 
 typedef struct {
   DcnActKind kind;
   float alpha, beta;
   float *slope; /* [c] for PRELU, owned by the op */
+  float lo, hi; /* QUANTIZE; at most DCN_QUANTIZE_MAX away from 0 */
 } DcnAct;
 
 typedef enum {

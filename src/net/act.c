@@ -27,8 +27,25 @@ dcn_act_keeps_zero(const DcnAct *act)
     return FALSE;
   case DCN_ACT_CLIP:
     return act->alpha <= 0 && act->beta >= 0;
+  case DCN_ACT_QUANTIZE:
+    return act->lo <= 0 && act->hi >= 0;
   default:
     return TRUE;
+  }
+}
+
+/* In [2^23, 2^24) floats are the whole numbers, so a sum that lies there is rounded to one, halves to even. */
+static void
+quantize(const DcnAct *act, const float *x, float *y, int n)
+{
+  const float middle = 12582912; /* 1.5 * 2^23 */
+  const float divisor = act->alpha, step = act->beta, lo = act->lo, hi = act->hi;
+  for (int i = 0; i < n; i++) {
+    float level =
+        x[i] / divisor; /* as the operator is defined: times 1 / divisor rounds elsewhere */
+    level = level > lo ? level : lo;
+    level = level < hi ? level : hi;
+    y[i] = ((level + middle) - middle) * step;
   }
 }
 
@@ -72,6 +89,9 @@ dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float 
     break;
   case DCN_ACT_HARD_SWISH:
     kernels->squash(DCN_SQUASH_HARD_SWISH, x, 1.0f / 6.0f, 0.5f, y, n);
+    break;
+  case DCN_ACT_QUANTIZE:
+    quantize(act, x, y, n);
     break;
   }
 }

@@ -129,6 +129,10 @@ check_op(const DcnNet *net, const DcnOp *op, GError **error)
   }
   if (op->act.kind == DCN_ACT_PRELU && !op->act.slope)
     return bad(error, op, "has no slopes");
+  if (op->act.kind == DCN_ACT_QUANTIZE &&
+      !(op->act.alpha > 0 && op->act.lo >= -DCN_QUANTIZE_MAX && op->act.hi <= DCN_QUANTIZE_MAX &&
+        op->act.lo <= op->act.hi))
+    return bad(error, op, "rounds to levels that are too many");
   return TRUE;
 }
 

@@ -1,6 +1,7 @@
 /* deltacnn tests: what the engine may rely on in every program that the loader hands out.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "checkprogram.h"
+#include <math.h>
 
 static gboolean
 same_layout(const DcnValue *a, const DcnValue *b)
@@ -178,6 +179,10 @@ check_op(const DcnProgram *program, const DcnOp *op)
     return "an op has an activation that may have none";
   if ((op->act.kind == DCN_ACT_PRELU) != (op->act.slope != NULL))
     return "an activation has no slopes, or needs none";
+  if (op->act.kind == DCN_ACT_QUANTIZE &&
+      !(op->act.alpha > 0 && op->act.lo <= op->act.hi && op->act.lo == rintf(op->act.lo) &&
+        op->act.hi == rintf(op->act.hi)))
+    return "a quantiser has no scale or no levels";
   for (int c = 0; op->act.slope && c < out->c; c++)
     sum += op->act.slope[c];
   (void)sum;

@@ -40,6 +40,7 @@ static const char *const operators[] = {
     "Mul",
     "PRelu",
     "Pad",
+    "QuantizeLinear",
     "ReduceMax",
     "ReduceMean",
     "ReduceSum",

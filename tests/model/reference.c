@@ -60,6 +60,10 @@ activate(const DcnAct *act, double x, int channel)
     return x * fmax(0, fmin(1, x / 6 + 0.5));
   case DCN_ACT_SWISH:
     return x / (1 + exp(-x));
+  case DCN_ACT_QUANTIZE: {
+    const double level = nearbyint((double)(float)x / act->alpha);
+    return fmin(fmax(level, act->lo), act->hi) * act->beta;
+  }
   default:
     return x;
   }

@@ -38,6 +38,10 @@ act(const DcnAct *a, double x, int c)
     return x * fmax(0, fmin(1, x / 6 + 0.5));
   case DCN_ACT_SWISH:
     return x / (1 + exp(-x));
+  case DCN_ACT_QUANTIZE: {
+    const double level = nearbyint((double)(float)x / a->alpha);
+    return fmin(fmax(level, a->lo), a->hi) * a->beta;
+  }
   default:
     return x;
   }
