@@ -73,10 +73,13 @@ classifier() {
   [ -z "${DCN_MESSAGES:-}" ] || cnn+=(top-k=1 post-messages=true)
 }
 
+# Put before gst-launch-1.0 where its output is read: it speaks the user's language otherwise.
+in_english=(env LC_ALL=C.UTF-8 LANGUAGE=C)
+
 # gst-launch-1.0; Ctrl-C ends the stream properly.  With DCN_MESSAGES its output becomes lines of JSON.
 launch() {
   if [ -n "${DCN_MESSAGES:-}" ]; then
-    "${gst_launch[@]}" -e -m "$@" | LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
+    "${in_english[@]}" "${gst_launch[@]}" -e -m "$@" | LC_ALL=C awk -f "$dcn_root/pipelines/messages-to-json.awk"
   else
     "${gst_launch[@]}" -e "$@"
   fi
@@ -87,7 +90,7 @@ launch() {
 codec_of() {
   local fd pid
   # Not a pipe: after an error gst-launch-1.0 may wait for ever, and so would we for it.  Newer ones do so after SIGTERM, too.
-  exec {fd}< <(exec timeout -k 0.5 30 "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
+  exec {fd}< <(exec timeout -k 0.5 30 "${in_english[@]}" "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
   pid=$!
   awk '/^ERROR/ { exit }
        /caps = (video\/|image\/jpeg)/ {

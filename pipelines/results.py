@@ -40,6 +40,9 @@ def on_frame(pad, info):
 def main():
     clip = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, 'models/clips/demo.ts')
     model = sys.argv[2] if len(sys.argv) > 2 else os.path.join(ROOT, 'models/activities.onnx')
+    for what, name in ('clip', clip), ('model', model):
+        if not os.path.isfile(name):
+            sys.exit(f'there is no {what} {name}')
     Gst.init(None)
     try:
         pipeline = Gst.parse_launch('filesrc name=file ! parsebin ! deltaextract name=extract ! decodebin ! deltacnn name=cnn ! fakesink sync=false')

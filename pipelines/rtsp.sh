@@ -12,7 +12,7 @@ dcn_setup
 classifier "$model"
 
 # The session description names the encoding of each stream.
-coding=$(timeout 20 "${gst_launch[@]}" -v rtspsrc location="$url" latency=100 ! application/x-rtp,media=video ! fakesink num-buffers=1 2>/dev/null |
+coding=$(timeout 20 "${in_english[@]}" "${gst_launch[@]}" -v rtspsrc location="$url" latency=100 ! application/x-rtp,media=video ! fakesink num-buffers=1 2>/dev/null |
   grep -o 'encoding-name=(string)[A-Z0-9-]*' | head -n 1 | sed 's/.*)//') || true
 case $coding in
   H264) decode="rtph264depay ! h264parse ! deltaextract ! $h264_decoder" ;;

@@ -386,6 +386,9 @@ print_result (const Transfer * t)
   if (!t->o.layers)
     g_print ("taken: %s \"%s\"%s\n", info->op_type, info->name,
         t->cut.layers > 1 ? " and all behind it" : "");
+  if (t->cut.splits > 1)
+    g_print ("\nvalidated on each of the %u choices, all counted together:",
+        t->cut.splits);
   transfer_confusion_print (confusion, t->clips->labels);
   if (!t->o.no_refit)
     g_print ("\nthat was before it learnt from these clips, too");
