@@ -138,6 +138,209 @@ test_weight_errors(void)
   refuse(w, DCN_ERROR_UNSUPPORTED, "not of integers");
 }
 
+/* Levels of 8 bits with a scale that is a power of two, so that halves are halves. */
+#define STEP 0.25
+enum { ZERO = 100, COUNT = 4096 };
+
+static void
+add_grid(OnnxWriter *w)
+{
+  scalar(w, "s", STEP);
+  scalar(w, "s_other", 3 * STEP);
+  onnx_writer_levels(w, "z", UINT8, 0, NULL, (int[]){ZERO});
+  onnx_writer_levels(w, "z_other", UINT8, 0, NULL, (int[]){7});
+}
+
+static double
+level_of(double x)
+{
+  return fmin(fmax(nearbyint(x / STEP) + ZERO, 0), 255);
+}
+
+/* Runs the model, literally and not, and compares with wanted(x), element by element. */
+static void
+check(OnnxWriter *w, int n_ops, double (*wanted)(double))
+{
+  GBytes *bytes = onnx_writer_finish(w);
+  size_t size;
+  const uint8_t *data = g_bytes_get_data(bytes, &size);
+  float *x = g_new(float, COUNT);
+  for (int i = 0; i < COUNT; i++)
+    x[i] = (float)((i - COUNT / 2) * STEP /
+                   8); /* every eighth is a level, and every eighth is between two */
+  for (int literal = 0; literal < 2; literal++) {
+    const DcnOnnxOptions options = {.literal = literal};
+    GError *error = NULL;
+    DcnProgram *program = dcn_onnx_load_memory(data, size, "model.onnx", &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(check_program(program), ==, NULL);
+    if (!literal)
+      g_assert_cmpint(program->n_ops, ==, n_ops);
+    float **values = reference_run(program, x);
+    float *y = reference_logical(program, values, program->outputs[0]);
+    for (int i = 0; i < COUNT; i++)
+      g_assert_cmpfloat(y[i], ==, wanted(x[i]));
+    g_free(y);
+    reference_free(program, values);
+    dcn_program_free(program);
+  }
+  g_free(x);
+  g_bytes_unref(bytes);
+}
+
+static OnnxWriter *
+start_values(void)
+{
+  OnnxWriter *w = start(13, 2, (int64_t[]){COUNT / 8, 8});
+  add_grid(w);
+  return w;
+}
+
+static double
+rounded(double x)
+{
+  return (level_of(x) - ZERO) * STEP;
+}
+
+static double
+rounded_above_zero(double x)
+{
+  return rounded(fmax(x, 0));
+}
+
+static double
+rounded_within(double x)
+{
+  return rounded(fmin(fmax(x, -2.1), 5.125)); /* the upper bound is halfway between two levels */
+}
+
+static double
+read_otherwise(double x)
+{
+  return (level_of(x) - 7) * 3 * STEP;
+}
+
+static void
+test_values(void)
+{
+  OnnxWriter *w = start_values();
+  onnx_writer_node(w, "QuantizeLinear", "x s z", "q");
+  finish(w, "DequantizeLinear", "q s z");
+  check(w, 1, rounded);
+  /* Levels as the output. */
+  w = start_values();
+  finish(w, "QuantizeLinear", "x s z");
+  check(w, 3, level_of);
+  /* Dequantised with other parameters. */
+  w = start_values();
+  onnx_writer_node(w, "QuantizeLinear", "x s z", "q");
+  finish(w, "DequantizeLinear", "q s_other z_other");
+  check(w, 3, read_otherwise);
+  /* Levels that are moved. */
+  w = start_values();
+  onnx_writer_node(w, "QuantizeLinear", "x s z", "q");
+  onnx_writer_ints(w, "shape", 3, (int64_t[]){1, -1, 4});
+  onnx_writer_node(w, "Reshape", "q shape", "moved");
+  finish(w, "DequantizeLinear", "moved s z");
+  check(w, 5, rounded);
+  /* onnxruntime's own domain. */
+  w = start_values();
+  onnx_writer_node(w, "QuantizeLinear", "x s z", "q")->domain = strdup("com.microsoft");
+  finish(w, "DequantizeLinear", "q s z")->domain = strdup("com.microsoft");
+  check(w, 1, rounded);
+}
+
+/* Limits before rounding join it. */
+static void
+test_limits(void)
+{
+  OnnxWriter *w = start_values();
+  onnx_writer_node(w, "Relu", "x", "relu");
+  onnx_writer_node(w, "QuantizeLinear", "relu s z", "q");
+  finish(w, "DequantizeLinear", "q s z");
+  check(w, 1, rounded_above_zero);
+  w = start_values();
+  scalar(w, "lo", -2.1f);
+  scalar(w, "hi", 5.125f);
+  onnx_writer_node(w, "Clip", "x lo hi", "clip");
+  onnx_writer_node(w, "QuantizeLinear", "clip s z", "q");
+  finish(w, "DequantizeLinear", "q s z");
+  check(w, 1, rounded_within);
+  /* Not where somebody else reads what is before it. */
+  w = start_values();
+  onnx_writer_node(w, "Relu", "x", "relu");
+  onnx_writer_node(w, "QuantizeLinear", "relu s z", "q");
+  finish(w, "DequantizeLinear", "q s z");
+  onnx_writer_output(w, "relu");
+  check(w, 2, rounded_above_zero);
+}
+
+/* Weights of floats that are rounded when the model runs, as training with rounding leaves them. */
+static double
+weighted(double x)
+{
+  return x * 127 * STEP;
+}
+
+static double
+of_bytes(double x)
+{
+  return (x - ZERO) * STEP;
+}
+
+static void
+test_rounded_weights(void)
+{
+  OnnxWriter *w = start(13, 2, (int64_t[]){COUNT, 1});
+  onnx_writer_floats(w, "w", 2, (int64_t[]){1, 1}, &(float){40}, 0);
+  scalar(w, "s", STEP);
+  onnx_writer_levels(w, "z", INT8, 0, NULL, (int[]){0});
+  onnx_writer_node(w, "QuantizeLinear", "w s z", "wq");
+  onnx_writer_node(w, "DequantizeLinear", "wq s z", "wf");
+  finish(w, "MatMul", "x wf");
+  check(w, 1, weighted);
+  /* An input that is quantised already. */
+  w = onnx_writer_new(13);
+  onnx_writer_input(w, "x", UINT8, 2, (int64_t[]){COUNT / 8, 8});
+  add_grid(w);
+  finish(w, "DequantizeLinear", "x s z");
+  check(w, 1, of_bytes);
+}
+
+static void
+test_value_errors(void)
+{
+  static const float bad_scales[] = {0, -1, INFINITY, NAN};
+  for (size_t i = 0; i < G_N_ELEMENTS(bad_scales); i++) {
+    OnnxWriter *w = start_values();
+    scalar(w, "bad", bad_scales[i]);
+    finish(w, "QuantizeLinear", "x bad z");
+    refuse(w, DCN_ERROR_INVALID, "scale is not above 0");
+  }
+  OnnxWriter *w = start_values();
+  onnx_writer_levels(w, "far", UINT8, 0, NULL, (int[]){1 << 30});
+  finish(w, "QuantizeLinear", "x s far");
+  refuse(w, DCN_ERROR_INVALID, "none of its levels");
+  w = start_values();
+  onnx_writer_levels(w, "wide", INT32, 0, NULL, (int[]){0});
+  finish(w, "QuantizeLinear", "x s wide");
+  refuse(w, DCN_ERROR_UNSUPPORTED, "element type 6");
+  w = start_values();
+  onnx_writer_floats(w, "many", 1, (int64_t[]){8}, NULL, 1);
+  for (int i = 0; i < 8; i++)
+    w->model->graph->initializer[w->model->graph->n_initializer - 1]->raw_data.data[4 * i + 3] &=
+        0x7f;
+  finish(w, "QuantizeLinear", "x many");
+  refuse(w, DCN_ERROR_UNSUPPORTED, "quantise activations per tensor");
+  w = start_values();
+  finish(w, "DequantizeLinear", "x s z");
+  refuse(w, DCN_ERROR_INVALID, "not of integers");
+  w = start_values();
+  onnx_writer_node(w, "QLinearAdd", "x s z x s z s z", "y")->domain = strdup("com.microsoft");
+  onnx_writer_output(w, "y");
+  refuse(w, DCN_ERROR_UNSUPPORTED, "export the model in QDQ form");
+}
+
 /* What computes with integers is named, with what to do about it. */
 static void
 test_integer_operators(void)
@@ -161,6 +364,10 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/model/quantized/weights", test_weights);
   g_test_add_func("/model/quantized/weight-errors", test_weight_errors);
+  g_test_add_func("/model/quantized/values", test_values);
+  g_test_add_func("/model/quantized/limits", test_limits);
+  g_test_add_func("/model/quantized/rounded-weights", test_rounded_weights);
+  g_test_add_func("/model/quantized/value-errors", test_value_errors);
   g_test_add_func("/model/quantized/integer-operators", test_integer_operators);
   return g_test_run();
 }

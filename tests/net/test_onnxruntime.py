@@ -1,6 +1,6 @@
 # The engine against onnxruntime, over the models of the shared data folder, on random frames and on a real clip's.
 # SPDX-License-Identifier: LGPL-2.1-or-later
-#   test_onnxruntime.py RUN_NET RUNNER.cjs SHARED_DATA BUILD_DIR WORK_DIR
+#   test_onnxruntime.py RUN_NET RUNNER.cjs SHARED_DATA BUILD_DIR WORK_DIR TEST_QUANTIZED
 # onnxruntime-node is looked for in $ORT_DIR and in BUILD_DIR (npm install --ignore-scripts --prefix DIR
 # onnxruntime-node); without it all is skipped.  Prints TAP.
 import json
@@ -91,9 +91,26 @@ class Test:
                         f'{name}, {kind}, {len(frames)} frames, {" ".join(options) or "delta"}: '
                         f'off by {error:.2e} of the largest output, top label same in {same:.0%}')
 
+    def compare_quantized(self, writer):
+        """Scores are levels: a sum that falls on the edge between two may be a level off, the others are equal."""
+        level = 1.2 / 16  # at most; the writer's scale for them
+        model = os.path.join(self.work, 'quantized.onnx')
+        subprocess.run([writer, '--write', model], check=True)
+        frames = numpy.random.default_rng(3).uniform(-2.4, 2.4, (40, 3, 16, 16)).astype('<f4')
+        for i in range(1, 20):
+            changed = frames[i, :, 3:8, 4:9].copy()
+            frames[i] = frames[i - 1]
+            frames[i, :, 3:8, 4:9] = changed
+        wanted = self.expected(model, frames)
+        for options in (['--dense'], [], ['--kernels', 'portable']):
+            off = numpy.abs(self.ours(model, *options).reshape(wanted.shape) - wanted)
+            same = (off < 1e-4 * level).mean()
+            self.result(bool(off.max() <= 1.001 * level and same >= 0.9 and len(numpy.unique(wanted)) > 20),
+                        f'quantised, {" ".join(options) or "delta"}: {same:.1%} equal, off by at most {off.max():.4f}')
+
 
 def main():
-    run_net, runner, data, build, work = sys.argv[1:]
+    run_net, runner, data, build, work, writer = sys.argv[1:]
     modules = find_modules(build)
     models = [name for name in MODELS if os.path.exists(os.path.join(data, 'models', name))]
     missing = ('no shared data' if not models else 'no node' if not shutil.which('node') else
@@ -111,6 +128,7 @@ def main():
             path = os.path.join(data, 'clips', clip)
             if os.path.exists(path) and shutil.which('ffmpeg'):
                 test.compare(name, model, clip, real_frames(path, shape, name))
+    test.compare_quantized(writer)
     print(f'1..{test.count}')
     return 1 if test.failed else 0
 
