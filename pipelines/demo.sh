@@ -28,6 +28,10 @@ for a in "$@"; do
     --output | --output=* | -o) have_output=1 ;;
   esac
 done
+case $previous in
+  --clip | -c | --model | -m | --labels | -l | --tolerance | -t | --margin | --output | -o | --source | -s | --threads | --frames | -n | --compare)
+    die "$previous needs a value (see --help)" ;;
+esac
 [ -n "$have_clip" ] || args+=(--clip "$dcn_root/models/clips/demo.ts")
 [ -n "$have_model" ] || args+=(--model "$model")
 [ -n "$have_output" ] || args+=(--output "$dcn_root/out")

@@ -428,6 +428,9 @@ def test_demo_bad_use():
         out, err = run('demo.sh', *args, '--output', tmp, status=1)
         assert word in err.lower() or word in err, f'{args}: {err}'
         assert 'CRITICAL' not in err, err
+    for last in ('--clip', '-m', '--frames'):
+        _, err = run('demo.sh', '--output', tmp, last, status=1)
+        assert f'{last} needs a value' in err, err
 
 
 def test_unreadable_files():
