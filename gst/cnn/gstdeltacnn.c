@@ -173,6 +173,16 @@ gst_delta_cnn_start (GstBaseTransform * trans)
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", warning), (NULL));
     g_free (warning);
   }
+  if (classifier) {
+    const DcnProgram *program =
+        dcn_net_program (gst_delta_cnn_classifier_get_net (classifier));
+
+    if (program->n_file_outputs > program->n_outputs)
+      GST_ELEMENT_INFO (self, RESOURCE, SETTINGS,
+          ("%s has %d outputs: classes are those of \"%s\"", model,
+              program->n_file_outputs,
+              program->values[program->outputs[0]].name), (NULL));
+  }
   g_free (model);
   g_free (labels);
   if (!classifier)

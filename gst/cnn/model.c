@@ -165,6 +165,7 @@ make_spec (GstDeltaCnnModel * self, GError ** error)
   const DcnModelInfo *info = self->info;
   const DcnValue *input = input_of (self->net);
   DcnTensorSpec *spec = &self->spec;
+  gboolean integer = dcn_net_program (self->net)->integer_input;
   gint i, channels = input->dims[1];
 
   spec->width = input->dims[3];
@@ -186,7 +187,7 @@ make_spec (GstDeltaCnnModel * self, GError ** error)
   spec->resize = info->resize;
   spec->crop_fraction = info->crop_fraction;
   for (i = 0; i < channels; i++) {
-    gdouble min = 0.0, max = 1.0;
+    gdouble min = 0.0, max = integer ? 255.0 : 1.0;
 
     if (info->has_ranges && info->n_ranges > 0) {
       gint r = MIN (i, info->n_ranges - 1);
@@ -293,7 +294,8 @@ gst_delta_cnn_model_warning (const gchar * path)
   gchar *description = dcn_modelinfo_find (path);
   gchar *text = description ? NULL :
       g_strdup_printf ("%s has no .modelinfo: frames are given to it as RGB "
-      "(or grey) from 0 to 1, stretched to its size", path);
+      "(or grey) from 0 to 1 (to 255 where its input is of integers), stretched "
+      "to its size", path);
 
   g_free (description);
   return text;

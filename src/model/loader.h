@@ -40,6 +40,7 @@ typedef struct {
   GArray *values;              /* of DcnValue */
   GArray *ops;                 /* of DcnOp */
   int input;                   /* value index */
+  gboolean integer_input;      /* its elements are of an integer type in the model */
   GArray *outputs;             /* of int: value indices */
   const Dcn__Onnx__Node *node; /* being lowered */
   const char *output_name;     /* graph output being read, for messages; else NULL */
@@ -51,6 +52,12 @@ typedef struct {
 gboolean dcn_loader_fail(DcnLoader *loader, int code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* Takes over what a callee reported, with the same prefix. */
 gboolean dcn_loader_fail_with(DcnLoader *loader, GError *error);
+
+/* For classifiers (ends.c).  Outputs that ArgMax or TopK give, as they are or moved or cast, become what these rank:
+ * confidences come of that. */
+void dcn_ends_skip_ranking(Dcn__Onnx__Graph *graph);
+/* Keeps of the program's outputs the one that DcnOnnxOptions.classifier says. */
+void dcn_ends_choose(DcnLoader *loader);
 
 /* Inputs of the current node.
  * --------------------------------------------------------------------------------- */

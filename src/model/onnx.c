@@ -114,11 +114,19 @@ bind_dimensions(DcnLoader *loader, const char *name, DcnShape *shape, gboolean n
     else if (shape->rank == 4 && d == height_axis + 1)
       shape->dims[d] = loader->options->input_width;
     if (shape->dims[d] <= 0)
-      return dcn_loader_fail(
-          loader, DCN_ERROR_INVALID,
-          "dimension %d of the input \"%s\" is free; export the model with a fixed size", d, name);
+      return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                             "dimension %d of the input \"%s\" is free; export the model with a "
+                             "fixed size, such as 1x3x224x224",
+                             d, name);
   }
   return TRUE;
+}
+
+static gboolean
+is_integer(int type)
+{
+  return type != DCN_ONNX_FLOAT && type != DCN_ONNX_FLOAT16 && type != DCN_ONNX_DOUBLE &&
+         type != DCN_ONNX_BFLOAT16;
 }
 
 /* The program's input. type: of the graph input; NULL makes a dummy of one element for graphs that
@@ -164,12 +172,12 @@ add_input(DcnLoader *loader, const Dcn__Onnx__ValueInfo *info)
       g_free(dcn_loader_get(loader, value)->name);
       dcn_loader_get(loader, value)->name = g_strdup(name);
     }
+    loader->integer_input = ok && info && is_integer(type->elem_type);
     DcnEntry *entry = ok && info ? add_entry(loader, info->name ? info->name : "") : NULL;
     if (entry) {
       static const int to_nhwc[4] = {0, 2, 3, 1};
       entry->value = nhwc ? dcn_transpose_value(loader, value, to_nhwc, "nhwc") : value;
-      entry->integer = type->elem_type != DCN_ONNX_FLOAT && type->elem_type != DCN_ONNX_FLOAT16 &&
-                       type->elem_type != DCN_ONNX_DOUBLE && type->elem_type != DCN_ONNX_BFLOAT16;
+      entry->integer = loader->integer_input;
     }
     ok = !loader->error;
   }
@@ -296,8 +304,13 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
   DcnProgram *program = NULL;
 
   loader->graph = model->graph;
+  const size_t n_outputs = model->graph->n_output;
+  if (loader->options->classifier)
+    dcn_ends_skip_ranking(model->graph);
   if (read_opset(loader, model) && add_constants(loader, bound) && add_inputs(loader) &&
       lower_nodes(loader) && add_outputs(loader)) {
+    if (loader->options->classifier)
+      dcn_ends_choose(loader);
     dcn_prune(loader);
     if (!loader->options->literal) {
       /* Twice: single transpositions meet across arithmetic before they are joined with what else
@@ -315,6 +328,8 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
     program = g_new0(DcnProgram, 1);
     program->model_name = g_path_get_basename(name);
     program->input = loader->input;
+    program->integer_input = loader->integer_input;
+    program->n_file_outputs = (int)n_outputs;
     program->n_values = (int)loader->values->len;
     program->values = (DcnValue *)g_array_free(g_steal_pointer(&loader->values), FALSE);
     program->n_ops = (int)loader->ops->len;

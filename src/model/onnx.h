@@ -18,6 +18,9 @@ typedef struct {
   const char *const *bound_names;
   const uint8_t *const *bound_tensors;
   const size_t *bound_sizes;
+  /* Of the graph's outputs only one is kept: the first that has one number per class, or as a last resort a single
+   * number; where none has, all are.  For one that ends in ArgMax or TopK, what these rank. */
+  gboolean classifier;
   gboolean literal; /* tests: fuse and simplify nothing, so that what the passes do can be checked
                        against it */
 } DcnOnnxOptions;

@@ -145,6 +145,8 @@ typedef struct {
   int n_ops;
   DcnOp *ops; /* owned */
   int input;  /* value index; for image models n = 1, c = 1, 3 or 4 */
+  gboolean integer_input; /* the model calls its elements integers: bytes of a picture, 0 to 255 */
+  int n_file_outputs;     /* how many the model has, of which n_outputs were kept */
   int n_outputs;
   int *outputs; /* value indices, owned; an output may be the input itself */
 } DcnProgram;

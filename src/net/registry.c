@@ -56,7 +56,8 @@ dcn_net_load(const char *path, DcnWeights weights, GError **error)
   g_hash_table_insert(table, g_strdup(key), &loading);
   g_mutex_unlock(&lock);
 
-  DcnProgram *program = dcn_onnx_load_file(canonical, NULL, error);
+  const DcnOnnxOptions options = {.classifier = TRUE};
+  DcnProgram *program = dcn_onnx_load_file(canonical, &options, error);
   net = program ? dcn_net_new_with(program, dcn_kernels_get(), weights, error) : NULL;
 
   /* Where it failed, those who wait try for themselves and get the reason. */

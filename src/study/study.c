@@ -81,7 +81,8 @@ done:
 DcnStudy *
 dcn_study_load(DcnNet *net, const char *path, GError **error)
 {
-  DcnProgram *program = dcn_onnx_load_file(path, NULL, error);
+  const DcnOnnxOptions options = {.classifier = TRUE}; /* as the network was */
+  DcnProgram *program = dcn_onnx_load_file(path, &options, error);
   return program ? dcn_study_new(net, program, error) : NULL;
 }
 

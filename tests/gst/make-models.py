@@ -46,17 +46,22 @@ def node(op, inputs, outputs, *attributes, name=None):
             blob(3, name or op.lower() + '_' + outputs[0]) + blob(4, op) + b''.join(blob(5, a) for a in attributes))
 
 
-# TensorProto: dims 1, data_type 2 (1 float), name 8, raw_data 9
+# TensorProto: dims 1, data_type 2 (1 float, 7 int64), name 8, raw_data 9
 def tensor(name, dims, values):
     return (b''.join(num(1, d) for d in dims) + num(2, 1) + blob(8, name) +
             blob(9, struct.pack('<%df' % len(values), *values)))
 
 
+def integers(name, values):
+    return num(1, len(values)) + num(2, 7) + blob(8, name) + blob(9, struct.pack('<%dq' % len(values), *values))
+
+
 # ValueInfoProto: name 1, type 2; TypeProto: tensor_type 1; Tensor: elem_type 1, shape 2; Shape: dim 1;
 # Dimension: dim_value 1
-def value(name, dims):
-    shape = b''.join(blob(1, num(1, d)) for d in dims)
-    return blob(1, name) + blob(2, blob(1, num(1, 1) + blob(2, shape)))
+# elem_type: 1 float, 2 uint8, 7 int64; a dimension that is no number is free (dim_param 2)
+def value(name, dims, elem_type=1):
+    shape = b''.join(blob(1, num(1, d) if isinstance(d, int) else blob(2, d)) for d in dims)
+    return blob(1, name) + blob(2, blob(1, num(1, elem_type) + blob(2, shape)))
 
 
 # GraphProto: node 1, name 2, initializer 5, input 11, output 12
@@ -71,8 +76,11 @@ def weights(rng, count, scale):
     return [rng.uniform(-scale, scale) for _ in range(count)]
 
 
-def classifier(channels, height, width, classes, end=None, seed=1):
-    """Conv 3x3 / 2, depthwise 3x3, Conv 1x1, max pool, fully connected: each kind of layer that carries changes."""
+def classifier(channels, height, width, classes, end=None, seed=1, more=(), constants=(), outputs=None, image=None):
+    """more: nodes put behind, with constants of theirs, outputs in place of the scores; image: an input that these make
+    the image of.
+
+    Conv 3x3 / 2, depthwise 3x3, Conv 1x1, max pool, fully connected: each kind of layer that carries changes."""
     rng = random.Random(seed)
     h, w = (height + 1) // 2, (width + 1) // 2
     ph, pw = h // 2, w // 2
@@ -102,7 +110,8 @@ def classifier(channels, height, width, classes, end=None, seed=1):
     if end:
         nodes.append(node(end, ['scores'], ['end']))
         out = 'end'
-    return model(nodes, init, [value('image', [1, channels, height, width])], [value(out, [1, classes])])
+    return model([*more, *nodes] if image else [*nodes, *more], [*init, *constants],
+                 [image or value('image', [1, channels, height, width])], outputs or [value(out, [1, classes])])
 
 
 def main(folder):
@@ -140,6 +149,24 @@ def main(folder):
     for end in ('Softmax', 'LogSoftmax', 'Sigmoid'):
         write(end.lower() + '.onnx', classifier(3, 32, 32, 6, end))
         write(end.lower() + '.onnx.modelinfo', info)
+    # Ends: the best class alone, the best ones, scores behind something else, and in other shapes.
+    ends = {
+        'argmax': ([node('ArgMax', ['scores'], ['best'], attr_int('axis', 1)), node('Squeeze', ['best', 'axes'], ['label'])],
+                   [integers('axes', [1])], [value('label', [1], 7)]),
+        'topk': ([node('TopK', ['scores', 'k'], ['values', 'indices'])], [integers('k', [3])],
+                 [value('indices', [1, 3], 7), value('values', [1, 3])]),
+        'several': ([node('ReduceMean', ['scores'], ['loss'], attr_int('keepdims', 0))], [],
+                    [value('loss', []), value('r3', [1, 12, 16, 16]), value('scores', [1, 6])]),
+        'last': ([node('Reshape', ['scores', 'shape'], ['out'])], [integers('shape', [1, 1, 6])], [value('out', [1, 1, 6])]),
+        'first': ([node('Reshape', ['scores', 'shape'], ['out'])], [integers('shape', [6, 1, 1])], [value('out', [6, 1, 1])]),
+    }
+    for name, (more, constants, outputs) in ends.items():
+        write(name + '.onnx', classifier(3, 32, 32, 6, more=more, constants=constants, outputs=outputs))
+        write(name + '.onnx.modelinfo', info)
+    # Bytes in, which the network makes 0 to 1 of itself.
+    write('bytes.onnx', classifier(3, 32, 32, 6, image=value('bytes', [1, 3, 32, 32], 2), constants=[tensor('255', [1], [255.0])],
+                                   more=[node('Cast', ['bytes'], ['numbers'], attr_int('to', 1)),
+                                         node('Div', ['numbers', '255'], ['image'])]))
     write('one.onnx', classifier(3, 32, 32, 1, seed=4))
 
     # What must be refused with a sentence.
@@ -154,6 +181,8 @@ def main(folder):
     fc = [node('Gemm', ['image', 'w', 'b'], ['scores'])]
     write('rank2.onnx', model(fc, [tensor('w', [10, 4], [0.1] * 40), tensor('b', [4], [0.0] * 4)],
                               [value('image', [1, 10])], [value('scores', [1, 4])]))
+    write('free.onnx', classifier(3, 32, 32, 6, image=value('image', [1, 3, 'height', 'width'])))
+    write('batch.onnx', classifier(3, 32, 32, 6, image=value('image', [2, 3, 32, 32])))
     write('channels4.onnx', classifier(4, 32, 32, 6))
     conv = node('Conv', ['image', 'w'], ['map'], attr_ints('kernel_shape', [1, 1]))
     map_init = [tensor('w', [2, 3, 1, 1], [0.5] * 6)]

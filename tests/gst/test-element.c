@@ -453,6 +453,52 @@ test_confidences (void)
   g_assert_cmpfloat (one[0], <, 1.0);
 }
 
+/* Models that say the best class only, give other things as well, or the scores in
+ * another shape: the confidences are those of the scores all the same. */
+static void
+test_ends (void)
+{
+  static const gchar *const models[] = { "argmax.onnx", "topk.onnx",
+    "several.onnx", "last.onnx", "first.onnx"
+  };
+  gfloat plain[6], got[6];
+  guint i, k;
+
+  confidences ("tiny.onnx", plain);
+  for (k = 0; k < G_N_ELEMENTS (models); k++) {
+    confidences (models[k], got);
+    for (i = 0; i < 6; i++)
+      g_assert_cmpfloat_with_epsilon (got[i], plain[i], 1e-6);
+  }
+}
+
+/* Of several outputs the one that is used is told. */
+static void
+test_several_outputs (void)
+{
+  GstElement *element = gst_element_factory_make ("deltacnn", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *info = NULL;
+
+  gst_object_ref_sink (element);
+  gst_element_set_bus (element, bus);
+  g_object_set (element, "model-file", test_file ("several.onnx"), NULL);
+  g_assert_cmpint (gst_element_set_state (element, GST_STATE_PAUSED), ==,
+      GST_STATE_CHANGE_SUCCESS);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_INFO);
+  g_assert_nonnull (message);
+  gst_message_parse_info (message, &info, NULL);
+  g_assert_nonnull (strstr (info->message, "3 outputs"));
+  g_assert_nonnull (strstr (info->message, "\"scores\""));
+  g_error_free (info);
+  gst_message_unref (message);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+}
+
 /* --- Properties --- */
 
 static void
@@ -932,6 +978,8 @@ main (int argc, char **argv)
   g_test_add_func ("/element/short-buffer", test_short_buffer);
   g_test_add_func ("/element/labels", test_labels);
   g_test_add_func ("/element/confidences", test_confidences);
+  g_test_add_func ("/element/ends", test_ends);
+  g_test_add_func ("/element/several-outputs", test_several_outputs);
   g_test_add_func ("/element/properties", test_properties);
   g_test_add_func ("/element/change-while-running", test_change_while_running);
   g_test_add_func ("/element/margin", test_margin);

@@ -450,7 +450,8 @@ test_gray (void)
   gst_harness_teardown (c);
 }
 
-/* Samples in a model's ranges: 150 of -1 to 1, 45 of 0 to 1 and 90 of 0 to 0.5 are all 45/255. */
+/* Samples in a model's ranges: 150 of -1 to 1, 45 of 0 to 1 and 90 of 0 to 0.5 are all 45/255; so
+ * are 45 of the bytes that a network divides by 255 itself. */
 static void
 test_ranges (void)
 {
@@ -460,7 +461,7 @@ test_ranges (void)
     guint8 rgb[3];
   } all[] = {
     {"plain.onnx", {45, 45, 45}}, {"tiny.onnx", {150, 150, 150}},
-    {"ranges.onnx", {150, 45, 90}}
+    {"ranges.onnx", {150, 45, 90}}, {"bytes.onnx", {45, 45, 45}}
   };
   const Size size = { 40, 40 }; /* 120 bytes a row: none is padding */
   gfloat expected[N_CLASSES], got[N_CLASSES];
