@@ -91,10 +91,38 @@ fuse_limits(DcnLoader *loader, DcnUses *uses, DcnOp *op)
   }
 }
 
+/* What is rounded to levels already, and only moved or maximised since, stays as it is in rounding to the same ones:
+ * exporters put a pair behind every pool. */
+static gboolean
+is_rounded_already(DcnLoader *loader, const DcnUses *uses, const DcnOp *op)
+{
+  for (int value = op->inputs[0]; uses->producer[value] >= 0;) {
+    const DcnOp *before = &g_array_index(loader->ops, DcnOp, uses->producer[value]);
+    const DcnAct *act = &before->act;
+    if (act->kind == DCN_ACT_QUANTIZE)
+      return act->alpha == op->act.alpha && act->beta == op->act.alpha &&
+             op->act.beta == op->act.alpha && act->lo >= op->act.lo && act->hi <= op->act.hi;
+    if (before->kind != DCN_OP_MAX_POOL &&
+        (before->kind != DCN_OP_GATHER || before->u.gather.fill != 0 || op->act.lo > 0 ||
+         op->act.hi < 0))
+      return FALSE;
+    value = before->inputs[0];
+  }
+  return FALSE;
+}
+
 static void
 fuse_act(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 {
   fuse_limits(loader, uses, op);
+  if (op->act.kind == DCN_ACT_QUANTIZE && uses->uses[op->inputs[0]] == 1 &&
+      is_rounded_already(loader, uses, op)) {
+    DcnOp *before = &g_array_index(loader->ops, DcnOp, uses->producer[op->inputs[0]]);
+    uses->producer[op->output] = uses->producer[op->inputs[0]];
+    before->output = op->output;
+    op->output = -1;
+    return;
+  }
   DcnOp *before = sole_producer(loader, uses, op);
   if (before && (before->kind == DCN_OP_CONV || before->kind == DCN_OP_AFFINE ||
                  before->kind == DCN_OP_BINARY))

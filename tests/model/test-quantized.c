@@ -250,6 +250,27 @@ test_values(void)
   check(w, 1, rounded);
 }
 
+static double
+rounded_twice(double x)
+{
+  return fmax(rounded(x), -7 * STEP);
+}
+
+/* A second pair changes nothing where it has the levels of the first, and is done where it has not. */
+static void
+test_pairs(void)
+{
+  static const char *const second[] = {"p s z", "p s z_other"};
+  for (int other = 0; other < 2; other++) {
+    OnnxWriter *w = start_values();
+    onnx_writer_node(w, "QuantizeLinear", "x s z", "q");
+    onnx_writer_node(w, "DequantizeLinear", "q s z", "p");
+    onnx_writer_node(w, "QuantizeLinear", second[other], "r");
+    finish(w, "DequantizeLinear", other ? "r s z_other" : "r s z");
+    check(w, other ? 2 : 1, other ? rounded_twice : rounded);
+  }
+}
+
 /* Limits before rounding join it. */
 static void
 test_limits(void)
@@ -365,6 +386,7 @@ main(int argc, char **argv)
   g_test_add_func("/model/quantized/weights", test_weights);
   g_test_add_func("/model/quantized/weight-errors", test_weight_errors);
   g_test_add_func("/model/quantized/values", test_values);
+  g_test_add_func("/model/quantized/pairs", test_pairs);
   g_test_add_func("/model/quantized/limits", test_limits);
   g_test_add_func("/model/quantized/rounded-weights", test_rounded_weights);
   g_test_add_func("/model/quantized/value-errors", test_value_errors);
