@@ -13,6 +13,7 @@
 # (default: as many), latency over SAMPLE (default 12), one thread, all ways in turn;
 # WAYS are those of deltacnn-eval --modes (default: all there are).
 set -euo pipefail
+export LC_ALL=C.UTF-8 # numbers with points, in any language of the user
 here=$(cd "$(dirname "$0")" && pwd)
 with=() out=$here/study
 while [ $# -gt 0 ]; do
