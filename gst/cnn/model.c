@@ -241,10 +241,11 @@ load_net (const gchar * path, GError ** error)
   DcnModelInfo *info = dcn_modelinfo_load (path, NULL, 0, NULL);
   DcnWeights weights = info && info->half_weights ? DCN_WEIGHTS_FLOAT16 :
       DCN_WEIGHTS_FLOAT32;
+  gint height = info ? info->height : 0, width = info ? info->width : 0;
 
   if (info)
     dcn_modelinfo_free (info);
-  return dcn_net_load (path, weights, error);
+  return dcn_net_load_sized (path, weights, height, width, error);
 }
 
 gboolean

@@ -209,6 +209,24 @@ find_input_section(GKeyFile *keys, const char *input_name)
   return found;
 }
 
+/* dims=1,3,HEIGHT,WIDTH, or 1,HEIGHT,WIDTH,3: for inputs whose size the model leaves free.  What is no such list is for
+ * others to read. */
+static void
+parse_dims(DcnModelInfo *info, const char *text)
+{
+  char **words = g_strsplit(text, ",", -1);
+  double dims[4];
+  gboolean ok = g_strv_length(words) == 4;
+  for (int d = 0; ok && d < 4; d++)
+    ok = parse_number(words[d], &dims[d]) && dims[d] >= 1 && dims[d] <= 1 << 16;
+  if (ok) {
+    const int height_axis = dims[1] == 1 || dims[1] == 3 ? 2 : 1;
+    info->height = (int)dims[height_axis];
+    info->width = (int)dims[height_axis + 1];
+  }
+  g_strfreev(words);
+}
+
 static gboolean
 parse_file(DcnModelInfo *info, const char *file, const char *text, size_t size,
            const char *input_name, int n_channels, GError **error)
@@ -248,6 +266,10 @@ parse_file(DcnModelInfo *info, const char *file, const char *text, size_t size,
   char *ranges = section ? g_key_file_get_string(keys, section, "ranges", NULL) : NULL;
   ok = (!ranges || parse_ranges(info, file, section, ranges, n_channels, error)) &&
        parse_ours(info, keys, file, error);
+  char *dims = ok && section ? g_key_file_get_string(keys, section, "dims", NULL) : NULL;
+  if (dims)
+    parse_dims(info, dims);
+  g_free(dims);
   g_free(ranges);
   g_free(section);
 out:

@@ -30,6 +30,7 @@ typedef struct {
   gboolean has_ranges;
   double range_min[4], range_max[4];
   int n_ranges;
+  int height, width; /* of dims=; 0 where it is absent or has free sizes itself */
   gboolean has_color;
   DcnColorOrder color;
   DcnResize resize;       /* default DCN_RESIZE_STRETCH */

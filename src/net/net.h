@@ -37,6 +37,9 @@ DcnNet *dcn_net_new_with(DcnProgram *program, const DcnKernels *kernels, DcnWeig
  * process, file and kind of weights (compared by canonical path, size, modification time and inode).  Thread-safe.
  */
 DcnNet *dcn_net_load(const char *path, DcnWeights weights, GError **error);
+/* The same for a model that may leave height and width of its input free: they are these then (0: not known). */
+DcnNet *dcn_net_load_sized(const char *path, DcnWeights weights, int height, int width,
+                           GError **error);
 DcnNet *dcn_net_ref(DcnNet *net);
 void dcn_net_unref(DcnNet *net); /* NULL is fine */
 

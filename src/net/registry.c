@@ -17,7 +17,8 @@ static GHashTable
 static DcnNet loading;
 
 static char *
-file_key(const char *path, DcnWeights weights, char **canonical, GError **error)
+file_key(const char *path, DcnWeights weights, int height, int width, char **canonical,
+         GError **error)
 {
   struct stat st;
   *canonical = realpath(path, NULL);
@@ -28,8 +29,8 @@ file_key(const char *path, DcnWeights weights, char **canonical, GError **error)
     *canonical = NULL;
     return NULL;
   }
-  return g_strdup_printf("%s\n%d %lld %lld.%09ld %llu %llu", *canonical, (int)weights,
-                         (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+  return g_strdup_printf("%s\n%d %dx%d %lld %lld.%09ld %llu %llu", *canonical, (int)weights, height,
+                         width, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
                          (long)st.st_mtim.tv_nsec, (unsigned long long)st.st_ino,
                          (unsigned long long)st.st_dev);
 }
@@ -37,7 +38,13 @@ file_key(const char *path, DcnWeights weights, char **canonical, GError **error)
 DcnNet *
 dcn_net_load(const char *path, DcnWeights weights, GError **error)
 {
-  char *canonical, *key = file_key(path, weights, &canonical, error);
+  return dcn_net_load_sized(path, weights, 0, 0, error);
+}
+
+DcnNet *
+dcn_net_load_sized(const char *path, DcnWeights weights, int height, int width, GError **error)
+{
+  char *canonical, *key = file_key(path, weights, height, width, &canonical, error);
   if (!key)
     return NULL;
   g_mutex_lock(&lock);
@@ -56,7 +63,7 @@ dcn_net_load(const char *path, DcnWeights weights, GError **error)
   g_hash_table_insert(table, g_strdup(key), &loading);
   g_mutex_unlock(&lock);
 
-  const DcnOnnxOptions options = {.classifier = TRUE};
+  const DcnOnnxOptions options = {.classifier = TRUE, .input_height = height, .input_width = width};
   DcnProgram *program = dcn_onnx_load_file(canonical, &options, error);
   net = program ? dcn_net_new_with(program, dcn_kernels_get(), weights, error) : NULL;
 

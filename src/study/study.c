@@ -81,7 +81,11 @@ done:
 DcnStudy *
 dcn_study_load(DcnNet *net, const char *path, GError **error)
 {
-  const DcnOnnxOptions options = {.classifier = TRUE}; /* as the network was */
+  const DcnProgram *loaded = dcn_net_program(net);
+  const DcnValue *input = &loaded->values[loaded->input];
+  /* as the network was */
+  const DcnOnnxOptions options = {
+      .classifier = TRUE, .input_height = input->h, .input_width = input->w};
   DcnProgram *program = dcn_onnx_load_file(path, &options, error);
   return program ? dcn_study_new(net, program, error) : NULL;
 }

@@ -182,6 +182,8 @@ def main(folder):
     write('rank2.onnx', model(fc, [tensor('w', [10, 4], [0.1] * 40), tensor('b', [4], [0.0] * 4)],
                               [value('image', [1, 10])], [value('scores', [1, 4])]))
     write('free.onnx', classifier(3, 32, 32, 6, image=value('image', [1, 3, 'height', 'width'])))
+    write('sized.onnx', classifier(3, 32, 32, 6, image=value('image', [1, 3, 'height', 'width'])))
+    write('sized.onnx.modelinfo', info.replace('dir=input\n', 'dir=input\ndims=1,3,32,32\n'))
     write('batch.onnx', classifier(3, 32, 32, 6, image=value('image', [2, 3, 32, 32])))
     write('channels4.onnx', classifier(4, 32, 32, 6))
     conv = node('Conv', ['image', 'w'], ['map'], attr_ints('kernel_shape', [1, 1]))
