@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static DcnTensor *
-new_tensor(DcnLoader *loader, gboolean is_int, int rank, const int64_t *dims)
+DcnTensor *
+dcn_fold_new(DcnLoader *loader, gboolean is_int, int rank, const int64_t *dims)
 {
   GError *error = NULL;
   if (loader->error)
@@ -44,19 +44,19 @@ dcn_lower_constant(DcnLoader *loader)
     if (!tensor)
       return dcn_loader_fail_with(loader, error);
   } else if ((attribute = dcn_attr_find(loader, "value_float"))) {
-    tensor = new_tensor(loader, FALSE, 0, NULL);
+    tensor = dcn_fold_new(loader, FALSE, 0, NULL);
     if (tensor)
       tensor->f[0] = attribute->f;
   } else if ((attribute = dcn_attr_find(loader, "value_int"))) {
-    tensor = new_tensor(loader, TRUE, 0, NULL);
+    tensor = dcn_fold_new(loader, TRUE, 0, NULL);
     if (tensor)
       tensor->i[0] = attribute->i;
   } else if ((attribute = dcn_attr_find(loader, "value_floats"))) {
-    tensor = new_tensor(loader, FALSE, 1, (int64_t[]){(int64_t)attribute->n_floats});
+    tensor = dcn_fold_new(loader, FALSE, 1, (int64_t[]){(int64_t)attribute->n_floats});
     if (tensor && tensor->count)
       memcpy(tensor->f, attribute->floats, tensor->count * sizeof(float));
   } else if ((attribute = dcn_attr_find(loader, "value_ints"))) {
-    tensor = new_tensor(loader, TRUE, 1, (int64_t[]){(int64_t)attribute->n_ints});
+    tensor = dcn_fold_new(loader, TRUE, 1, (int64_t[]){(int64_t)attribute->n_ints});
     if (tensor && tensor->count)
       memcpy(tensor->i, attribute->ints, tensor->count * sizeof(int64_t));
   } else {
@@ -68,7 +68,7 @@ dcn_lower_constant(DcnLoader *loader)
 static gboolean
 set_filled(DcnLoader *loader, gboolean is_int, const DcnShape *shape, double value)
 {
-  DcnTensor *tensor = new_tensor(loader, is_int, shape->rank, shape->dims);
+  DcnTensor *tensor = dcn_fold_new(loader, is_int, shape->rank, shape->dims);
   for (size_t i = 0; tensor && i < tensor->count; i++) {
     if (is_int)
       tensor->i[i] = dcn_float_to_int(value);
@@ -139,7 +139,7 @@ dcn_lower_shape(DcnLoader *loader)
   int64_t start = dcn_attr_int(loader, "start", 0), end = dcn_attr_int(loader, "end", input.rank);
   start = CLAMP(start < 0 ? start + input.rank : start, 0, input.rank);
   end = CLAMP(end < 0 ? end + input.rank : end, start, input.rank);
-  DcnTensor *tensor = new_tensor(loader, TRUE, 1, (int64_t[]){end - start});
+  DcnTensor *tensor = dcn_fold_new(loader, TRUE, 1, (int64_t[]){end - start});
   if (tensor && tensor->count)
     memcpy(tensor->i, input.dims + start, tensor->count * sizeof(int64_t));
   return dcn_loader_set_tensor(loader, 0, tensor);
@@ -153,7 +153,7 @@ dcn_lower_size(DcnLoader *loader)
   if (!dcn_loader_input_shape(loader, 0, &input) ||
       !dcn_shape_count(input.rank, input.dims, &count))
     return FALSE;
-  DcnTensor *tensor = new_tensor(loader, TRUE, 0, NULL);
+  DcnTensor *tensor = dcn_fold_new(loader, TRUE, 0, NULL);
   if (tensor)
     tensor->i[0] = (int64_t)count;
   return dcn_loader_set_tensor(loader, 0, tensor);
@@ -177,7 +177,7 @@ dcn_lower_range(DcnLoader *loader)
   const double n = ceil((bound[1] - bound[0]) / bound[2]);
   if (!isfinite(n) || n > (double)DCN_MAX_ELEMENTS)
     return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its range has no end or is too long");
-  DcnTensor *tensor = new_tensor(loader, is_int, 1, (int64_t[]){n > 0 ? (int64_t)n : 0});
+  DcnTensor *tensor = dcn_fold_new(loader, is_int, 1, (int64_t[]){n > 0 ? (int64_t)n : 0});
   for (size_t i = 0; tensor && i < tensor->count; i++) {
     const double value = bound[0] + (double)i * bound[2];
     if (is_int)
@@ -218,7 +218,7 @@ cast_constant(DcnLoader *loader, DcnTensor *tensor, int64_t to)
   const gboolean is_int = is_integer_type(to);
   if ((to == DCN_ONNX_FLOAT || to == DCN_ONNX_DOUBLE) && !tensor->is_int)
     return dcn_loader_set_tensor(loader, 0, dcn_tensor_ref(tensor));
-  DcnTensor *result = new_tensor(loader, is_int, tensor->rank, tensor->dims);
+  DcnTensor *result = dcn_fold_new(loader, is_int, tensor->rank, tensor->dims);
   if (result)
     result->type = (int)to;
   for (size_t i = 0; result && i < tensor->count; i++) {
@@ -273,12 +273,39 @@ fold_integers(DcnLoader *loader, DcnBinaryKind kind, int64_t a, int64_t b)
   case DCN_BINARY_MUL:
     __builtin_mul_overflow(a, b, &result);
     return result;
+  case DCN_BINARY_MIN:
+    return MIN(a, b);
+  case DCN_BINARY_MAX:
+    return MAX(a, b);
+  case DCN_BINARY_POW:
+    return dcn_float_to_int(pow((double)a, (double)b));
   default:
     if (b == 0) {
       dcn_loader_fail(loader, DCN_ERROR_INVALID, "division by zero");
       return 0;
     }
     return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
+  }
+}
+
+static float
+fold_floats(DcnBinaryKind kind, float a, float b)
+{
+  switch (kind) {
+  case DCN_BINARY_ADD:
+    return a + b;
+  case DCN_BINARY_SUB:
+    return a - b;
+  case DCN_BINARY_MUL:
+    return a * b;
+  case DCN_BINARY_MIN:
+    return a < b || isnan(a) ? a : b;
+  case DCN_BINARY_MAX:
+    return a > b || isnan(a) ? a : b;
+  case DCN_BINARY_POW:
+    return powf(a, b);
+  default:
+    return a / b;
   }
 }
 
@@ -294,52 +321,16 @@ dcn_fold_binary(DcnLoader *loader, DcnBinaryKind kind, DcnTensor *a, DcnTensor *
   }
   DcnTensor *ea = dcn_expand_tensor(loader, a, &shape), *eb = dcn_expand_tensor(loader, b, &shape);
   DcnTensor *result =
-      ea && eb ? new_tensor(loader, a->is_int && b->is_int, shape.rank, shape.dims) : NULL;
+      ea && eb ? dcn_fold_new(loader, a->is_int && b->is_int, shape.rank, shape.dims) : NULL;
   for (size_t i = 0; result && i < result->count; i++) {
     if (result->is_int) {
       result->i[i] = fold_integers(loader, kind, ea->i[i], eb->i[i]);
       continue;
     }
     const float x = (float)dcn_tensor_get(ea, i), y = (float)dcn_tensor_get(eb, i);
-    result->f[i] = kind == DCN_BINARY_ADD   ? x + y
-                   : kind == DCN_BINARY_SUB ? x - y
-                   : kind == DCN_BINARY_MUL ? x * y
-                                            : x / y;
+    result->f[i] = fold_floats(kind, x, y);
   }
   dcn_tensor_unref(ea);
   dcn_tensor_unref(eb);
   return result;
-}
-
-/* Functions of one number, on constants only (unfused batch normalisation, computed sizes). */
-gboolean
-dcn_lower_unary(DcnLoader *loader)
-{
-  const char *type = loader->node->op_type;
-  DcnEntry *entry = dcn_loader_input(loader, 0);
-  if (!entry)
-    return FALSE;
-  if (!entry->tensor)
-    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
-                           "this operator is supported on constants only");
-  DcnTensor *input = entry->tensor;
-  DcnTensor *result = new_tensor(loader, input->is_int, input->rank, input->dims);
-  for (size_t i = 0; result && i < result->count; i++) {
-    if (input->is_int) {
-      /* Only Neg and Abs are defined on integers; the others are the identity there. */
-      const int64_t x = input->i[i];
-      const gboolean negate = strcmp(type, "Neg") == 0 || (strcmp(type, "Abs") == 0 && x < 0);
-      result->i[i] = negate ? (int64_t)(0 - (uint64_t)x) : x;
-      continue;
-    }
-    const float x = input->f[i];
-    result->f[i] = strcmp(type, "Neg") == 0     ? -x
-                   : strcmp(type, "Abs") == 0   ? fabsf(x)
-                   : strcmp(type, "Floor") == 0 ? floorf(x)
-                   : strcmp(type, "Ceil") == 0  ? ceilf(x)
-                   : strcmp(type, "Sqrt") == 0  ? sqrtf(x)
-                   : strcmp(type, "Exp") == 0   ? expf(x)
-                                                : 1 / x;
-  }
-  return dcn_loader_set_tensor(loader, 0, result);
 }

@@ -136,7 +136,7 @@ apply_parameters(DcnOp *op, const DcnValue *new, Moved *moved)
   g_free(binary->constant);
   binary->constant = NULL;
   const DcnBinary old = *binary;
-  if (moved->is_full || (old.kind == DCN_BINARY_DIV && old.swap)) {
+  if (moved->is_full || !dcn_binary_is_affine(&old)) {
     binary->constant = g_steal_pointer(&moved->a);
     binary->bn = moved->is_full ? new->n : 1;
     binary->bh = moved->is_full ? new->h : 1;

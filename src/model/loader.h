@@ -134,6 +134,9 @@ typedef struct {
 int dcn_loader_add_binary(DcnLoader *loader, DcnBinaryKind kind, DcnOperand a, DcnOperand b,
                           const char *role);
 
+/* Whether a constant per channel makes it x * scale + shift. */
+gboolean dcn_binary_is_affine(const DcnBinary *binary);
+
 /* Numpy broadcasting of two shapes. */
 gboolean dcn_shape_broadcast(const DcnShape *a, const DcnShape *b, DcnShape *out);
 /* Normalises an axis in [-rank, rank) to [0, rank); fails otherwise. */
@@ -156,7 +159,11 @@ gboolean dcn_lower_activation(DcnLoader *loader);
 gboolean dcn_lower_clip(DcnLoader *loader);
 gboolean dcn_lower_prelu(DcnLoader *loader);
 gboolean dcn_lower_binary(DcnLoader *loader);
-gboolean dcn_lower_sum(DcnLoader *loader);
+gboolean dcn_lower_variadic(DcnLoader *loader); /* Sum, Min, Max */
+gboolean dcn_lower_unary(DcnLoader *loader);
+gboolean dcn_lower_neg(DcnLoader *loader);
+gboolean dcn_lower_celu(DcnLoader *loader);
+gboolean dcn_lower_pow(DcnLoader *loader);
 gboolean dcn_lower_batch_normalization(DcnLoader *loader);
 gboolean dcn_lower_lrn(DcnLoader *loader);
 gboolean dcn_lower_softmax(DcnLoader *loader);
@@ -191,7 +198,8 @@ gboolean dcn_lower_shape(DcnLoader *loader);
 gboolean dcn_lower_size(DcnLoader *loader);
 gboolean dcn_lower_range(DcnLoader *loader);
 gboolean dcn_lower_cast(DcnLoader *loader);
-gboolean dcn_lower_unary(DcnLoader *loader);
+/* A constant of numbers to be filled in; NULL on error. */
+DcnTensor *dcn_fold_new(DcnLoader *loader, gboolean is_int, int rank, const int64_t *dims);
 /* Elementwise arithmetic on two constants; NULL on error. */
 DcnTensor *dcn_fold_binary(DcnLoader *loader, DcnBinaryKind kind, DcnTensor *a, DcnTensor *b);
 

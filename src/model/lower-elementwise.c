@@ -148,6 +148,12 @@ dcn_lower_prelu(DcnLoader *loader)
   return dcn_loader_set_value(loader, 0, sum, FALSE);
 }
 
+gboolean
+dcn_binary_is_affine(const DcnBinary *binary)
+{
+  return binary->kind <= DCN_BINARY_MUL || (binary->kind == DCN_BINARY_DIV && !binary->swap);
+}
+
 static DcnShape
 operand_shape(DcnLoader *loader, DcnOperand operand)
 {
@@ -217,7 +223,16 @@ add_constant_binary(DcnLoader *loader, DcnBinaryKind kind, int x, DcnTensor *con
   if (x < 0)
     goto out;
   const int channels = dcn_loader_get(loader, x)->c;
-  if (physical.n == 1 && physical.h == 1 && physical.w == 1 && !(kind == DCN_BINARY_DIV && swap)) {
+  const DcnBinary binary = {.kind = kind, .swap = swap};
+  if ((kind == DCN_BINARY_MIN || kind == DCN_BINARY_MAX) && constant->count == 1 &&
+      !isnan(elements[0])) {
+    const gboolean maximum = kind == DCN_BINARY_MAX;
+    const DcnAct act = {.kind = DCN_ACT_CLIP,
+                        .alpha = maximum ? elements[0] : -INFINITY,
+                        .beta = maximum ? INFINITY : elements[0]};
+    output = dcn_loader_add_act(loader, x, act, role);
+  } else if (physical.n == 1 && physical.h == 1 && physical.w == 1 &&
+             dcn_binary_is_affine(&binary)) {
     /* Per channel: it may join a convolution. */
     float *scale = g_new(float, channels), *shift = g_new(float, channels);
     for (int i = 0; i < channels; i++) {
@@ -357,6 +372,7 @@ dcn_lower_binary(DcnLoader *loader)
   const DcnBinaryKind kind = strcmp(type, "Add") == 0   ? DCN_BINARY_ADD
                              : strcmp(type, "Sub") == 0 ? DCN_BINARY_SUB
                              : strcmp(type, "Mul") == 0 ? DCN_BINARY_MUL
+                             : strcmp(type, "Pow") == 0 ? DCN_BINARY_POW
                                                         : DCN_BINARY_DIV;
   DcnOperand a, b;
   if (!read_operand(loader, 0, &a) || !read_operand(loader, 1, &b))
@@ -376,8 +392,12 @@ dcn_lower_binary(DcnLoader *loader)
 }
 
 gboolean
-dcn_lower_sum(DcnLoader *loader)
+dcn_lower_variadic(DcnLoader *loader)
 {
+  const char *type = loader->node->op_type;
+  const DcnBinaryKind kind = strcmp(type, "Min") == 0   ? DCN_BINARY_MIN
+                             : strcmp(type, "Max") == 0 ? DCN_BINARY_MAX
+                                                        : DCN_BINARY_ADD;
   DcnOperand sum;
   const int n = (int)loader->node->n_input;
   if (!read_operand(loader, 0, &sum))
@@ -388,16 +408,16 @@ dcn_lower_sum(DcnLoader *loader)
     dcn_tensor_ref(sum.tensor);
   for (int i = 1; i < n && !loader->error; i++) {
     DcnOperand next;
-    char *role = i + 1 < n ? g_strdup_printf("sum%d", i) : NULL;
+    char *role = i + 1 < n ? g_strdup_printf("part%d", i) : NULL;
     if (!read_operand(loader, i, &next)) {
       g_free(role);
       break;
     }
     DcnTensor *old = sum.tensor;
     if (sum.tensor && next.tensor) {
-      sum.tensor = dcn_fold_binary(loader, DCN_BINARY_ADD, sum.tensor, next.tensor);
+      sum.tensor = dcn_fold_binary(loader, kind, sum.tensor, next.tensor);
     } else {
-      sum.value = dcn_loader_add_binary(loader, DCN_BINARY_ADD, sum, next, role);
+      sum.value = dcn_loader_add_binary(loader, kind, sum, next, role);
       sum.tensor = NULL;
     }
     dcn_tensor_unref(old);

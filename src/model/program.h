@@ -33,8 +33,24 @@ typedef enum {
   DCN_ACT_HARD_SIGMOID, /* max(0, min(1, alpha * x + beta)) */
   DCN_ACT_HARD_SWISH,   /* x * max(0, min(1, x / 6 + 0.5)) */
   DCN_ACT_SWISH,        /* x * sigmoid(x); SiLU */
-  DCN_ACT_QUANTIZE      /* max(lo, min(hi, x / alpha)), rounded to the nearest whole number (of two to the
+  DCN_ACT_QUANTIZE,     /* max(lo, min(hi, x / alpha)), rounded to the nearest whole number (of two to the
                            even one), times beta; lo and hi are whole */
+  /* The rest is computed by dcn_act_value(), number by number. */
+  DCN_ACT_ELU,       /* x >= 0 ? beta * x : alpha * (exp(x) - 1) */
+  DCN_ACT_SOFTPLUS,  /* log(1 + exp(x)) */
+  DCN_ACT_SOFTSIGN,  /* x / (1 + |x|) */
+  DCN_ACT_MISH,      /* x * tanh(softplus(x)) */
+  DCN_ACT_GELU,      /* x / 2 * (1 + erf(x / sqrt(2))) */
+  DCN_ACT_GELU_TANH, /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
+  DCN_ACT_THRESHOLD, /* x > alpha ? x : 0 */
+  DCN_ACT_ERF,
+  DCN_ACT_EXP,
+  DCN_ACT_LOG,
+  DCN_ACT_POWER, /* x ^ alpha */
+  DCN_ACT_ABS,
+  DCN_ACT_FLOOR,
+  DCN_ACT_CEIL,
+  DCN_ACT_ROUND /* to the nearest whole number, halves to even, then limited to [alpha, beta] */
 } DcnActKind;
 
 #define DCN_QUANTIZE_MAX (1 << 20) /* so that sums of floats round in DCN_ACT_QUANTIZE */
@@ -57,6 +73,7 @@ typedef enum {
   DCN_OP_LRN,        /* input 0, across channels */
   DCN_OP_SOFTMAX,    /* input 0, over the channels of each pixel */
   DCN_OP_LOG_SOFTMAX,
+  DCN_OP_LAYER_NORM, /* input 0: (x - mean) / sqrt(variance + epsilon), both over the channels of each pixel */
   DCN_OP_CONCAT, /* all inputs, each placed at an origin of the output */
   DCN_OP_GATHER, /* input 0: data movement of any kind (reshape, transpose, slice, pad, expand,
                     shuffle) */
@@ -79,7 +96,15 @@ typedef struct {
                                  it never) */
 } DcnPool;
 
-typedef enum { DCN_BINARY_ADD, DCN_BINARY_SUB, DCN_BINARY_MUL, DCN_BINARY_DIV } DcnBinaryKind;
+typedef enum {
+  DCN_BINARY_ADD,
+  DCN_BINARY_SUB,
+  DCN_BINARY_MUL,
+  DCN_BINARY_DIV,
+  DCN_BINARY_MIN, /* NaN where either is */
+  DCN_BINARY_MAX,
+  DCN_BINARY_POW /* a ^ b */
+} DcnBinaryKind;
 
 /* out[i] = a[i] op b[i]; input 0 (a) has the output's physical shape; b may repeat along whole
  * axes. */
@@ -126,6 +151,9 @@ typedef struct {
     DcnPool pool;
     DcnBinary binary;
     DcnLrn lrn;
+    struct {
+      float epsilon;
+    } norm;
     DcnGather gather;
     DcnMatMul matmul;
     struct {
@@ -162,6 +190,9 @@ void dcn_value_set_dims(DcnValue *value, int rank, const int *dims);
  * strides[1] + .. */
 void dcn_value_strides(const DcnValue *value, int *strides);
 size_t dcn_value_elements(const DcnValue *value);
+
+/* One number through an activation of any kind but PRELU. */
+float dcn_act_value(const DcnAct *act, float x);
 
 /* Multiplies (and adds) of one dense pass of one op: CONV and MATMUL exactly, others 0. */
 uint64_t dcn_op_macs(const DcnProgram *program, const DcnOp *op);

@@ -24,11 +24,17 @@ dcn_act_keeps_zero(const DcnAct *act)
   switch (act->kind) {
   case DCN_ACT_SIGMOID:
   case DCN_ACT_HARD_SIGMOID:
+  case DCN_ACT_SOFTPLUS:
+  case DCN_ACT_EXP:
+  case DCN_ACT_LOG:
     return FALSE;
   case DCN_ACT_CLIP:
+  case DCN_ACT_ROUND:
     return act->alpha <= 0 && act->beta >= 0;
   case DCN_ACT_QUANTIZE:
     return act->lo <= 0 && act->hi >= 0;
+  case DCN_ACT_POWER:
+    return act->alpha > 0;
   default:
     return TRUE;
   }
@@ -92,6 +98,10 @@ dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float 
     break;
   case DCN_ACT_QUANTIZE:
     quantize(act, x, y, n);
+    break;
+  default:
+    for (int i = 0; i < n; i++)
+      y[i] = dcn_act_value(act, x[i]);
     break;
   }
 }

@@ -440,7 +440,7 @@ void dcn_net_free(DcnNet *net);
 /* op-*.c */
 extern const DcnOpClass dcn_conv_class, dcn_first_class, dcn_fc_class, dcn_depthwise_class, dcn_pool_class,
     dcn_global_avg_class, dcn_affine_class, dcn_act_class, dcn_binary_class, dcn_lrn_class,
-    dcn_softmax_class, dcn_concat_class, dcn_gather_class, dcn_matmul_class;
+    dcn_softmax_class, dcn_layer_norm_class, dcn_concat_class, dcn_gather_class, dcn_matmul_class;
 gboolean dcn_first_fits(const DcnNet *net, const DcnOp *op);
 gboolean dcn_first_in_place(const DcnNetOp *op); /* keeps its sums in its output */
 gboolean dcn_fc_fits(const DcnNet *net, const DcnOp *op);

@@ -101,6 +101,7 @@ check_op(const DcnNet *net, const DcnOp *op, GError **error)
   case DCN_OP_LRN:
   case DCN_OP_SOFTMAX:
   case DCN_OP_LOG_SOFTMAX:
+  case DCN_OP_LAYER_NORM:
     if (in->c != out->c || !same_pixels(in, out) || (op->kind == DCN_OP_LRN && op->u.lrn.size < 1))
       return bad(error, op, "has shapes that do not fit");
     break;
@@ -161,6 +162,8 @@ class_of(const DcnNet *net, const DcnOp *op)
   case DCN_OP_SOFTMAX:
   case DCN_OP_LOG_SOFTMAX:
     return &dcn_softmax_class;
+  case DCN_OP_LAYER_NORM:
+    return &dcn_layer_norm_class;
   case DCN_OP_CONCAT:
     return &dcn_concat_class;
   case DCN_OP_GATHER:

@@ -1,5 +1,5 @@
 /* deltacnn: operators that compute each output pixel from one pixel of each input: affine,
- * activation, binary, local response normalisation, softmax. SPDX-License-Identifier:
+ * activation, binary, local response and layer normalisation, softmax. SPDX-License-Identifier:
  * LGPL-2.1-or-later */
 #include "net/internal.h"
 #include <math.h>
@@ -45,7 +45,7 @@ act_run(DcnJob *job)
   DcnActKind kind = job->op->op->act.kind;
   dcn_list_changed(job, job->in);
   dcn_run_pixels(job, act_pixel,
-                 (size_t)job->out->net->c * (kind == DCN_ACT_TANH ? 400
+                 (size_t)job->out->net->c * (kind == DCN_ACT_TANH || kind > DCN_ACT_QUANTIZE ? 400
                                              : kind == DCN_ACT_SIGMOID || kind == DCN_ACT_SWISH
                                                  ? 40
                                                  : 8));
@@ -98,6 +98,18 @@ binary(const DcnJob *job, const float *a, const float *b, float *y, int n)
     for (int c = 0; c < n; c++)
       y[c] = binary->swap ? b[c] / a[c] : a[c] / b[c];
     break;
+  case DCN_BINARY_POW:
+    for (int c = 0; c < n; c++)
+      y[c] = binary->swap ? powf(b[c], a[c]) : powf(a[c], b[c]);
+    break;
+  case DCN_BINARY_MIN:
+    for (int c = 0; c < n; c++)
+      y[c] = a[c] < b[c] || isnan(a[c]) ? a[c] : b[c];
+    break;
+  case DCN_BINARY_MAX:
+    for (int c = 0; c < n; c++)
+      y[c] = a[c] > b[c] || isnan(a[c]) ? a[c] : b[c];
+    break;
   }
 }
 
@@ -108,10 +120,11 @@ binary_pixels(const DcnJob *job, int p, int n, float *y, size_t ldy, DcnWorker *
   const DcnBinary *op = &job->op->op->u.binary;
   const DcnNetValue *out = job->out->net;
   const DcnValueState *b = plan->constant ? NULL : dcn_job_input(job, 1);
-  /* Two values alike, and no gaps: padding gives zeros, but for a quotient. */
+  /* Two values alike, and no gaps: padding gives zeros, but for a quotient and a
+   * power. */
   if (b && b->net->pixels == out->pixels && op->bc == out->c && op->kind != DCN_BINARY_DIV &&
-      job->in->net->ref_pitch == out->pitch && b->net->ref_pitch == out->pitch &&
-      ldy == (size_t)out->pitch) {
+      op->kind != DCN_BINARY_POW && job->in->net->ref_pitch == out->pitch &&
+      b->net->ref_pitch == out->pitch && ldy == (size_t)out->pitch) {
     binary(job, dcn_ref(job->in, p), dcn_ref(b, p), y, (n - 1) * out->pitch + out->c);
     return;
   }
@@ -268,3 +281,32 @@ softmax_run(DcnJob *job)
 }
 
 const DcnOpClass dcn_softmax_class = {"softmax", nothing_to_prepare, softmax_run, NULL};
+
+/* Two passes: the mean first, as a difference of two large sums would lose the variance. */
+static void
+layer_norm_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+{
+  const float *x = dcn_ref(job->in, p);
+  int n = job->out->net->c;
+  double sum = 0, squares = 0;
+  for (int c = 0; c < n; c++)
+    sum += x[c];
+  const float mean = (float)(sum / n);
+  for (int c = 0; c < n; c++) {
+    y[c] = x[c] - mean;
+    squares += y[c] * y[c];
+  }
+  const float scale = (float)(1 / sqrt(squares / n + job->op->op->u.norm.epsilon));
+  for (int c = 0; c < n; c++)
+    y[c] *= scale;
+}
+
+static void
+layer_norm_run(DcnJob *job)
+{
+  dcn_list_changed(job, job->in);
+  dcn_run_pixels(job, layer_norm_pixel, (size_t)job->out->net->c * 20);
+}
+
+const DcnOpClass dcn_layer_norm_class = {"layer normalisation", nothing_to_prepare, layer_norm_run,
+                                         NULL};

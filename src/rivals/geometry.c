@@ -79,6 +79,7 @@ of_output(const DcnProgram *program, const DcnOp *op, const DcnSight *sights)
   case DCN_OP_LRN:
   case DCN_OP_SOFTMAX:
   case DCN_OP_LOG_SOFTMAX:
+  case DCN_OP_LAYER_NORM:
     return sight;
   case DCN_OP_BINARY:
   case DCN_OP_CONCAT:

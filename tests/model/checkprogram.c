@@ -210,9 +210,10 @@ check_op(const DcnProgram *program, const DcnOp *op)
   case DCN_OP_LRN:
     return op->u.lrn.size >= 1 && same_layout(in, out) ? NULL
                                                        : "a normalisation changes the layout";
+  case DCN_OP_LAYER_NORM:
   case DCN_OP_SOFTMAX:
   case DCN_OP_LOG_SOFTMAX:
-    return same_layout(in, out) ? NULL : "a softmax changes the layout";
+    return same_layout(in, out) ? NULL : "what works across channels changes the layout";
   case DCN_OP_BINARY:
     return check_binary(program, op, out);
   case DCN_OP_GATHER:

@@ -64,6 +64,36 @@ activate(const DcnAct *act, double x, int channel)
     const double level = nearbyint((double)(float)x / act->alpha);
     return fmin(fmax(level, act->lo), act->hi) * act->beta;
   }
+  case DCN_ACT_ELU:
+    return x < 0 ? act->alpha * (exp(x) - 1) : act->beta * x;
+  case DCN_ACT_SOFTPLUS:
+    return x > 700 ? x : log(1 + exp(x));
+  case DCN_ACT_SOFTSIGN:
+    return x / (1 + fabs(x));
+  case DCN_ACT_MISH:
+    return x > 700 ? x : x * tanh(log(1 + exp(x)));
+  case DCN_ACT_GELU:
+    return x * erfc(-x * M_SQRT1_2) / 2;
+  case DCN_ACT_GELU_TANH:
+    return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  case DCN_ACT_THRESHOLD:
+    return x > act->alpha ? x : 0;
+  case DCN_ACT_ERF:
+    return erf(x);
+  case DCN_ACT_EXP:
+    return exp(x);
+  case DCN_ACT_LOG:
+    return log(x);
+  case DCN_ACT_POWER:
+    return pow(x, act->alpha);
+  case DCN_ACT_ABS:
+    return fabs(x);
+  case DCN_ACT_FLOOR:
+    return floor(x);
+  case DCN_ACT_CEIL:
+    return ceil(x);
+  case DCN_ACT_ROUND:
+    return fmin(fmax(nearbyint(x), act->alpha), act->beta);
   default:
     return x;
   }
@@ -127,6 +157,12 @@ binary(const DcnOp *op, double a, double b)
     return a - b;
   case DCN_BINARY_MUL:
     return a * b;
+  case DCN_BINARY_MIN:
+    return fmin(a, b);
+  case DCN_BINARY_MAX:
+    return fmax(a, b);
+  case DCN_BINARY_POW:
+    return pow(a, b);
   default:
     return a / b;
   }
@@ -153,6 +189,17 @@ softmax(const float *pixel, int channels, int c, gboolean logarithm)
   for (int k = 0; k < channels; k++)
     sum += exp(pixel[k] - largest);
   return logarithm ? pixel[c] - largest - log(sum) : exp(pixel[c] - largest) / sum;
+}
+
+static double
+standardise(const float *pixel, int channels, int c, double epsilon)
+{
+  double mean = 0, variance = 0;
+  for (int k = 0; k < channels; k++)
+    mean += (double)pixel[k] / channels;
+  for (int k = 0; k < channels; k++)
+    variance += (pixel[k] - mean) * (pixel[k] - mean) / channels;
+  return (pixel[c] - mean) / sqrt(variance + epsilon);
 }
 
 static void
@@ -233,6 +280,8 @@ element(const DcnProgram *program, const DcnOp *op, float **values, int n, int y
   }
   case DCN_OP_LRN:
     return normalise(&op->u.lrn, a + at(in, n, y, x, 0), in->c, c);
+  case DCN_OP_LAYER_NORM:
+    return standardise(a + at(in, n, y, x, 0), in->c, c, op->u.norm.epsilon);
   case DCN_OP_SOFTMAX:
   case DCN_OP_LOG_SOFTMAX:
     return softmax(a + at(in, n, y, x, 0), in->c, c, op->kind == DCN_OP_LOG_SOFTMAX);

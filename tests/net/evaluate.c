@@ -42,6 +42,36 @@ act(const DcnAct *a, double x, int c)
     const double level = nearbyint((double)(float)x / a->alpha);
     return fmin(fmax(level, a->lo), a->hi) * a->beta;
   }
+  case DCN_ACT_ELU:
+    return x < 0 ? a->alpha * (exp(x) - 1) : a->beta * x;
+  case DCN_ACT_SOFTPLUS:
+    return x > 700 ? x : log(1 + exp(x));
+  case DCN_ACT_SOFTSIGN:
+    return x / (1 + fabs(x));
+  case DCN_ACT_MISH:
+    return x > 700 ? x : x * tanh(log(1 + exp(x)));
+  case DCN_ACT_GELU:
+    return x * erfc(-x * M_SQRT1_2) / 2;
+  case DCN_ACT_GELU_TANH:
+    return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  case DCN_ACT_THRESHOLD:
+    return x > a->alpha ? x : 0;
+  case DCN_ACT_ERF:
+    return erf(x);
+  case DCN_ACT_EXP:
+    return exp(x);
+  case DCN_ACT_LOG:
+    return log(x);
+  case DCN_ACT_POWER:
+    return pow(x, a->alpha);
+  case DCN_ACT_ABS:
+    return fabs(x);
+  case DCN_ACT_FLOOR:
+    return floor(x);
+  case DCN_ACT_CEIL:
+    return ceil(x);
+  case DCN_ACT_ROUND:
+    return fmin(fmax(nearbyint(x), a->alpha), a->beta);
   default:
     return x;
   }
@@ -104,6 +134,9 @@ binary_element(const DcnOp *op, const float *b, float left, int n, int y, int x,
   double result = v->kind == DCN_BINARY_ADD   ? l + r
                   : v->kind == DCN_BINARY_SUB ? l - r
                   : v->kind == DCN_BINARY_MUL ? l * r
+                  : v->kind == DCN_BINARY_MIN ? fmin(l, r)
+                  : v->kind == DCN_BINARY_MAX ? fmax(l, r)
+                  : v->kind == DCN_BINARY_POW ? pow(l, r)
                                               : l / r;
   return act(&op->act, result, c);
 }
@@ -119,6 +152,14 @@ across_channels(const DcnOp *op, const float *pixel, int count, int c)
       if (i >= 0 && i < count)
         sum += (double)pixel[i] * pixel[i];
     return pixel[c] / pow(v->bias + v->alpha / v->size * sum, v->beta);
+  }
+  if (op->kind == DCN_OP_LAYER_NORM) {
+    double squares = 0;
+    for (int i = 0; i < count; i++)
+      sum += pixel[i];
+    for (int i = 0; i < count; i++)
+      squares += (pixel[i] - sum / count) * (pixel[i] - sum / count);
+    return (pixel[c] - sum / count) / sqrt(squares / count + op->u.norm.epsilon);
   }
   for (int i = 0; i < count; i++)
     top = fmax(top, pixel[i]);

@@ -59,11 +59,17 @@ add_op(Maker *m, DcnOpKind kind, int output, int n_inputs, int a, int b)
   return &g_array_index(m->ops, DcnOp, m->ops->len - 1);
 }
 
+/* Not those with steps, at which two ways of rounding would part. Most often one of the first. */
 static DcnAct
 random_act(Maker *m, int c)
 {
-  DcnAct act = {
-      .kind = (DcnActKind)pick(m, DCN_ACT_NONE, DCN_ACT_SWISH), .alpha = 0.2f, .beta = 0.5f};
+  DcnAct act = {.kind = (DcnActKind)pick(m, DCN_ACT_NONE, DCN_ACT_SWISH)};
+  if (pick(m, 0, 2) == 0)
+    act.kind = (DcnActKind)pick(m, DCN_ACT_ELU, DCN_ACT_ABS);
+  if (act.kind == DCN_ACT_EXP || act.kind == DCN_ACT_LOG || act.kind == DCN_ACT_POWER)
+    act.kind = DCN_ACT_ERF; /* see random_bounded() */
+  act.alpha = act.kind == DCN_ACT_THRESHOLD ? 0 : 0.2f;
+  act.beta = 0.5f;
   if (act.kind == DCN_ACT_CLIP) {
     act.alpha = -0.3f;
     act.beta = 0.8f;
@@ -71,6 +77,19 @@ random_act(Maker *m, int c)
     act.slope = numbers(m, (size_t)c, -0.5, 0.5);
   }
   return act;
+}
+
+static int add_elementwise(Maker *m, DcnOpKind kind, int in, DcnAct act);
+
+/* Functions that are not defined everywhere, or grow without bound, of numbers that were limited. */
+static int
+random_bounded(Maker *m, int in)
+{
+  static const DcnActKind kinds[] = {DCN_ACT_EXP, DCN_ACT_LOG, DCN_ACT_POWER};
+  static const float exponents[] = {-1, -0.5f, 0.5f, 1.7f, 2, 3};
+  const DcnAct limit = {.kind = DCN_ACT_CLIP, .alpha = 0.3f, .beta = 1.5f};
+  const DcnAct act = {.kind = kinds[pick(m, 0, 2)], .alpha = exponents[pick(m, 0, 5)]};
+  return add_elementwise(m, DCN_OP_ACT, add_elementwise(m, DCN_OP_ACT, in, limit), act);
 }
 
 static int
@@ -178,7 +197,7 @@ static int
 random_binary(Maker *m, int in)
 {
   DcnValue v = *value_at(m, in);
-  DcnBinary b = {.kind = (DcnBinaryKind)pick(m, DCN_BINARY_ADD, DCN_BINARY_DIV),
+  DcnBinary b = {.kind = (DcnBinaryKind)pick(m, DCN_BINARY_ADD, DCN_BINARY_MAX),
                  .swap = pick(m, 0, 1)};
   int other = -1;
   if (b.kind != DCN_BINARY_DIV) {
@@ -317,6 +336,15 @@ random_matmul(Maker *m, int in)
 }
 
 static int
+add_elementwise(Maker *m, DcnOpKind kind, int in, DcnAct act)
+{
+  const DcnValue v = *value_at(m, in);
+  const int out = add_value(m, v.n, v.h, v.w, v.c);
+  add_op(m, kind, out, 1, in, 0)->act = act;
+  return out;
+}
+
+static int
 random_op(Maker *m, DcnOpKind kind, int in)
 {
   DcnValue v = *value_at(m, in);
@@ -340,6 +368,10 @@ random_op(Maker *m, DcnOpKind kind, int in)
     return random_gather(m, in);
   case DCN_OP_MATMUL:
     return random_matmul(m, in);
+  case DCN_OP_ACT:
+    if (pick(m, 0, 3) == 0)
+      return random_bounded(m, in);
+    return add_elementwise(m, kind, in, random_act(m, v.c));
   default:
     out = add_value(m, v.n, v.h, v.w, v.c);
     op = add_op(m, kind, out, 1, in, 0);
@@ -347,8 +379,8 @@ random_op(Maker *m, DcnOpKind kind, int in)
       op->u.affine.scale = numbers(m, (size_t)v.c, -1.5, 1.5);
       op->u.affine.shift = numbers(m, (size_t)v.c, -0.5, 0.5);
       op->act = random_act(m, v.c);
-    } else if (kind == DCN_OP_ACT) {
-      op->act = random_act(m, v.c);
+    } else if (kind == DCN_OP_LAYER_NORM) {
+      op->u.norm.epsilon = 0.1f;
     } else if (kind == DCN_OP_LRN) {
       static const float betas[] = {0.75f, 0.5f, 0.6f};
       op->u.lrn = (DcnLrn){pick(m, 1, 6), 0.3f, betas[pick(m, 0, 2)], 1.5f};
