@@ -271,9 +271,12 @@ dcn_f32_diff_image_2p__avx2(const DcnDiff *d, int pixels, int channels, uint64_t
       total += diff_image(&part, MIN(pixels - i, 64), channels, &bits[i / 64]);
     part.x += 64 * 4;
     part.ref += 64 * channels;
-    part.delta += part.delta ? 64 * channels : 0;
-    part.mask += part.mask ? 64 : 0;
-    part.changed += part.changed ? 64 : 0;
+    if (part.delta)
+      part.delta += 64 * channels;
+    if (part.mask)
+      part.mask += 64;
+    if (part.changed)
+      part.changed += 64;
   }
   return total;
 }

@@ -115,8 +115,9 @@ bind_dimensions(DcnLoader *loader, const char *name, DcnShape *shape, gboolean n
       shape->dims[d] = loader->options->input_width;
     if (shape->dims[d] <= 0)
       return dcn_loader_fail(loader, DCN_ERROR_INVALID,
-                             "dimension %d of the input \"%s\" is free; export the model with a "
-                             "fixed size, such as 1x3x224x224",
+                             "dimension %d of the input \"%s\" is free; give dims=1,3,HEIGHT,WIDTH "
+                             "in its section of the .modelinfo, or export the model with a fixed "
+                             "size, such as 1x3x224x224",
                              d, name);
   }
   return TRUE;

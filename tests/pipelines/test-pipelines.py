@@ -420,6 +420,22 @@ def test_demo_odd_size_and_sound():
     assert '25 frames (' in out and os.path.getsize(os.path.join(tmp, 'odd-annotated.mkv')) > 5000, out
 
 
+def test_demo_size_change():
+    """Pictures of another size in mid-stream: the annotated video goes on at that of the first."""
+    need('ffmpeg', 'ffprobe')
+    clip = os.path.join(tmp, 'sizes.ts')
+    with open(clip, 'wb') as f:
+        for size in ('320:240', '240:176', '368:288'):
+            f.write(subprocess.run(['ffmpeg', '-nostdin', '-v', 'error', '-i', CLIP, '-frames:v', '15', '-an', '-vf', 'scale=' + size, '-c:v', 'mpeg2video',
+                                    '-f', 'mpegts', '-'], stdout=subprocess.PIPE, check=True).stdout)
+    out, _ = run('demo.sh', '--clip', clip, '--compare', '0', '--output', tmp)
+    frames = int(re.search(r'^(\d+) frames \(', out, re.M).group(1))
+    assert frames >= 43, out
+    probed = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v', '-count_frames', '-show_entries', 'stream=width,height,nb_read_frames',
+                             '-of', 'csv=p=0', os.path.join(tmp, 'sizes-annotated.mkv')], stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert probed.strip() == f'320,240,{frames}', probed
+
+
 def test_demo_bad_use():
     for args, word in ((('--clip', '/none.mpg'), '/none.mpg'), (('--model', '/none.onnx'), '/none.onnx'),
                        (('--clip', LABELS), 'activities.labels.txt'), (('--tolerance', '-2'), 'tolerance'), (('--margin', '2'), 'margin'), (('--what',), 'what'),

@@ -130,6 +130,32 @@ on_sheet_sample (GstAppSink * sink, gpointer user_data)
 
 /* The annotated video.  Matroska takes any frame rate; sizes are made even
  * because 4:2:0 encoders ask for it. */
+/* Containers hold pictures of one size: where the clip's changes, the later ones are scaled to
+ * that of the first. */
+static GstPadProbeReturn
+hold_size (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  GstElement *filter;
+  GstCaps *caps, *held;
+  gint width, height;
+
+  if (GST_EVENT_TYPE (event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  gst_event_parse_caps (event, &caps);
+  if (!gst_structure_get_int (gst_caps_get_structure (caps, 0), "width",
+          &width) || !gst_structure_get_int (gst_caps_get_structure (caps, 0),
+          "height", &height))
+    return GST_PAD_PROBE_OK;
+  filter = gst_pad_get_parent_element (pad);
+  held = gst_caps_new_simple ("video/x-raw", "format", G_TYPE_STRING, "I420",
+      "width", G_TYPE_INT, width, "height", G_TYPE_INT, height, NULL);
+  g_object_set (filter, "caps", held, NULL);
+  gst_caps_unref (held);
+  gst_object_unref (filter);
+  return GST_PAD_PROBE_REMOVE;
+}
+
 static gboolean
 add_video_branch (Run * run, GstElement * tee)
 {
@@ -141,7 +167,8 @@ add_video_branch (Run * run, GstElement * tee)
     "jpegenc", "jpegenc",
   };
   const gchar *encoder = NULL;
-  GstElement *bin, *sink;
+  GstElement *bin, *sink, *filter;
+  GstPad *pad;
   gchar *description;
   guint i;
 
@@ -156,7 +183,8 @@ add_video_branch (Run * run, GstElement * tee)
     return FALSE;
   }
   description = g_strdup_printf ("queue ! videoconvert ! videoscale "
-      "! video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2] "
+      "! capsfilter name=size "
+      "caps=\"video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]\" "
       "! %s ! matroskamux ! filesink name=file async=false", encoder);
   bin = clip_pipeline_add_bin (run->pipeline, tee, description);
   g_free (description);
@@ -165,6 +193,12 @@ add_video_branch (Run * run, GstElement * tee)
   sink = gst_bin_get_by_name (GST_BIN (bin), "file");
   g_object_set (sink, "location", run->settings->video, NULL);
   gst_object_unref (sink);
+  filter = gst_bin_get_by_name (GST_BIN (bin), "size");
+  pad = gst_element_get_static_pad (filter, "src");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, hold_size, NULL,
+      NULL);
+  gst_object_unref (pad);
+  gst_object_unref (filter);
   return gst_element_sync_state_with_parent (bin);
 }
 
