@@ -166,6 +166,7 @@ gboolean dcn_lower_celu(DcnLoader *loader);
 gboolean dcn_lower_pow(DcnLoader *loader);
 gboolean dcn_lower_batch_normalization(DcnLoader *loader);
 gboolean dcn_lower_lrn(DcnLoader *loader);
+gboolean dcn_lower_layer_normalization(DcnLoader *loader);
 gboolean dcn_lower_softmax(DcnLoader *loader);
 
 gboolean dcn_lower_gemm(DcnLoader *loader);

@@ -1,4 +1,4 @@
-/* deltacnn: lowers what works across the channels of a pixel: softmax and local response
+/* deltacnn: lowers what works across the channels of a pixel: softmax, layer and local response
  * normalisation. SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/loader.h"
 #include "model/movement.h"
@@ -97,4 +97,55 @@ dcn_lower_softmax(DcnLoader *loader)
   y = y < 0 ? -1 : dcn_reshape_value(loader, y, &moved, "moved");
   return y >= 0 &&
          dcn_loader_set_value(loader, 0, dcn_transpose_value(loader, y, back, NULL), FALSE);
+}
+
+/* ONNX LayerNormalization: over the axes from `axis` on, together; scale and bias are as large as those. */
+gboolean
+dcn_lower_layer_normalization(DcnLoader *loader)
+{
+  const int x = dcn_loader_float_value(loader, 0);
+  const float epsilon = dcn_attr_float(loader, "epsilon", 1e-5f);
+  int axis;
+  if (x < 0 || loader->error)
+    return FALSE;
+  const DcnShape shape = dcn_loader_shape(loader, x);
+  if (!dcn_loader_axis(loader, dcn_attr_int(loader, "axis", -1), shape.rank, &axis))
+    return FALSE;
+  if (dcn_loader_output_used(loader, 1) || dcn_loader_output_used(loader, 2))
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
+                           "its outputs Mean and InvStdDev are not supported");
+  DcnShape matrix = {.rank = 2, .dims = {1, 1}};
+  for (int d = 0; d < shape.rank; d++)
+    matrix.dims[d >= axis] *= shape.dims[d];
+  const gboolean last = shape.rank > 2 && axis == shape.rank - 1;
+  const gboolean direct = shape.rank == 2 && axis == 1;
+
+  const DcnTensor *scale = dcn_loader_need_constant(loader, 1, "its scale");
+  const DcnTensor *bias =
+      dcn_loader_has_input(loader, 2) ? dcn_loader_need_constant(loader, 2, "its bias") : NULL;
+  if (loader->error)
+    return FALSE;
+  if (scale->count != (size_t)matrix.dims[1] || (bias && bias->count != scale->count))
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
+                           "its scale and bias are not as large as what is normalised, %d",
+                           (int)matrix.dims[1]);
+  float *factors = dcn_loader_take_floats(loader, 1, "its scale");
+  float *shift = bias ? dcn_loader_take_floats(loader, 2, "its bias") : NULL;
+
+  int y = direct ? x
+          : last ? dcn_last_to_channels(loader, x, "channels")
+                 : dcn_reshape_value(loader, x, &matrix, "matrix");
+  if (y >= 0 && !loader->error) {
+    const DcnShape moved = dcn_loader_shape(loader, y);
+    const int output = dcn_loader_add_value(loader, "normalised", &moved);
+    DcnOp *op = dcn_loader_add_op(loader, DCN_OP_LAYER_NORM, 1, &y, output);
+    if (op)
+      op->u.norm.epsilon = epsilon;
+    y = op ? output : -1;
+  }
+  y = dcn_loader_add_affine(loader, y, factors, shift, direct ? NULL : "scaled");
+  if (y < 0 || direct)
+    return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
+  y = last ? dcn_channels_to_last(loader, y, NULL) : dcn_reshape_value(loader, y, &shape, NULL);
+  return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
 }

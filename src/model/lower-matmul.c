@@ -249,15 +249,19 @@ dcn_lower_matmul(DcnLoader *loader)
 
   if (b && mb.rank == 2) {
     const DcnShape flat = {.rank = 2, .dims = {(int64_t)count / m, k}};
+    const gboolean image = sa.rank > 2 && !b_vector;
     int x = dcn_loader_float_value(loader, 0);
     if (x >= 0)
-      x = dcn_reshape_value(loader, x, &flat, "rows");
+      x = image ? dcn_last_to_channels(loader, x, "rows")
+                : dcn_reshape_value(loader, x, &flat, "rows");
     float *weights = x >= 0 ? take_transposed(loader, 1, k, m) : NULL;
     if (!weights)
       return FALSE;
-    const int y = add_fully_connected(loader, x, m, weights, NULL, "product");
-    return y >= 0 &&
-           dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &result, NULL), FALSE);
+    int y = add_fully_connected(loader, x, m, weights, NULL, "product");
+    if (y >= 0)
+      y = image ? dcn_channels_to_last(loader, y, NULL)
+                : dcn_reshape_value(loader, y, &result, NULL);
+    return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
   }
 
   DcnShape full_a = batch, full_b = batch, product = batch;

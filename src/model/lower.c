@@ -55,6 +55,7 @@ static const struct {
     {"Max", dcn_lower_variadic},
     {"BatchNormalization", dcn_lower_batch_normalization},
     {"LRN", dcn_lower_lrn},
+    {"LayerNormalization", dcn_lower_layer_normalization},
     {"Softmax", dcn_lower_softmax},
     {"LogSoftmax", dcn_lower_softmax},
 

@@ -237,6 +237,27 @@ dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *
   return output;
 }
 
+int
+dcn_last_to_channels(DcnLoader *loader, int source, const char *role)
+{
+  const int rank = dcn_loader_get(loader, source)->rank;
+  int perm[DCN_MAX_RANK] = {0, rank - 1};
+  for (int d = 2; d < rank; d++)
+    perm[d] = d - 1;
+  return dcn_transpose_value(loader, source, perm, role);
+}
+
+int
+dcn_channels_to_last(DcnLoader *loader, int source, const char *role)
+{
+  const int rank = dcn_loader_get(loader, source)->rank;
+  int perm[DCN_MAX_RANK] = {0};
+  for (int d = 1; d < rank - 1; d++)
+    perm[d] = d + 1;
+  perm[rank - 1] = 1;
+  return dcn_transpose_value(loader, source, perm, role);
+}
+
 /* Result dimension d of a broadcast reads the source dimension that numpy aligns with it, or only
  * its element 0. */
 static gboolean

@@ -33,6 +33,11 @@ int dcn_reshape_value(DcnLoader *loader, int source, const DcnShape *shape, cons
 gboolean dcn_reshape_apply(DcnLoader *loader, const DcnShape *shape);
 
 int dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *role);
+/* Rank 3 or more: the last axis becomes axis 1, and back.  Where a model works along the last axis, its image has the
+ * channels there: moved to axis 1, where ours are, they meet the transposition that brought them there, and nothing
+ * is moved. */
+int dcn_last_to_channels(DcnLoader *loader, int source, const char *role);
+int dcn_channels_to_last(DcnLoader *loader, int source, const char *role);
 /* Numpy broadcasting to a shape. */
 int dcn_expand_value(DcnLoader *loader, int source, const DcnShape *shape, const char *role);
 DcnTensor *dcn_expand_tensor(DcnLoader *loader, DcnTensor *source, const DcnShape *shape);

@@ -84,9 +84,9 @@ add_stats(const DcnProgram *p, const DcnState *state, DcnOpStat *sum)
 static void
 print_profile(const DcnProgram *p, const DcnOpStat *stats, int frames)
 {
-  static const char *const names[] = {"conv",   "max_pool", "avg_pool", "global_avg", "affine",
-                                      "act",    "binary",   "lrn",      "softmax",    "log_softmax",
-                                      "concat", "gather",   "matmul"};
+  static const char *const names[] = {
+      "conv", "max_pool", "avg_pool",    "global_avg", "affine", "act",    "binary",
+      "lrn",  "softmax",  "log_softmax", "layer_norm", "concat", "gather", "matmul"};
   for (int i = 0; i < p->n_ops; i++) {
     const DcnValue *in = &p->values[p->ops[i].inputs[0]], *out = &p->values[p->ops[i].output];
     printf("# %-11s %4dx%-4dx%-5d -> %4dx%-4dx%-5d %8.3f ms %10.3f Mmac %7.1f GF %6d px %4llu "
