@@ -1,8 +1,9 @@
-/* deltacnn: swish, hard sigmoid and hard swish that an exporter spelled out become one activation.
+/* deltacnn: swish, hard sigmoid, hard swish and Gelu that an exporter spelled out become one activation.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * x times its sigmoid is a swish (ONNX has no operator of that name before opset 24).
  * clip(x + 3, 0, 6) / 6 is a hard sigmoid; x times that a hard swish, wherever the division stands.
+ * x * (1 + erf(x / sqrt(2))) / 2 is a Gelu (an operator since opset 20), wherever x is halved or the product.
  */
 #include "model/loader.h"
 #include <math.h>
@@ -68,6 +69,72 @@ match_hard_sigmoid(DcnLoader *loader, const DcnUses *uses, DcnOp *op)
     become_act(op, x, (DcnAct){.kind = DCN_ACT_HARD_SIGMOID, .alpha = 1.0f / 6, .beta = 0.5f});
 }
 
+/* op is all of act(x), and so is what its only reader makes of it: op takes that over. */
+static void
+take_over(DcnLoader *loader, DcnUses *uses, DcnOp *op, DcnOp *reader, int x, DcnAct act)
+{
+  become_act(op, x, act);
+  uses->producer[reader->output] = uses->producer[op->output];
+  op->output = reader->output;
+  reader->output = -1;
+}
+
+/* The only reader of what op makes, where it is x * scale. */
+static DcnOp *
+scaling_reader(DcnLoader *loader, const DcnUses *uses, const DcnOp *op, float scale)
+{
+  const int reader = uses->uses[op->output] == 1 ? uses->reader[op->output] : -1;
+  DcnOp *affine = reader >= 0 ? &g_array_index(loader->ops, DcnOp, reader) : NULL;
+  return affine && affine->kind == DCN_OP_AFFINE && affine->output >= 0 &&
+                 is_uniform_affine(loader, affine, scale, 0)
+             ? affine
+             : NULL;
+}
+
+/* The x of value = share * (1 + erf(x / sqrt(2))); -1 where it is something else. */
+static int
+match_erf_gate(DcnLoader *loader, const DcnUses *uses, int value, float share)
+{
+  const DcnOp *add = producer_of(loader, uses, value, DCN_OP_AFFINE);
+  if (add && share != 1 && is_uniform_affine(loader, add, share, 0))
+    return match_erf_gate(loader, uses, add->inputs[0], 1);
+  if (!add || !is_uniform_affine(loader, add, share, share))
+    return -1;
+  const DcnOp *erf = producer_of(loader, uses, add->inputs[0], DCN_OP_ACT);
+  if (!erf || erf->act.kind != DCN_ACT_ERF)
+    return -1;
+  const DcnOp *divide = producer_of(loader, uses, erf->inputs[0], DCN_OP_AFFINE);
+  return divide && is_uniform_affine(loader, divide, 0.70710678f, 0) ? divide->inputs[0] : -1;
+}
+
+static void
+match_gelu(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  const DcnAct gelu = {.kind = DCN_ACT_GELU};
+  if (op->n_inputs != 2 || op->u.binary.kind != DCN_BINARY_MUL)
+    return;
+  for (int k = 0; k < 2; k++) {
+    const int x = op->inputs[k], gate = op->inputs[1 - k];
+    if (match_erf_gate(loader, uses, gate, 0.5f) == x) {
+      become_act(op, x, gelu);
+      return;
+    }
+    const int from = match_erf_gate(loader, uses, gate, 1);
+    if (from < 0)
+      continue;
+    DcnOp *halved = scaling_reader(loader, uses, op, 0.5f);
+    if (from == x && halved) {
+      take_over(loader, uses, op, halved, x, gelu);
+      return;
+    }
+    const DcnOp *half = producer_of(loader, uses, x, DCN_OP_AFFINE);
+    if (half && half->inputs[0] == from && is_uniform_affine(loader, half, 0.5f, 0)) {
+      become_act(op, from, gelu);
+      return;
+    }
+  }
+}
+
 static void
 match_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 {
@@ -86,17 +153,12 @@ match_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
       become_act(op, x, hard_swish);
       return;
     }
-    if (match_clipped(loader, uses, gate) != x || uses->uses[op->output] != 1)
+    if (match_clipped(loader, uses, gate) != x)
       continue;
     /* The division comes after: the only reader of the product. */
-    const int reader = uses->reader[op->output];
-    DcnOp *divide = reader >= 0 ? &g_array_index(loader->ops, DcnOp, reader) : NULL;
-    if (divide && divide->kind == DCN_OP_AFFINE && divide->output >= 0 &&
-        is_uniform_affine(loader, divide, 1.0f / 6, 0)) {
-      become_act(op, x, hard_swish);
-      uses->producer[divide->output] = uses->producer[op->output];
-      op->output = divide->output;
-      divide->output = -1;
+    DcnOp *divide = scaling_reader(loader, uses, op, 1.0f / 6);
+    if (divide) {
+      take_over(loader, uses, op, divide, x, hard_swish);
       return;
     }
   }
@@ -114,6 +176,8 @@ dcn_fuse_swish(DcnLoader *loader)
       match_hard_sigmoid(loader, uses, op);
     else if (op->kind == DCN_OP_BINARY)
       match_swish(loader, uses, op);
+    if (op->kind == DCN_OP_BINARY)
+      match_gelu(loader, uses, op);
   }
   dcn_uses_free(uses);
   dcn_prune(loader);

@@ -314,6 +314,8 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
       dcn_ends_choose(loader);
     dcn_prune(loader);
     if (!loader->options->literal) {
+      /* Spelled-out activations first: movements pass one operator, but not two ways that meet. */
+      dcn_fuse_swish(loader);
       /* Twice: single transpositions meet across arithmetic before they are joined with what else
        * moves data, and chains that only joining makes visible meet then. */
       dcn_fuse_hoist(loader);

@@ -238,6 +238,64 @@ efficientnet(void)
   return finish(w, classify(w, silu(w, conv_bn(w, y, 8, 20, 1, 1, 0, 1), FALSE), 20));
 }
 
+/* x * (1 + erf(x / sqrt(2))) / 2: the product halved, or x, or the gate. */
+static const char *
+gelu_spelled_out(OnnxWriter *w, const char *x, int form)
+{
+  const char *erf = onnx_unary(w, "Erf", onnx_binary(w, "Div", x, scalar(w, 1.4142135f)));
+  const char *gate = onnx_binary(w, "Add", erf, scalar(w, 1));
+  if (form == 0)
+    return onnx_binary(w, "Mul", onnx_binary(w, "Mul", x, gate), scalar(w, 0.5f));
+  if (form == 1)
+    return onnx_binary(w, "Mul", onnx_binary(w, "Mul", x, scalar(w, 0.5f)), gate);
+  return onnx_binary(w, "Mul", onnx_binary(w, "Mul", gate, scalar(w, 0.5f)), x);
+}
+
+/* Channels last, and back: normalised over them, a product with a matrix and a bias. */
+static const char *
+permuted(OnnxWriter *w, const char *x, gboolean back)
+{
+  const char *y = onnx_name(w, "t");
+  Dcn__Onnx__Node *node = onnx_writer_node(w, "Transpose", x, y);
+  if (back)
+    onnx_node_ints(node, "perm", 4, 0, 3, 1, 2);
+  else
+    onnx_node_ints(node, "perm", 4, 0, 2, 3, 1);
+  return y;
+}
+
+static const char *
+constant(OnnxWriter *w, int rank, int a, int b)
+{
+  const char *name = onnx_name(w, "constant");
+  onnx_writer_floats(w, name, rank, (int64_t[]){a, b}, NULL, 0.4f);
+  return name;
+}
+
+static const char *
+linear(OnnxWriter *w, const char *x, int in, int out)
+{
+  return onnx_binary(w, "Add", onnx_binary(w, "MatMul", x, constant(w, 2, in, out)),
+                     constant(w, 1, out, 0));
+}
+
+static GBytes *
+convnext(void)
+{
+  OnnxWriter *w = start(17, 24);
+  const char *x = onnx_conv(w, "x", 3, 8, 4, 4, 0, 1, TRUE);
+  for (int form = 0; form < 3; form++) {
+    const char *y = permuted(w, onnx_conv(w, x, 8, 8, 7, 1, 3, 8, TRUE), FALSE);
+    const char *normalised = onnx_name(w, "ln");
+    char *inputs = g_strdup_printf("%s %s %s", y, constant(w, 1, 8, 0), constant(w, 1, 8, 0));
+    onnx_writer_node(w, "LayerNormalization", inputs, normalised);
+    g_free(inputs);
+    y = linear(w, gelu_spelled_out(w, linear(w, normalised, 8, 20), form), 20, 8);
+    x = onnx_binary(w, "Add", x, permuted(w, onnx_binary(w, "Mul", constant(w, 1, 8, 0), y), TRUE));
+  }
+  return finish(w, classify(w, x, 8));
+}
+
 static const char *
 channel_shuffle(OnnxWriter *w, const char *x, int groups, int channels, int size)
 {
@@ -351,6 +409,7 @@ const Architecture architectures[] = {
     {"mobilenet-v3", mobilenet_v3_operators, 0, 0, 0},
     {"mobilenet-v3-spelled-out", mobilenet_v3_spelled_out, 0, 0, 1},
     {"efficientnet", efficientnet, 0, 0, 0},
+    {"convnext", convnext, 0, 3, 0},
     {"shufflenet-v1", shufflenet_v1, 1, 0, 0},
     {"shufflenet-v2", shufflenet_v2, 3, 0, 0},
     {"densenet", densenet, 0, 4, 0},
