@@ -74,7 +74,7 @@ typedef enum {
   DCN_OP_SOFTMAX,    /* input 0, over the channels of each pixel */
   DCN_OP_LOG_SOFTMAX,
   DCN_OP_LAYER_NORM, /* input 0: (x - mean) / sqrt(variance + epsilon), both over the channels of each pixel */
-  DCN_OP_CONCAT, /* all inputs, each placed at an origin of the output */
+  DCN_OP_CONCAT,     /* all inputs, each placed at an origin of the output */
   DCN_OP_GATHER, /* input 0: data movement of any kind (reshape, transpose, slice, pad, expand,
                     shuffle) */
   DCN_OP_MATMUL, /* two values, or value and constant, that could not become a CONV; see below */
