@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "common.h"
+#include "folder.h"
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -26,8 +27,7 @@ test_init (int *argc, char ***argv)
   g_test_init (argc, argv, NULL);
   g_assert_true (deltacnn_elements_register (NULL));
   paths = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  folder = g_dir_make_tmp ("deltacnn-XXXXXX", &error);
-  g_assert_no_error (error);
+  folder = test_folder_new ();
   if (!script)
     g_error ("DELTACNN_MAKE_MODELS must name make-models.py (meson test does)");
   command[2] = folder;
@@ -40,31 +40,13 @@ test_init (int *argc, char ***argv)
   g_free (err);
 }
 
-static void
-remove_folder (void)
-{
-  GDir *dir = g_dir_open (folder, 0, NULL);
-  const gchar *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    gchar *path = g_build_filename (folder, name, NULL);
-
-    g_remove (path);
-    g_free (path);
-  }
-  if (dir)
-    g_dir_close (dir);
-  g_rmdir (folder);
-  g_clear_pointer (&folder, g_free);
-  g_clear_pointer (&paths, g_hash_table_unref);
-}
-
 int
 test_run (void)
 {
   int result = g_test_run ();
 
-  remove_folder ();
+  g_clear_pointer (&folder, test_folder_remove);
+  g_clear_pointer (&paths, g_hash_table_unref);
   gst_deinit ();
   return result;
 }

@@ -5,49 +5,20 @@
  * is classified as in dense mode; what is reported is what was done; `auto` keeps
  * away from them; and nothing of them is left when another source is chosen.
  */
-#include "common.h"
+#include "frames.h"
 #include <string.h>
 #include "coding/picture.h"
 #include "rivals/track.h"
-
-#define W 64
-#define H 48
-#define CAPS "video/x-raw,format=RGB,width=64,height=48,framerate=25/1"
 
 static const gchar *const sources[] = { "histogram", "diamond", "motion" };
 
 static GstHarness *
 harness (const gchar * source)
 {
-  GstElement *element = gst_element_factory_make ("deltacnn", NULL);
-  GstHarness *h;
+  GstHarness *h = frames_harness ("tiny.onnx", "top-k", 6, NULL);
 
-  g_object_set (element, "model-file", test_file ("tiny.onnx"), "threads", 1,
-      "top-k", 6, NULL);
-  gst_util_set_object_arg (G_OBJECT (element), "source", source);
-  h = gst_harness_new_with_element (element, "sink", "src");
-  gst_object_unref (element);
-  gst_harness_set_src_caps_str (h, CAPS);
+  gst_util_set_object_arg (G_OBJECT (h->element), "source", source);
   return h;
-}
-
-/* A smooth picture; a square of the given number is bright. */
-static GstBuffer *
-frame (guint n, gint square)
-{
-  GstBuffer *buffer = gst_buffer_new_allocate (NULL, W * H * 3, NULL);
-  GstMapInfo map;
-  gint x, y;
-
-  gst_buffer_map (buffer, &map, GST_MAP_WRITE);
-  for (y = 0; y < H; y++)
-    for (x = 0; x < W * 3; x++)
-      map.data[y * W * 3 + x] = x + 3 * y;
-  for (y = 0; square >= 0 && y < 8; y++)
-    memset (map.data + (square / 8 * 8 + y) * W * 3 + square % 8 * 24, 200, 24);
-  gst_buffer_unmap (buffer, &map);
-  GST_BUFFER_PTS (buffer) = n * GST_SECOND / 25;
-  return buffer;
 }
 
 static GstDeltaCnnMeta *
@@ -55,8 +26,7 @@ push (GstHarness * h, GstBuffer * buffer, GstBuffer ** out)
 {
   GstDeltaCnnMeta *meta;
 
-  *out = gst_harness_push_and_pull (h, buffer);
-  g_assert_nonnull (*out);
+  *out = frames_push (h, buffer);
   meta = gst_buffer_get_delta_cnn_meta (*out);
   g_assert_nonnull (meta);
   return meta;
@@ -90,12 +60,12 @@ test_still (gconstpointer data)
   gst_util_set_object_arg (G_OBJECT (dense->element), "mode", "dense");
   for (i = 0; i < 25; i++) {
     GstBuffer *out;
-    GstDeltaCnnMeta *meta = push (h, frame (i, -1), &out);
+    GstDeltaCnnMeta *meta = push (h, frames_make (i, -1), &out);
 
     g_assert_cmpint (meta->reuse, ==, i ? GST_DELTA_CNN_REUSE_REUSED :
         GST_DELTA_CNN_REUSE_FULL);
     g_assert_cmpfloat (meta->multiplies, ==, i ? 0.0 : 1.0);
-    assert_like_dense (meta, dense, frame (i, -1));
+    assert_like_dense (meta, dense, frames_make (i, -1));
     gst_buffer_unref (out);
   }
   g_object_get (h->element, "stats", &stats, NULL);
@@ -123,11 +93,11 @@ test_no_trace (gconstpointer data)
   for (round = 0; round < 3; round++) {
     gst_util_set_object_arg (G_OBJECT (h->element), "source", source);
     for (i = 0; i < 7; i++) {
-      meta = push (h, frame (i, i * 5), &out);
+      meta = push (h, frames_make (i, i * 5), &out);
       g_assert_cmpfloat (meta->multiplies, <=, 1.0 + 1e-9);
       if (meta->reuse == GST_DELTA_CNN_REUSE_FULL) {
         full++;
-        assert_like_dense (meta, dense, frame (i, i * 5));
+        assert_like_dense (meta, dense, frames_make (i, i * 5));
       }
       gst_buffer_unref (out);
     }
@@ -136,10 +106,10 @@ test_no_trace (gconstpointer data)
     else if (round == 1)
       gst_util_set_object_arg (G_OBJECT (h->element), "mode", "dense");
     else
-      gst_harness_set_src_caps_str (h, CAPS ",pixel-aspect-ratio=2/1");
-    meta = push (h, frame (i, i * 5), &out);
+      gst_harness_set_src_caps_str (h, FRAMES_CAPS ",pixel-aspect-ratio=2/1");
+    meta = push (h, frames_make (i, i * 5), &out);
     g_assert_cmpint (meta->reuse, ==, GST_DELTA_CNN_REUSE_FULL);
-    assert_like_dense (meta, dense, frame (i, i * 5));
+    assert_like_dense (meta, dense, frames_make (i, i * 5));
     gst_buffer_unref (out);
     gst_util_set_object_arg (G_OBJECT (h->element), "mode", "delta");
   }
@@ -151,7 +121,7 @@ test_no_trace (gconstpointer data)
     gst_segment_init (&segment, GST_FORMAT_TIME);
     gst_harness_push_event (h, gst_event_new_segment (&segment));
   }
-  meta = push (h, frame (0, 11), &out);
+  meta = push (h, frames_make (0, 11), &out);
   g_assert_cmpint (meta->reuse, ==, GST_DELTA_CNN_REUSE_FULL);
   gst_buffer_unref (out);
   g_assert_cmpuint (full, >=, 3);
@@ -191,27 +161,28 @@ static void
 test_histogram_misses (void)
 {
   GstHarness *h = harness ("histogram");
-  GstBuffer *out, *swapped = frame (1, 0);
+  GstBuffer *out, *swapped = frames_make (1, 0);
   GstDeltaCnnMeta *meta;
   GstMapInfo map;
   gint y;
 
-  gst_buffer_unref (gst_harness_push_and_pull (h, frame (0, 0)));
+  gst_buffer_unref (gst_harness_push_and_pull (h, frames_make (0, 0)));
   /* Lines of the bright square's cell change places, line by line. */
   gst_buffer_map (swapped, &map, GST_MAP_READWRITE);
   for (y = 0; y < 3; y++) {
     guint8 keep[24];
 
-    memcpy (keep, map.data + y * W * 3 + 24, 24);
-    memcpy (map.data + y * W * 3 + 24, map.data + (5 - y) * W * 3 + 24, 24);
-    memcpy (map.data + (5 - y) * W * 3 + 24, keep, 24);
+    memcpy (keep, map.data + y * FRAMES_W * 3 + 24, 24);
+    memcpy (map.data + y * FRAMES_W * 3 + 24,
+        map.data + (5 - y) * FRAMES_W * 3 + 24, 24);
+    memcpy (map.data + (5 - y) * FRAMES_W * 3 + 24, keep, 24);
   }
   gst_buffer_unmap (swapped, &map);
   meta = push (h, swapped, &out);
   g_assert_cmpint (meta->reuse, ==, GST_DELTA_CNN_REUSE_REUSED);
   gst_buffer_unref (out);
   /* Another colour does not. */
-  meta = push (h, frame (2, 9), &out);
+  meta = push (h, frames_make (2, 9), &out);
   g_assert_cmpint (meta->reuse, !=, GST_DELTA_CNN_REUSE_REUSED);
   g_assert_cmpfloat (meta->changed, >, 0.0);
   g_assert_cmpfloat (meta->changed, <, 0.2);

@@ -1,6 +1,7 @@
 /* deltacnn tests: runs a program with plain loops.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "reference.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -139,6 +140,8 @@ pool(const DcnPool *p, gboolean maximum, const DcnValue *in, const float *x, int
       best = value > best ? value : best;
     }
   }
+  if (inside == 0) /* a window of padding only */
+    return maximum ? -FLT_MAX : 0;
   return maximum ? best : sum / (p->count_include_pad ? counted : inside);
 }
 
@@ -294,34 +297,41 @@ element(const DcnProgram *program, const DcnOp *op, float **values, int n, int y
   }
 }
 
+void
+reference_run_op(const DcnProgram *program, const DcnOp *op, float **values)
+{
+  const DcnValue *out = &program->values[op->output];
+  if (op->kind == DCN_OP_MATMUL) {
+    matmul(program, op, values, values[op->output]);
+    return;
+  }
+  if (op->kind == DCN_OP_CONCAT) {
+    concat(program, op, values, values[op->output]);
+    return;
+  }
+  for (int n = 0; n < out->n; n++)
+    for (int y = 0; y < out->h; y++)
+      for (int x = 0; x < out->w; x++)
+        for (int c = 0; c < out->c; c++)
+          values[op->output][at(out, n, y, x, c)] =
+              (float)activate(&op->act, element(program, op, values, n, y, x, c), c);
+}
+
+void
+reference_run_ops(const DcnProgram *program, float **values)
+{
+  for (int i = 0; i < program->n_ops; i++)
+    reference_run_op(program, &program->ops[i], values);
+}
+
 float **
 reference_run(const DcnProgram *program, const float *input)
 {
   float **values = g_new0(float *, program->n_values);
   for (int v = 0; v < program->n_values; v++)
     values[v] = g_new0(float, dcn_value_elements(&program->values[v]));
-  const DcnValue *first = &program->values[program->input];
-  for (size_t i = 0; i < dcn_value_elements(first); i++)
-    values[program->input][element_of(first, i)] = input[i];
-
-  for (int i = 0; i < program->n_ops; i++) {
-    const DcnOp *op = &program->ops[i];
-    const DcnValue *out = &program->values[op->output];
-    if (op->kind == DCN_OP_MATMUL) {
-      matmul(program, op, values, values[op->output]);
-      continue;
-    }
-    if (op->kind == DCN_OP_CONCAT) {
-      concat(program, op, values, values[op->output]);
-      continue;
-    }
-    for (int n = 0; n < out->n; n++)
-      for (int y = 0; y < out->h; y++)
-        for (int x = 0; x < out->w; x++)
-          for (int c = 0; c < out->c; c++)
-            values[op->output][at(out, n, y, x, c)] =
-                (float)activate(&op->act, element(program, op, values, n, y, x, c), c);
-  }
+  reference_from_logical(&program->values[program->input], input, values[program->input]);
+  reference_run_ops(program, values);
   return values;
 }
 
@@ -333,13 +343,25 @@ reference_free(const DcnProgram *program, float **values)
   g_free(values);
 }
 
+void
+reference_to_logical(const DcnValue *value, const float *elements, float *logical)
+{
+  for (size_t i = 0; i < dcn_value_elements(value); i++)
+    logical[i] = elements[element_of(value, i)];
+}
+
+void
+reference_from_logical(const DcnValue *value, const float *logical, float *elements)
+{
+  for (size_t i = 0; i < dcn_value_elements(value); i++)
+    elements[element_of(value, i)] = logical[i];
+}
+
 float *
 reference_logical(const DcnProgram *program, float **values, int value)
 {
   const DcnValue *v = &program->values[value];
-  const size_t count = dcn_value_elements(v);
-  float *out = g_new(float, count);
-  for (size_t i = 0; i < count; i++)
-    out[i] = values[value][element_of(v, i)];
+  float *out = g_new(float, dcn_value_elements(v));
+  reference_to_logical(v, values[value], out);
   return out;
 }

@@ -1,5 +1,6 @@
 /* deltacnn tests: the .modelinfo key file and the labels file.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "folder.h"
 #include "model/modelinfo.h"
 #include "util/error.h"
 #include <glib/gstdio.h>
@@ -13,24 +14,14 @@ typedef struct {
 static void
 set_up(Fixture *f, gconstpointer data)
 {
-  f->folder = g_dir_make_tmp("deltacnn-XXXXXX", NULL);
-  g_assert_nonnull(f->folder);
+  f->folder = test_folder_new();
   f->model = g_build_filename(f->folder, "net.onnx", NULL);
 }
 
 static void
 tear_down(Fixture *f, gconstpointer data)
 {
-  GDir *dir = g_dir_open(f->folder, 0, NULL);
-  const char *name;
-  while ((name = g_dir_read_name(dir))) {
-    char *path = g_build_filename(f->folder, name, NULL);
-    g_remove(path);
-    g_free(path);
-  }
-  g_dir_close(dir);
-  g_rmdir(f->folder);
-  g_free(f->folder);
+  test_folder_remove(f->folder);
   g_free(f->model);
 }
 

@@ -1,12 +1,12 @@
 /* deltacnn tests: constants in all forms that files have them in.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "folder.h"
 #include "model/onnx.h"
 #include "model/tensor.h"
 #include "onnxwriter.h"
 #include "reference.h"
 #include "util/error.h"
 #include "util/half.h"
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,8 +182,7 @@ typedef struct {
 static void
 set_up(Fixture *f, gconstpointer data)
 {
-  f->folder = g_dir_make_tmp("deltacnn-XXXXXX", NULL);
-  g_assert_nonnull(f->folder);
+  f->folder = test_folder_new();
   char *path = g_build_filename(f->folder, "weights.bin", NULL);
   const float numbers[4] = {-1, 10, 20, 30};
   g_assert_true(g_file_set_contents(path, (const char *)numbers, sizeof numbers, NULL));
@@ -193,16 +192,7 @@ set_up(Fixture *f, gconstpointer data)
 static void
 tear_down(Fixture *f, gconstpointer data)
 {
-  GDir *dir = g_dir_open(f->folder, 0, NULL);
-  const char *name;
-  while ((name = g_dir_read_name(dir))) {
-    char *path = g_build_filename(f->folder, name, NULL);
-    g_remove(path);
-    g_free(path);
-  }
-  g_dir_close(dir);
-  g_rmdir(f->folder);
-  g_free(f->folder);
+  test_folder_remove(f->folder);
 }
 
 static void

@@ -15,7 +15,7 @@ subject_new(DcnProgram *program, DcnProgram *again, const DcnKernels *kernels)
   g_assert_no_error(error);
   s->values = g_new0(float *, (size_t)program->n_values);
   for (int i = 0; i < program->n_values; i++) {
-    size_t n = netgen_elements(&program->values[i]);
+    size_t n = dcn_value_elements(&program->values[i]);
     s->values[i] = g_new0(float, n);
     most = MAX(most, n);
   }
@@ -41,6 +41,15 @@ const DcnValue *
 subject_input(const Subject *s)
 {
   return &s->program->values[s->program->input];
+}
+
+DcnState *
+state_new(DcnNet *net)
+{
+  GError *error = NULL;
+  DcnState *state = dcn_state_new(net, &error);
+  g_assert_no_error(error);
+  return state;
 }
 
 size_t
@@ -123,7 +132,7 @@ assert_close(const Subject *s, int value, const float *a, const float *b, double
              const char *what)
 {
   const DcnValue *v = &s->program->values[value];
-  double d = difference(a, b, netgen_elements(v));
+  double d = difference(a, b, dcn_value_elements(v));
   if (d > bound) {
     const char *op = "input";
     for (int i = 0; i < s->program->n_ops; i++)
@@ -139,7 +148,7 @@ assert_values(const Subject *s, const DcnState *state, double bound, const char 
 {
   for (int i = 0; i < s->program->n_values; i++) {
     g_assert_true(dcn_state_value(state, i, s->logical[0]));
-    netgen_to_logical(&s->program->values[i], s->values[i], s->logical[1]);
+    reference_to_logical(&s->program->values[i], s->values[i], s->logical[1]);
     assert_close(s, i, s->logical[0], s->logical[1], bound, what);
   }
 }

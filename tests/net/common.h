@@ -2,6 +2,7 @@
  * that change. SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "net/net.h"
+#include "../model/reference.h"
 #include "netgen.h"
 
 typedef struct {
@@ -15,6 +16,8 @@ typedef struct {
 Subject *subject_new(DcnProgram *program, DcnProgram *again, const DcnKernels *kernels);
 void subject_free(Subject *subject);
 const DcnValue *subject_input(const Subject *subject);
+/* dcn_state_new(), which must succeed. */
+DcnState *state_new(DcnNet *net);
 
 typedef enum {
   CHANGE_ALL,

@@ -260,7 +260,7 @@ static int
 random_gather(Maker *m, int in)
 {
   DcnValue v = *value_at(m, in);
-  int form = pick(m, 0, 3), elements = (int)netgen_elements(&v), out;
+  int form = pick(m, 0, 3), elements = (int)dcn_value_elements(&v), out;
   int32_t *index;
   if (form == 0) { /* channel shuffle */
     out = add_value(m, v.n, v.h, v.w, v.c);
@@ -280,14 +280,14 @@ random_gather(Maker *m, int in)
           index[i++] = (n * v.h * v.w + p) * v.c + c;
   } else if (form == 2) { /* slice and pad */
     out = add_value(m, v.n, v.h + 1, v.w, v.c);
-    index = g_new(int32_t, netgen_elements(value_at(m, out)));
+    index = g_new(int32_t, dcn_value_elements(value_at(m, out)));
     for (int n = 0, i = 0; n < v.n; n++)
       for (int y = 0; y <= v.h; y++)
         for (int e = 0; e < v.w * v.c; e++)
           index[i++] = y == 0 ? -1 : (n * v.h + y - 1) * v.w * v.c + e;
   } else { /* anything */
     out = add_value(m, 1, pick(m, 1, 4), pick(m, 1, 5), pick(m, 1, 20));
-    size_t count = netgen_elements(value_at(m, out));
+    size_t count = dcn_value_elements(value_at(m, out));
     index = g_new(int32_t, count);
     for (size_t i = 0; i < count; i++)
       index[i] = pick(m, -1, elements - 1);

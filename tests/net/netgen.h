@@ -1,6 +1,5 @@
-/* Programs made at random, and what they compute, evaluated plainly from the comments of
- * model/program.h: no tiles, no caches, sums in double. SPDX-License-Identifier: LGPL-2.1-or-later
- */
+/* Programs made at random; tests/model/reference.h says what they compute.
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "model/program.h"
 #include <stddef.h>
@@ -15,14 +14,3 @@ DcnProgram *netgen_conv(guint32 seed, int h, int w, int c, int m, int k, int str
                         DcnActKind act);
 /* A small classifier: convolutions, pools, a residual sum, a fully connected layer. */
 DcnProgram *netgen_classifier(guint32 seed, int size);
-
-size_t netgen_elements(const DcnValue *value);
-/* values: [n_values] arrays in element order (program.h); that of the input is given, the others
- * are written. */
-void netgen_evaluate(const DcnProgram *program, float **values);
-/* Only one op. */
-void netgen_evaluate_op(const DcnProgram *program, const DcnOp *op, float **values);
-/* Element order to the logical order that dcn_state_value() gives. */
-void netgen_to_logical(const DcnValue *value, const float *elements, float *logical);
-/* and back */
-void netgen_from_logical(const DcnValue *value, const float *logical, float *elements);

@@ -13,9 +13,9 @@ typedef struct {
 static void
 fill(const DcnValue *v, const float *logical, float *input)
 {
-  size_t n = netgen_elements(v);
+  size_t n = dcn_value_elements(v);
   float *elements = g_new(float, n);
-  netgen_from_logical(v, logical, elements);
+  reference_from_logical(v, logical, elements);
   for (size_t p = 0; p < n / (size_t)v->c; p++)
     memcpy(input + p * (size_t)dcn_channel_pitch(v->c), elements + p * (size_t)v->c,
            sizeof(float) * (size_t)v->c);
@@ -31,7 +31,7 @@ run(DcnProgram *program, const float *input, float **outputs, void *user, GError
   if (state) {
     const DcnProgram *p = dcn_net_program(net);
     const DcnValue *in = &p->values[p->input];
-    size_t n = netgen_elements(in);
+    size_t n = dcn_value_elements(in);
     DcnRunInfo info = {0};
     if (form->delta) {
       /* Other values in some places only, so that what follows is a partial run. */

@@ -130,7 +130,7 @@ test_shape(const Shape *shape, const DcnKernels *kernels, guint32 seed)
       macs[1] += info.macs_dense;
     }
     frame_elements(in, frame, s->values[s->program->input]);
-    netgen_evaluate(s->program, s->values);
+    reference_run_ops(s->program, s->values);
     char *what = g_strdup_printf("%s, %dx%d of %d, frame %d", kernels->isa, shape->kh, shape->kw,
                                  shape->c, i);
     assert_values(s, state, 3e-5, what);
@@ -172,7 +172,7 @@ test_drift(void)
     }
     g_assert_cmpuint(dcn_state_op_stats(state)[0].blocks_dgemm, >, 0);
     frame_elements(in, dcn_state_input(state), s->values[s->program->input]);
-    netgen_evaluate(s->program, s->values);
+    reference_run_ops(s->program, s->values);
     assert_values(s, state, 3e-5, "after 10000 frames");
     g_free(touched);
     g_rand_free(rand);

@@ -84,9 +84,9 @@ play(Script *script, const float *frame)
         frame_elements(subject_input(s), frame, s->values[program->input]);
         taken = TRUE;
       }
-    float *stood = g_memdup2(s->values[op->output], netgen_elements(out) * sizeof(float));
+    float *stood = g_memdup2(s->values[op->output], dcn_value_elements(out) * sizeof(float));
     int pixels = pixels_of(out), computed = pixels;
-    netgen_evaluate_op(program, op, s->values);
+    reference_run_op(program, op, s->values);
     if (script->compute[i] == DCN_COMPUTE_MARKED)
       for (int p = 0; p < pixels; p++)
         if (!script->wanted[i][p]) {
@@ -122,7 +122,7 @@ test_known(gconstpointer data)
       /* In between, what an ordinary run leaves behind. */
       if (run == 0 || run == 5) {
         frame_elements(in, dcn_state_input(state), s->values[s->program->input]);
-        netgen_evaluate(s->program, s->values);
+        reference_run_ops(s->program, s->values);
         dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
         g_assert_true(info.full);
         assert_values(s, state, 5e-5, "ordinary run");
@@ -173,7 +173,7 @@ test_from_a_value(void)
   dcn_state_run(state, NULL, DCN_MODE_DENSE, 1, NULL);
   for (int i = 0; i < program->n_values; i++) {
     dcn_state_value(state, i, s->logical[0]);
-    netgen_from_logical(&program->values[i], s->logical[0], s->values[i]);
+    reference_from_logical(&program->values[i], s->logical[0], s->values[i]);
   }
   DcnPixels pixels;
   int value = program->ops[from].output;
@@ -183,7 +183,7 @@ test_from_a_value(void)
       pixels.pixels[p * pixels.pitch + c] = s->values[value][p * pixels.c + c] =
           (float)g_rand_double(script.rand);
   for (int i = from + 1; i < program->n_ops; i++)
-    netgen_evaluate_op(program, &program->ops[i], s->values);
+    reference_run_op(program, &program->ops[i], s->values);
   DcnRunInfo info;
   dcn_state_run_known(state, known, &script, 1, &info);
   g_assert_false(info.full);

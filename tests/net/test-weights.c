@@ -109,7 +109,7 @@ run_frames(const DcnKernels *k, guint32 seed, DcnWeights weights, gboolean round
     memcpy(dcn_state_input(delta), frame, frame_bytes(in));
     memcpy(dcn_state_input(dense), frame, frame_bytes(in));
     frame_elements(in, frame, s->values[s->program->input]);
-    netgen_evaluate(s->program, s->values);
+    reference_run_ops(s->program, s->values);
     dcn_state_run(dense, NULL, DCN_MODE_DENSE, 1 + i % 2, NULL);
     dcn_state_run(delta, touched, DCN_MODE_DELTA, 1 + i % 2, NULL);
     char *what = g_strdup_printf("%s, seed %u, frame %d", k->isa, seed, i);

@@ -13,15 +13,6 @@ typedef struct {
   int m; /* outputs of a side of a tile */
 } Way;
 
-static DcnState *
-state_new(DcnNet *net)
-{
-  GError *error = NULL;
-  DcnState *state = dcn_state_new(net, &error);
-  g_assert_no_error(error);
-  return state;
-}
-
 static size_t
 weight_bytes(DcnProgram *program, const DcnKernels *kernels, int m)
 {
@@ -78,7 +69,7 @@ check(Subject *s, guint32 seed, double bound, const char *what)
     DcnMode mode = i == 2 ? DCN_MODE_DENSE : DCN_MODE_DELTA;
     change_frame(rand, in, i % 2 ? CHANGE_BLOCK : CHANGE_ALL, 1, frame, touched);
     frame_elements(in, frame, s->values[s->program->input]);
-    netgen_evaluate(s->program, s->values);
+    reference_run_ops(s->program, s->values);
     for (int t = 0; t < 2; t++) {
       dcn_state_set_adaptive(state[t], FALSE);
       memcpy(dcn_state_input(state[t]), frame, frame_bytes(in));
@@ -201,7 +192,7 @@ test_not_finite(gconstpointer data)
   dcn_state_set_adaptive(state, FALSE);
   change_frame(rand, in, CHANGE_ALL, 1, input, touched);
   frame_elements(in, input, s->values[s->program->input]);
-  netgen_evaluate(s->program, s->values);
+  reference_run_ops(s->program, s->values);
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     float *x = input + (5 * 12 + 6) * dcn_channel_pitch(in->c) + 3, was = *x;
     *x = bad[i];

@@ -253,19 +253,19 @@ test_sights(void)
     DcnSight *sights = g_new(DcnSight, program->n_values);
     GRand *rand = g_rand_new_with_seed(seed);
     dcn_sights(program, sights);
-    size_t n = netgen_elements(in);
+    size_t n = dcn_value_elements(in);
     for (size_t i = 0; i < n; i++)
       s->values[program->input][i] = (float)g_rand_double_range(rand, -1, 1);
-    netgen_evaluate(program, s->values);
+    reference_run_ops(program, s->values);
     float **before = g_new(float *, program->n_values);
     for (int i = 0; i < program->n_values; i++)
-      before[i] = g_memdup2(s->values[i], netgen_elements(&program->values[i]) * sizeof(float));
+      before[i] = g_memdup2(s->values[i], dcn_value_elements(&program->values[i]) * sizeof(float));
     for (int trial = 0; trial < 12 && in->n == 1; trial++) {
       int x = g_rand_int_range(rand, 0, in->w), y = g_rand_int_range(rand, 0, in->h);
       memcpy(s->values[program->input], before[program->input], n * sizeof(float));
       for (int c = 0; c < in->c; c++)
         s->values[program->input][(y * in->w + x) * in->c + c] += 3;
-      netgen_evaluate(program, s->values);
+      reference_run_ops(program, s->values);
       for (int i = 0; i < program->n_values; i++) {
         const DcnValue *v = &program->values[i];
         const DcnSight *g = &sights[i];

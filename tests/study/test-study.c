@@ -64,7 +64,7 @@ next_frame(Case *c, Change change, gboolean evaluate)
   if (!evaluate)
     return;
   frame_elements(in, c->frame, s->values[s->program->input]);
-  netgen_evaluate(s->program, s->values);
+  reference_run_ops(s->program, s->values);
 }
 
 static Change
@@ -180,7 +180,7 @@ test_counts(gconstpointer data)
   const Layer *l = data;
   Case c = layer_case(l);
   const DcnValue *in = subject_input(c.subject);
-  size_t n = netgen_elements(in);
+  size_t n = dcn_value_elements(in);
   float *before = g_new0(float, n), *now = g_new0(float, n);
   for (int i = 0; i < 4; i++) {
     DcnRunInfo info;
@@ -216,7 +216,7 @@ test_heuristic_layer(gconstpointer data)
   Subject *s = c.subject;
   const DcnValue *in = subject_input(s);
   DcnOp *op = &s->program->ops[0];
-  size_t n = netgen_elements(in), n_out = netgen_elements(&s->program->values[op->output]);
+  size_t n = dcn_value_elements(in), n_out = dcn_value_elements(&s->program->values[op->output]);
   size_t pixels = n / (size_t)in->c;
   float *last = g_new0(float, n), *now = g_new0(float, n), *out = s->values[op->output];
   double *sums = g_new0(double, n_out);
@@ -243,7 +243,7 @@ test_heuristic_layer(gconstpointer data)
       }
     }
     op->u.conv.bias = full ? bias : NULL;
-    netgen_evaluate_op(s->program, op, s->values);
+    reference_run_op(s->program, op, s->values);
     for (size_t o = 0; o < n_out; o++) {
       sums[o] = full ? out[o] : sums[o] + out[o];
       out[o] = (float)MAX(sums[o], 0);
@@ -270,7 +270,7 @@ test_heuristic(void)
       case_new(netgen_classifier(3, 64), netgen_classifier(3, 64), netgen_classifier(3, 64), 3);
   Subject *s = c.subject;
   int output = s->program->outputs[0];
-  size_t n = netgen_elements(&s->program->values[output]);
+  size_t n = dcn_value_elements(&s->program->values[output]);
   double worst = 0;
   for (int i = 0; i < 30; i++) {
     gboolean full = i % 10 == 0;
@@ -282,7 +282,7 @@ test_heuristic(void)
       continue;
     }
     dcn_state_output(c.state, 0, s->logical[0]);
-    netgen_to_logical(&s->program->values[output], s->values[output], s->logical[1]);
+    reference_to_logical(&s->program->values[output], s->values[output], s->logical[1]);
     double d = difference(s->logical[0], s->logical[1], n);
     worst = MAX(worst, d);
     g_assert_true(isfinite(d));
@@ -304,7 +304,7 @@ test_drift(void)
   GError *error = NULL;
   DcnState *dense = dcn_state_new(s->net, &error);
   g_assert_no_error(error);
-  size_t n = netgen_elements(&s->program->values[s->program->outputs[0]]);
+  size_t n = dcn_value_elements(&s->program->values[s->program->outputs[0]]);
   double after[2] = {0, 0};
   for (int i = 0; i < 300; i++) {
     next_frame(&c, i ? CHANGE_BLOCK : CHANGE_ALL, FALSE);
