@@ -374,6 +374,26 @@ touched_by_winograd(Loop *loop)
   loop->n_done = n;
 }
 
+/* All pixels, where some see nothing: those that see something; the others are put there. */
+static void
+leave_out_unseeing(DcnJob *job)
+{
+  const DcnConvPlan *plan = job->op->plan;
+  const DcnNetValue *out = job->out->net;
+  job->list = plan->seeing;
+  job->count = plan->n_seeing;
+  if (!job->full)
+    return;
+  dcn_worker(job, 0)->macs += /* a full run counts as all of them */
+      job->op->macs / (uint64_t)out->pixels * (uint64_t)(out->pixels - plan->n_seeing);
+  for (int p = 0, i = 0; p < out->pixels; p++) {
+    if (i < plan->n_seeing && plan->seeing[i] == p)
+      i++;
+    else
+      memcpy(dcn_ref(job->out, p), plan->unseeing, sizeof(float) * (size_t)out->c);
+  }
+}
+
 void
 dcn_conv_run(DcnJob *job)
 {
@@ -386,6 +406,8 @@ dcn_conv_run(DcnJob *job)
     dcn_list_changed(job, job->in);
   else
     dcn_list_window(job, &plan->window);
+  if (plan->seeing && !job->marked && job->count == job->out->net->pixels)
+    leave_out_unseeing(job);
   Loop loop = {.job = job, .plan = plan, .lo = -HUGE_VALF, .hi = HUGE_VALF, .parts = 1};
   float lo, hi;
   loop.clamps = dcn_act_limits(&job->op->op->act, &lo, &hi);

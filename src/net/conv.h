@@ -21,6 +21,11 @@ typedef struct {
    * number of threads. */
   int block_pixels;
   DcnWinograd *winograd; /* what full runs do instead, or NULL; owned */
+  /* Where padding makes windows that see nothing of the image, their outputs never change: the pixels that see
+   * something, and what the others are, [channels]; owned.  NULL: all see something. */
+  int32_t *seeing;
+  int n_seeing;
+  float *unseeing;
 } DcnConvPlan;
 
 void dcn_conv_run(DcnJob *job);

@@ -43,6 +43,8 @@ conv_clear(DcnNetOp *op)
   dcn_aligned_free(plan->weights);
   dcn_aligned_free(plan->bias);
   dcn_winograd_free(plan->winograd);
+  g_free(plan->seeing);
+  g_free(plan->unseeing);
   g_free(plan);
 }
 
@@ -54,6 +56,42 @@ gains_by_deltas(const DcnKernels *k, const DcnConvPlan *plan)
   uint64_t terms = (uint64_t)plan->taps * (uint64_t)plan->cg;
   return dcn_cost_dgemm(k, k->dr, plan->taps, 2 * (uint64_t)k->dr, plan->mg) * (uint64_t)k->mr <
          dcn_cost_igemm(k, k->mr, terms, plan->mg) * (uint64_t)k->dr;
+}
+
+static gboolean
+any_inside(const int *inputs, int taps)
+{
+  for (int i = 0; i < taps; i++)
+    if (inputs[i] >= 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* A 1x1 convolution with padding, mostly: SqueezeNet's last one spends a quarter of its multiplies on it. */
+static void
+list_seeing(DcnConvPlan *plan, DcnNetOp *op, const DcnConv *conv, const DcnKernels *k,
+            const DcnNetValue *out)
+{
+  const DcnWindow *win = &plan->window;
+  int32_t *seeing = g_new(int32_t, out->pixels);
+  int n = 0;
+  for (int p = 0; p < out->pixels; p++) {
+    int x = p % out->w, y = p / out->w % out->h;
+    if (any_inside(win->iy + (size_t)y * win->kh, win->kh) &&
+        any_inside(win->ix + (size_t)x * win->kw, win->kw))
+      seeing[n++] = p;
+  }
+  if (n == out->pixels || plan->winograd) {
+    g_free(seeing);
+    return;
+  }
+  plan->seeing = seeing;
+  plan->n_seeing = n;
+  plan->unseeing = g_new0(float, out->pitch);
+  if (conv->bias)
+    memcpy(plan->unseeing, conv->bias, sizeof(float) * (size_t)out->c);
+  dcn_act_run(k, &op->op->act, plan->unseeing, plan->unseeing, out->c);
+  op->full_macs = (double)op->macs * n / out->pixels;
 }
 
 static gboolean
@@ -83,6 +121,7 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   pack(plan, conv, k->nr);
   plan->block_pixels = choose_block_pixels(k, plan);
   plan->winograd = dcn_winograd_new(net, op->op, plan->block_pixels, &op->full_macs);
+  list_seeing(plan, op, conv, k, out);
   g_clear_pointer(&conv->weights, g_free);
   g_clear_pointer(&conv->bias, g_free);
   op->weight_bytes = weights * sizeof(float) + (plan->winograd ? plan->winograd->weight_bytes : 0);

@@ -146,7 +146,9 @@ random_conv(Maker *m, int in)
   } else if (form == 3) {
     kh = kw = 1;
   }
-  int dh = pick(m, 1, 2), dw = pick(m, 1, 2), pt = pick(m, 0, kh - 1), pl = pick(m, 0, kw - 1);
+  int wide = form == 3 && c < 12 ? 2 : 0; /* windows that see nothing but padding */
+  int dh = pick(m, 1, 2), dw = pick(m, 1, 2), pt = pick(m, 0, kh - 1 + wide),
+      pl = pick(m, 0, kw - 1 + wide);
   return conv(m, in, c, kh, kw, pick(m, 1, 2), pick(m, 1, 2), pt, pl, pt + pick(m, 0, kh - 1),
               pl + pick(m, 0, kw - 1), dh, dw, groups, random_act(m, c));
 }

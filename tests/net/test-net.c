@@ -19,7 +19,7 @@ random_subject(guint32 seed, const DcnKernels *kernels)
 static void
 test_coverage(void)
 {
-  unsigned kinds = 0, acts = 0, grouped = 0, depthwise = 0, connected = 0;
+  unsigned kinds = 0, acts = 0, grouped = 0, depthwise = 0, connected = 0, padded = 0;
   for (guint32 seed = 1; seed <= SEEDS; seed++) {
     DcnProgram *p = netgen_random(seed, NETGEN_ALL, 14);
     for (int i = 0; i < p->n_ops; i++) {
@@ -31,6 +31,7 @@ test_coverage(void)
         depthwise += op->u.conv.groups > 1 && op->u.conv.groups == in->c && in->c == out->c;
         grouped += op->u.conv.groups > 1 && op->u.conv.groups != in->c;
         connected += out->n * out->h * out->w == 1;
+        padded += op->u.conv.kh == 1 && op->u.conv.pad_top > 0 && op->u.conv.groups == 1;
       }
     }
     dcn_program_free(p);
@@ -41,6 +42,7 @@ test_coverage(void)
   g_assert_cmpuint(grouped, >=, 5);
   g_assert_cmpuint(depthwise, >=, 5);
   g_assert_cmpuint(connected, >=, 5);
+  g_assert_cmpuint(padded, >=, 5);
 }
 
 static void
