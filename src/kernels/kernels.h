@@ -53,6 +53,14 @@ typedef struct {
 typedef enum {
   DCN_SQUASH_SIGMOID,      /* 1 / (1 + exp(-x)) */
   DCN_SQUASH_SWISH,        /* x / (1 + exp(-x)) */
+  DCN_SQUASH_SOFTPLUS,     /* log(1 + exp(x)) */
+  DCN_SQUASH_MISH,         /* x * tanh(log(1 + exp(x))) */
+  DCN_SQUASH_TANH,
+  DCN_SQUASH_ERF,
+  DCN_SQUASH_GELU,         /* x / 2 * (1 + erf(x / sqrt(2))) */
+  DCN_SQUASH_GELU_TANH,    /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
+  DCN_SQUASH_ELU,          /* a * (exp(x) - 1) below 0, b * x above */
+  DCN_SQUASH_LEAKY,        /* a * x below 0, x above */
   DCN_SQUASH_HARD_SIGMOID, /* max(0, min(1, a * x + b)) */
   DCN_SQUASH_HARD_SWISH    /* x * max(0, min(1, a * x + b)) */
 } DcnSquash;
@@ -193,9 +201,9 @@ typedef struct {
   void (*add)(const float *a, const float *b, float *y, int n);
   void (*mul)(const float *a, const float *b, float *y, int n);
 
-  /* y[k] = squash(x[k]), k < n; x == y is fine; a and b are looked at by the hard ones only.
-   * Off by less than 1e-6 of the exact value, or by 1.2e-38 (times |x| for swish); NaN stays NaN; the
-   * swish of -infinity is not finite. */
+  /* y[k] = squash(x[k]), k < n; x == y is fine; a and b are finite, and looked at where the formula has them.
+   * Off by less than 1e-6 of the exact value (both kinds of Gelu: of x), or by 2e-38 (times |x| for swish and mish, times
+   * |a| for elu); NaN stays NaN; swish, mish and Gelu of -infinity may be 0 or not finite. */
   void (*squash)(DcnSquash kind, const float *x, float a, float b, float *y, int n);
 
   /* The closed loop's test, for a run of pixels that lie one after another, or for listed ones.  With y = clamp(x), a

@@ -362,6 +362,34 @@ clamp01(float v)
   return clamp(v, 0, 1);
 }
 
+static float
+softplus(float x)
+{
+  return x > 20 ? x : log1pf(expf(x));
+}
+
+/* Those that have a formula of the C library's functions. */
+static float
+squash_one(DcnSquash kind, float x, float a, float b)
+{
+  switch (kind) {
+  case DCN_SQUASH_SOFTPLUS:
+    return softplus(x);
+  case DCN_SQUASH_MISH:
+    return x * tanhf(softplus(x));
+  case DCN_SQUASH_TANH:
+    return tanhf(x);
+  case DCN_SQUASH_ERF:
+    return erff(x);
+  case DCN_SQUASH_GELU:
+    return 0.5f * x * (1 + erff(x * 0.707106781f));
+  case DCN_SQUASH_GELU_TANH:
+    return x / (1 + expf(-1.5957691216f * (x + 0.044715f * x * x * x)));
+  default: /* Elu */
+    return x < 0 ? a * expm1f(x) : b * x;
+  }
+}
+
 void
 dcn_f32_squash__portable(DcnSquash kind, const float *x, float a, float b, float *y, int n)
 {
@@ -374,6 +402,10 @@ dcn_f32_squash__portable(DcnSquash kind, const float *x, float a, float b, float
     for (int k = 0; k < n; k++)
       y[k] = x[k] / (1 + expf(-x[k]));
     break;
+  case DCN_SQUASH_LEAKY:
+    for (int k = 0; k < n; k++)
+      y[k] = x[k] < 0 ? a * x[k] : x[k];
+    break;
   case DCN_SQUASH_HARD_SIGMOID:
     for (int k = 0; k < n; k++)
       y[k] = clamp01(a * x[k] + b);
@@ -381,6 +413,10 @@ dcn_f32_squash__portable(DcnSquash kind, const float *x, float a, float b, float
   case DCN_SQUASH_HARD_SWISH:
     for (int k = 0; k < n; k++)
       y[k] = x[k] * clamp01(a * x[k] + b);
+    break;
+  default:
+    for (int k = 0; k < n; k++)
+      y[k] = squash_one(kind, x[k], a, b);
     break;
   }
 }

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * exp(z) = 2^k * exp(r), k the whole number nearest to z / ln 2: r lies within ln 2 / 2 of 0, where the
- * first seven terms of the exponential series are exact to 1.2e-7.
+ * first seven terms of the exponential series are exact to 1.2e-7.  tanh and erf are quotients of polynomials in x^2, times
+ * x: fitted for the least relative error (2e-8) up to where floats no longer tell them from 1.
  *
  * The including file defines
  *   Vector, Mask, LANES        Vector takes + - * /
@@ -25,8 +26,9 @@ typedef uint32_t SquashBits __attribute__((vector_size(LANES * 4)));
 /* Adding it rounds to a whole number, which is then in the lowest bits. */
 #define SQUASH_ROUND 12582912.0f /* 1.5 * 2^23 */
 
+/* Returns exp(z) - 2^k, which does not cancel near 0, and 2^k. */
 DCN_TEMPLATE Vector
-squash_exp(Vector z)
+squash_exp_parts(Vector z, Vector *power)
 {
   z = clamp(z, splat(SQUASH_LOWEST), splat(SQUASH_HIGHEST));
   Vector rounded = MADD(splat(SQUASH_ROUND), z, splat(1.44269504f)); /* 1 / ln 2 */
@@ -37,19 +39,116 @@ squash_exp(Vector z)
   p = MADD(splat(1.0f / 24), p, r);
   p = MADD(splat(1.0f / 6), p, r);
   p = MADD(splat(0.5f), p, r);
-  p = MADD(splat(1), p, r);
-  p = MADD(splat(1), p, r);
-  return p * (Vector)(((SquashBits)rounded << 23) + (127u << 23)); /* 2^k: its exponent's bits */
+  p = MADD(splat(1), p, r) * r;
+  *power = (Vector)(((SquashBits)rounded << 23) + (127u << 23)); /* its exponent's bits */
+  return p * *power;
+}
+
+DCN_TEMPLATE Vector
+squash_exp(Vector z)
+{
+  Vector power, rest = squash_exp_parts(z, &power);
+  return rest + power;
+}
+
+DCN_TEMPLATE Vector
+squash_polynomial(Vector t, const float *c, int n)
+{
+  Vector sum = splat(c[n - 1]);
+  for (int i = n - 2; i >= 0; i--)
+    sum = MADD(splat(c[i]), sum, t);
+  return sum;
+}
+
+/* x * top(x^2) / bottom(x^2) within [-1, 1], for x within [-limit, limit], with the limit's beyond. */
+DCN_TEMPLATE Vector
+squash_odd(Vector x, float limit, const float *top, const float *bottom, int n)
+{
+  x = clamp(x, splat(-limit), splat(limit));
+  Vector t = x * x;
+  Vector y = QUOTIENT(x * squash_polynomial(t, top, n), squash_polynomial(t, bottom, n));
+  return clamp(y, splat(-1), splat(1));
+}
+
+DCN_TEMPLATE Vector
+squash_tanh(Vector x)
+{
+  static const float top[] = {1, 0.133810282f, 3.49559146e-3f, 2.06091354e-5f, 1.33547298e-8f};
+  static const float bottom[] = {1, 0.467143446f, 0.0258769952f, 3.28564027e-4f, 7.77658727e-7f};
+  return squash_odd(x, 9, top, bottom, 5);
+}
+
+DCN_TEMPLATE Vector
+squash_erf(Vector x)
+{
+  static const float top[] = {1.12837911f,     0.190406621f,   0.0527487472f,
+                              3.76562472e-3f, 2.84883106e-4f, 2.05008882e-6f};
+  static const float bottom[] = {1,             0.502076209f,   0.114109181f,
+                                 0.0149692325f, 1.16253784e-3f, 3.80917518e-5f};
+  return squash_odd(x, 3.92f, top, bottom, 6);
+}
+
+/* log(1 + t), t from 0 to 1: twice the inverse tanh of t / (2 + t). */
+DCN_TEMPLATE Vector
+squash_log1p(Vector t)
+{
+  static const float series[] = {2, 0.66666317f, 0.400249094f, 0.279606134f, 0.281782866f};
+  Vector s = QUOTIENT(t, t + splat(2));
+  return s * squash_polynomial(s * s, series, 5);
+}
+
+/* tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1); from 20 on floats do not tell it from 1. */
+DCN_TEMPLATE Vector
+squash_mish(Vector x)
+{
+  Vector e = squash_exp(clamp(x, splat(SQUASH_LOWEST), splat(20)));
+  Vector n = MADD(e + e, e, e);
+  return x * QUOTIENT(n, n + splat(2));
+}
+
+/* x / 2 * (1 + tanh(u)) = x / (1 + exp(-2u)). */
+DCN_TEMPLATE Vector
+squash_gelu_tanh(Vector x)
+{
+  Vector u = x * MADD(splat(-1.5957691216f), x * x, splat(-1.5957691216f * 0.044715f));
+  return QUOTIENT(x, splat(1) + squash_exp(u));
+}
+
+DCN_TEMPLATE Vector
+squash_elu(Vector below, Vector above, Vector a, Vector b)
+{
+  Vector power, rest = squash_exp_parts(below, &power);
+  return MADD(above * b, a, rest + (power - splat(1)));
 }
 
 DCN_TEMPLATE Vector
 squash_vector(const DcnSquash kind, Vector x, Vector a, Vector b)
 {
+  const Vector below = clamp(x, splat(-__builtin_inff()), splat(0)),
+               above = clamp(x, splat(0), splat(__builtin_inff()));
   switch (kind) {
   case DCN_SQUASH_SIGMOID:
     return QUOTIENT(splat(1), splat(1) + squash_exp(splat(0) - x));
   case DCN_SQUASH_SWISH:
     return QUOTIENT(x, splat(1) + squash_exp(splat(0) - x));
+  case DCN_SQUASH_SOFTPLUS:
+    return above + squash_log1p(squash_exp(below - above));
+  case DCN_SQUASH_MISH:
+    return squash_mish(x);
+  case DCN_SQUASH_TANH:
+    return squash_tanh(x);
+  case DCN_SQUASH_ERF:
+    return squash_erf(x);
+  case DCN_SQUASH_GELU: {
+    Vector half = x * splat(0.5f);
+    return MADD(half, half, squash_erf(x * splat(0.707106781f)));
+  }
+  case DCN_SQUASH_GELU_TANH:
+    return squash_gelu_tanh(x);
+  case DCN_SQUASH_ELU:
+    return squash_elu(below, above, a, b);
+  case DCN_SQUASH_LEAKY:
+    return MADD(above, below, a);
   case DCN_SQUASH_HARD_SIGMOID:
     return clamp(MADD(b, x, a), splat(0), splat(1));
   default:
@@ -72,17 +171,22 @@ DCN_TEMPLATE void
 squash(DcnSquash kind, const float *x, float a, float b, float *y, int n)
 {
   switch (kind) {
-  case DCN_SQUASH_SIGMOID:
-    squash_kind(DCN_SQUASH_SIGMOID, x, a, b, y, n);
+#define SQUASH_CASE(name)                                                                          \
+  case DCN_SQUASH_##name:                                                                          \
+    squash_kind(DCN_SQUASH_##name, x, a, b, y, n);                                                 \
     break;
-  case DCN_SQUASH_SWISH:
-    squash_kind(DCN_SQUASH_SWISH, x, a, b, y, n);
-    break;
-  case DCN_SQUASH_HARD_SIGMOID:
-    squash_kind(DCN_SQUASH_HARD_SIGMOID, x, a, b, y, n);
-    break;
-  case DCN_SQUASH_HARD_SWISH:
-    squash_kind(DCN_SQUASH_HARD_SWISH, x, a, b, y, n);
-    break;
+    SQUASH_CASE(SIGMOID)
+    SQUASH_CASE(SWISH)
+    SQUASH_CASE(SOFTPLUS)
+    SQUASH_CASE(MISH)
+    SQUASH_CASE(TANH)
+    SQUASH_CASE(ERF)
+    SQUASH_CASE(GELU)
+    SQUASH_CASE(GELU_TANH)
+    SQUASH_CASE(ELU)
+    SQUASH_CASE(LEAKY)
+    SQUASH_CASE(HARD_SIGMOID)
+    SQUASH_CASE(HARD_SWISH)
+#undef SQUASH_CASE
   }
 }

@@ -3,6 +3,7 @@
  *
  * x times its sigmoid is a swish (ONNX has no operator of that name before opset 24).
  * clip(x + 3, 0, 6) / 6 is a hard sigmoid; x times that a hard swish, wherever the division stands.
+ * x * tanh(softplus(x)) is a Mish (an operator since opset 18).
  * x * (1 + erf(x / sqrt(2))) / 2 is a Gelu (an operator since opset 20), wherever x is halved or the product.
  */
 #include "model/loader.h"
@@ -138,7 +139,8 @@ match_gelu(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 static void
 match_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
 {
-  const DcnAct swish = {.kind = DCN_ACT_SWISH}, hard_swish = {.kind = DCN_ACT_HARD_SWISH};
+  const DcnAct swish = {.kind = DCN_ACT_SWISH}, hard_swish = {.kind = DCN_ACT_HARD_SWISH},
+               mish = {.kind = DCN_ACT_MISH};
   if (op->n_inputs != 2 || op->u.binary.kind != DCN_BINARY_MUL)
     return;
   for (int k = 0; k < 2; k++) {
@@ -146,6 +148,13 @@ match_swish(DcnLoader *loader, DcnUses *uses, DcnOp *op)
     const DcnOp *act = producer_of(loader, uses, gate, DCN_OP_ACT);
     if (act && act->act.kind == DCN_ACT_SIGMOID && act->inputs[0] == x) {
       become_act(op, x, swish);
+      return;
+    }
+    const DcnOp *plus = act && act->act.kind == DCN_ACT_TANH
+                            ? producer_of(loader, uses, act->inputs[0], DCN_OP_ACT)
+                            : NULL;
+    if (plus && plus->act.kind == DCN_ACT_SOFTPLUS && plus->inputs[0] == x) {
+      become_act(op, x, mish);
       return;
     }
     if (act && act->act.kind == DCN_ACT_HARD_SIGMOID && act->inputs[0] == x &&

@@ -35,7 +35,7 @@ typedef enum {
   DCN_ACT_SWISH,        /* x * sigmoid(x); SiLU */
   DCN_ACT_QUANTIZE,     /* max(lo, min(hi, x / alpha)), rounded to the nearest whole number (of two to the
                            even one), times beta; lo and hi are whole */
-  /* The rest is computed by dcn_act_value(), number by number. */
+  /* The rest joins a convolution as well, but is not computed by the convolution itself. */
   DCN_ACT_ELU,       /* x >= 0 ? beta * x : alpha * (exp(x) - 1) */
   DCN_ACT_SOFTPLUS,  /* log(1 + exp(x)) */
   DCN_ACT_SOFTSIGN,  /* x / (1 + |x|) */

@@ -73,8 +73,7 @@ dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float 
     kernels->bias_clamp(x, NULL, a, b, y, n);
     break;
   case DCN_ACT_LEAKY_RELU:
-    for (int i = 0; i < n; i++)
-      y[i] = x[i] < 0 ? a * x[i] : x[i];
+    kernels->squash(DCN_SQUASH_LEAKY, x, a, 0, y, n);
     break;
   case DCN_ACT_PRELU:
     for (int i = 0; i < n; i++)
@@ -87,8 +86,25 @@ dcn_act_run(const DcnKernels *kernels, const DcnAct *act, const float *x, float 
     kernels->squash(DCN_SQUASH_SWISH, x, 0, 0, y, n);
     break;
   case DCN_ACT_TANH:
-    for (int i = 0; i < n; i++)
-      y[i] = tanhf(x[i]);
+    kernels->squash(DCN_SQUASH_TANH, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_SOFTPLUS:
+    kernels->squash(DCN_SQUASH_SOFTPLUS, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_MISH:
+    kernels->squash(DCN_SQUASH_MISH, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_ERF:
+    kernels->squash(DCN_SQUASH_ERF, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_GELU:
+    kernels->squash(DCN_SQUASH_GELU, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_GELU_TANH:
+    kernels->squash(DCN_SQUASH_GELU_TANH, x, 0, 0, y, n);
+    break;
+  case DCN_ACT_ELU:
+    kernels->squash(DCN_SQUASH_ELU, x, a, b, y, n);
     break;
   case DCN_ACT_HARD_SIGMOID:
     kernels->squash(DCN_SQUASH_HARD_SIGMOID, x, a, b, y, n);

@@ -45,8 +45,10 @@ act_run(DcnJob *job)
   DcnActKind kind = job->op->op->act.kind;
   dcn_list_changed(job, job->in);
   dcn_run_pixels(job, act_pixel,
-                 (size_t)job->out->net->c * (kind == DCN_ACT_TANH || kind > DCN_ACT_QUANTIZE ? 400
-                                             : kind == DCN_ACT_SIGMOID || kind == DCN_ACT_SWISH
+                 (size_t)job->out->net->c * (kind >= DCN_ACT_EXP && kind <= DCN_ACT_POWER ? 400
+                                             : kind > DCN_ACT_QUANTIZE || kind == DCN_ACT_TANH ||
+                                                     kind == DCN_ACT_SIGMOID ||
+                                                     kind == DCN_ACT_SWISH
                                                  ? 40
                                                  : 8));
 }

@@ -133,6 +133,14 @@ run_squash(void *context)
     v->k->squash(DCN_SQUASH_SWISH, v->a + p, 0, 0, v->y + p, v->n);
 }
 
+static void
+run_gelu(void *context)
+{
+  Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->squash(DCN_SQUASH_GELU, v->a + p, 0, 0, v->y + p, v->n);
+}
+
 /* a and b are propagated in turn, so that with a tolerance of 0 every value changes each time. */
 static void
 run_diff(void *context)
@@ -225,6 +233,7 @@ void
 bench_squash(Bench *bench)
 {
   bench_vector(bench, "squash", run_squash, FLOATS, 0, "");
+  bench_vector(bench, "squash", run_gelu, FLOATS, 0, " Gelu");
 }
 
 void

@@ -390,6 +390,22 @@ exact_squash(DcnSquash kind, double x, double a, double b)
     return 1 / (1 + exp(-x));
   case DCN_SQUASH_SWISH:
     return x / (1 + exp(-x));
+  case DCN_SQUASH_SOFTPLUS:
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+  case DCN_SQUASH_MISH:
+    return x * tanh(x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)));
+  case DCN_SQUASH_TANH:
+    return tanh(x);
+  case DCN_SQUASH_ERF:
+    return erf(x);
+  case DCN_SQUASH_GELU:
+    return x / 2 * erfc(-x / sqrt(2));
+  case DCN_SQUASH_GELU_TANH:
+    return x / 2 * (1 + tanh(sqrt(2 / G_PI) * (x + 0.044715 * x * x * x)));
+  case DCN_SQUASH_ELU:
+    return x < 0 ? a * expm1(x) : b * x;
+  case DCN_SQUASH_LEAKY:
+    return x < 0 ? a * x : x;
   case DCN_SQUASH_HARD_SIGMOID:
     return hard;
   default:
@@ -406,17 +422,20 @@ check_squash(const DcnKernels *k)
       Values values = (Values)(n % 4);
       GuardSide side = g_test_rand_bit();
       float *x = guarded_filled(n, values, side), *y = guarded_new(n, 4, side);
-      float a = hard ? 1.0f / 6 : 0, b = hard ? 0.5f : 0;
+      gboolean line = kind == DCN_SQUASH_ELU || kind == DCN_SQUASH_LEAKY,
+               of_x = kind == DCN_SQUASH_GELU || kind == DCN_SQUASH_GELU_TANH;
+      float a = hard ? 1.0f / 6 : line ? 0.3f : 0, b = hard ? 0.5f : line ? 1.1f : 0;
       if (values == VALUES_UNIFORM) /* where the curves are curved */
         for (int i = 0; i < n; i++)
           x[i] *= n & 4 ? 8 : 100;
       k->squash(kind, x, a, b, y, n);
       for (int i = 0; i < n; i++) {
         double want = exact_squash(kind, x[i], a, b);
-        double least = kind == DCN_SQUASH_SWISH ? fmax(1, fabs(x[i])) : 1;
+        double least =
+            kind == DCN_SQUASH_SWISH || kind == DCN_SQUASH_MISH ? fmax(1, fabs(x[i])) : 1;
         /* a * x + b may cancel, so what is left of it is off by as much as 1 would be. */
         double bound = hard ? 3e-7 * fmax(1, kind == DCN_SQUASH_HARD_SWISH ? fabs(x[i]) : 0)
-                            : 1e-6 * fabs(want) + 1.2e-38 * least;
+                            : 1e-6 * fabs(of_x ? x[i] : want) + 2e-38 * least;
         if (isnan(x[i]))
           g_assert_true(isnan(y[i]));
         else if (isnan(want)) /* 0 times infinity */

@@ -238,6 +238,21 @@ efficientnet(void)
   return finish(w, classify(w, silu(w, conv_bn(w, y, 8, 20, 1, 1, 0, 1), FALSE), 20));
 }
 
+static const char *
+mish(OnnxWriter *w, const char *x)
+{
+  return onnx_binary(w, "Mul", x, onnx_unary(w, "Tanh", onnx_unary(w, "Softplus", x)));
+}
+
+static GBytes *
+darknet(void)
+{
+  OnnxWriter *w = start(13, 24);
+  const char *x = mish(w, conv_bn(w, "x", 3, 8, 3, 2, 1, 1));
+  const char *y = mish(w, conv_bn(w, mish(w, conv_bn(w, x, 8, 4, 1, 1, 0, 1)), 4, 8, 3, 1, 1, 1));
+  return finish(w, classify(w, onnx_binary(w, "Add", x, y), 8));
+}
+
 /* x * (1 + erf(x / sqrt(2))) / 2: the product halved, or x, or the gate. */
 static const char *
 gelu_spelled_out(OnnxWriter *w, const char *x, int form)
@@ -409,6 +424,7 @@ const Architecture architectures[] = {
     {"mobilenet-v3", mobilenet_v3_operators, 0, 0, 0},
     {"mobilenet-v3-spelled-out", mobilenet_v3_spelled_out, 0, 0, 1},
     {"efficientnet", efficientnet, 0, 0, 0},
+    {"darknet", darknet, 0, 0, 0},
     {"convnext", convnext, 0, 3, 0},
     {"shufflenet-v1", shufflenet_v1, 1, 0, 0},
     {"shufflenet-v2", shufflenet_v2, 3, 0, 0},
