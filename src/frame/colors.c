@@ -4,6 +4,7 @@
  * Most pixels come out as they were, coded noise being below half a step of 8 bits.  So samples are compared with those
  * known, four bytes a pixel, and only what differs becomes floats. */
 #include "frame/colors.h"
+#include "frame/cpu.h"
 #include <glib.h>
 #include <string.h>
 
@@ -335,12 +336,9 @@ dcn_colors_all(void)
   if (g_once_init_enter(&once)) {
     int k = 0;
 #ifdef __x86_64__
-    __builtin_cpu_init();
-    gboolean has_avx2 = __builtin_cpu_supports("avx2");
-    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (dcn_cpu_has_avx512())
       all[k++] = colors_avx512;
-    if (has_avx2)
+    if (dcn_cpu_has_avx2())
       all[k++] = colors_avx2;
 #endif
     all[k] = colors_portable;

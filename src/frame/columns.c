@@ -4,6 +4,7 @@
  * One body, compiled for several instruction sets.  The vectors are GCC's and clang's portable
  * ones.  The build forbids contraction to fused multiply-adds, so that all give the same bits. */
 #include "frame/columns.h"
+#include "frame/cpu.h"
 #include <glib.h>
 
 /* Adds `taps` (1 to 4) rows to out, which the compiler vectorises; several at once keep out in a
@@ -144,11 +145,9 @@ dcn_columns_all(void)
   if (g_once_init_enter(&once)) {
     int k = 0;
 #if defined(__x86_64__) || defined(__i386__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    if (dcn_cpu_has_avx512())
       all[k++] = columns_avx512;
-    if (__builtin_cpu_supports("avx2"))
+    if (dcn_cpu_has_avx2())
       all[k++] = columns_avx2;
 #endif
     all[k] = columns_portable;

@@ -5,6 +5,7 @@
  * outputs at once, by adding vectors in pairs.  Where they lie apart (interleaved components) they are gathered: tap t
  * of 8 or 16 outputs at once.  Not fused to multiply-adds, so that all give the same bits. */
 #include "frame/rows.h"
+#include "frame/cpu.h"
 #include <glib.h>
 #include <stddef.h>
 
@@ -213,10 +214,9 @@ dcn_rows_all(void)
   if (g_once_init_enter(&once)) {
     int k = 0;
 #ifdef __x86_64__
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx2"))
+    if (dcn_cpu_has_avx512())
       all[k++] = rows_avx512;
-    if (__builtin_cpu_supports("avx2"))
+    if (dcn_cpu_has_avx2())
       all[k++] = rows_avx2;
 #endif
     all[k] = rows_portable;

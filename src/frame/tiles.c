@@ -1,6 +1,7 @@
 /* deltacnn: scaling both ways at once, in whole numbers.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frame/tiles.h"
+#include "frame/cpu.h"
 #include "util/memory.h"
 #include <string.h>
 
@@ -60,13 +61,10 @@ dcn_tiles_ways(void)
   if (g_once_init_enter(&once)) {
 #ifdef __x86_64__
     int k = 0;
-    __builtin_cpu_init();
-    gboolean has_avx2 = __builtin_cpu_supports("avx2");
-    if (has_avx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+    if (dcn_cpu_has_avx512() && __builtin_cpu_supports("fma") &&
         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni"))
       ways[k++] = dcn_tiles_avx512;
-    if (has_avx2)
+    if (dcn_cpu_has_avx2())
       ways[k++] = dcn_tiles_avx2;
 #endif
     g_once_init_leave(&once, 1);

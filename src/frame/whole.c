@@ -1,6 +1,7 @@
 /* deltacnn: the inner loops of scaling in whole numbers.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frame/whole.h"
+#include "frame/cpu.h"
 
 /* Down.  Sums wrap around in 16 bits; what they come to fits (filter.h). */
 static inline __attribute__((always_inline)) void
@@ -395,12 +396,9 @@ dcn_whole_all(void)
   if (g_once_init_enter(&once)) {
     int k = 0;
 #ifdef __x86_64__
-    __builtin_cpu_init();
-    gboolean has_avx2 = __builtin_cpu_supports("avx2");
-    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    if (dcn_cpu_has_avx512())
       all[k++] = (DcnWhole){columns_avx512, rows_avx512};
-    if (has_avx2)
+    if (dcn_cpu_has_avx2())
       all[k++] = (DcnWhole){columns_avx2, rows_avx2};
 #endif
 #ifdef __aarch64__

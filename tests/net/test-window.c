@@ -41,11 +41,17 @@ image(int n, int h, int w)
 static void
 test_reach(void)
 {
+  /* of patches, and where a word of marks is a whole number of steps, or less than one */
+  static const int long_steps[] = {6, 7, 8, 9, 12, 16, 31, 32, 33, 63, 64, 65, 90};
   uint64_t listed = 0;
   for (int round = 0; round < 3000; round++) {
-    DcnNetValue in = image(between(1, 2), between(1, 12), between(1, round % 4 ? 70 : 200));
+    gboolean long_step = round % 8 == 7;
+    int most_w = long_step ? 700 : round % 4 ? 70 : 200;
+    DcnNetValue in = image(between(1, 2), between(1, 12), between(1, most_w));
     int kh = between(1, 4), kw = between(1, round % 7 ? 4 : 11), dil_h = between(1, 2);
     int dil_w = between(1, round % 5 ? 2 : 40), stride_h = between(1, 3), stride_w = between(1, 5);
+    if (long_step)
+      stride_w = long_steps[between(0, G_N_ELEMENTS(long_steps) - 1)];
     int top = between(0, kh), left = between(0, kw * dil_w), right = between(0, kw * dil_w);
     int rows = in.h + 2 * top - (kh - 1) * dil_h - 1, columns = in.w + left + right;
     columns -= (kw - 1) * dil_w + 1;
@@ -115,6 +121,8 @@ test_marks(void)
     g_assert_cmpint(v.n_changed, ==, total);
     dcn_value_clear_marks(&v);
     g_assert_cmpint(v.n_changed, ==, 0);
+    for (int row = 0; row < nv.h; row++)
+      g_assert_cmpint(v.row_changed[row], ==, 0);
     for (int p = 0; p < nv.pixels; p++)
       g_assert_true(v.changed[p] == 0 && v.mask[p] == 0);
     for (int i = 0; i < nv.h * nv.row_words; i++)

@@ -160,6 +160,20 @@ find_start (Search * s)
   return ok;
 }
 
+/* A shape was tried: the one before, which this takes, comes back where the new one was
+ * not taken. */
+static void
+end_shape (Search * s, double *before, gboolean taken)
+{
+  CalSpace *space = &s->space;
+
+  if (taken)
+    forget_others (s);
+  else
+    memcpy (space->shape, before, space->program->n_values * sizeof (double));
+  g_free (before);
+}
+
 /* What an earlier calibration found, as a shape.  *taken: it is cheaper. */
 static gboolean
 find_again (Search * s, gboolean * taken)
@@ -178,11 +192,7 @@ find_again (Search * s, gboolean * taken)
             margin > 0.0 && margin < 1.0 ? margin : FIRST_MARGIN), RATIO,
         taken);
   }
-  if (*taken)
-    forget_others (s);
-  else
-    memcpy (space->shape, before, space->program->n_values * sizeof (double));
-  g_free (before);
+  end_shape (s, before, *taken);
   return ok;
 }
 
@@ -198,11 +208,7 @@ try_shape (Search * s, const double *logs, const gboolean * light,
 
   cal_values_shape (space->program, logs, light, space->shape);
   ok = try_point (s, cal_point_copy (space, s->best), RATIO, better);
-  if (*better)
-    forget_others (s);
-  else
-    memcpy (space->shape, before, space->program->n_values * sizeof (double));
-  g_free (before);
+  end_shape (s, before, *better);
   return ok;
 }
 
