@@ -16,7 +16,7 @@ build=(build-essential meson ninja-build pkg-config
   gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-dejavu-core)
 test=(gstreamer1.0-rtsp gstreamer1.0-x libgstrtspserver-1.0-dev ffmpeg mjpegtools libavcodec-dev
   libavformat-dev libavutil-dev libswscale-dev libonnx-testdata clang libclang-rt-dev clang-format indent python3
-  python3-numpy python3-gi gir1.2-gstreamer-1.0 gnuplot-nox nodejs npm git)
+  python3-numpy python3-onnx python3-gi gir1.2-gstreamer-1.0 gnuplot-nox nodejs npm git)
 
 packages=("${build[@]}")
 [ "${1:-build}" = test ] && packages+=("${test[@]}")

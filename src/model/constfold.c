@@ -236,12 +236,11 @@ cast_constant(DcnLoader *loader, DcnTensor *tensor, int64_t to)
   return dcn_loader_set_tensor(loader, 0, result);
 }
 
-gboolean
-dcn_lower_cast(DcnLoader *loader)
+static gboolean
+cast(DcnLoader *loader, int64_t to)
 {
-  int64_t to = dcn_attr_int(loader, "to", 0);
   DcnEntry *entry = dcn_loader_input(loader, 0);
-  if (!entry)
+  if (!entry || loader->error)
     return FALSE;
   if ((!is_float_type(to) && !is_integer_type(to)) || to == DCN_ONNX_BFLOAT16)
     return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
@@ -257,6 +256,38 @@ dcn_lower_cast(DcnLoader *loader)
     return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                            "element type %" G_GINT64_FORMAT " is not supported", to);
   return dcn_loader_set_value(loader, 0, entry->value, is_integer_type(to));
+}
+
+/* Until opset 5 the type is a word. */
+static int64_t
+type_by_name(DcnLoader *loader)
+{
+  static const char *const names[] = {"",        "FLOAT",  "UINT8",  "INT8",   "UINT16",
+                                      "INT16",   "INT32",  "INT64",  "STRING", "BOOL",
+                                      "FLOAT16", "DOUBLE", "UINT32", "UINT64"};
+  char *word = dcn_attr_string(loader, "to", "");
+  int64_t type = 0;
+  for (size_t i = 1; i < G_N_ELEMENTS(names); i++)
+    if (g_ascii_strcasecmp(word, names[i]) == 0)
+      type = (int64_t)i;
+  g_free(word);
+  return type;
+}
+
+gboolean
+dcn_lower_cast(DcnLoader *loader)
+{
+  return cast(loader, loader->opset < 6 ? type_by_name(loader) : dcn_attr_int(loader, "to", 0));
+}
+
+gboolean
+dcn_lower_cast_like(DcnLoader *loader)
+{
+  const DcnEntry *like = dcn_loader_input(loader, 1);
+  if (!like)
+    return FALSE;
+  const gboolean integer = like->tensor ? like->tensor->is_int : like->integer;
+  return cast(loader, integer ? DCN_ONNX_INT64 : DCN_ONNX_FLOAT);
 }
 
 static int64_t

@@ -30,15 +30,20 @@ writer_of(const Dcn__Onnx__Graph *graph, const char *name)
 void
 dcn_ends_skip_ranking(Dcn__Onnx__Graph *graph)
 {
-  static const char *const ranking[] = {"ArgMax", "TopK", NULL};
-  static const char *const moving[] = {"Cast",    "Identity",  "Squeeze", "Flatten",
-                                       "Reshape", "Unsqueeze", NULL};
+  static const char *const ranking[] = {"ArgMax", "TopK", "ZipMap", NULL};
+  static const char *const moving[] = {"Cast",    "Identity",  "Squeeze",      "Flatten",
+                                       "Reshape", "Unsqueeze", "LabelEncoder", NULL};
+  /* Of a list of labels, by the number of the class. */
+  static const char *const labelling[] = {"Gather", "ArrayFeatureExtractor", NULL};
   for (size_t i = 0; i < graph->n_output && graph->n_output <= MAX_OUTPUTS; i++) {
     const char *output = graph->output[i]->name;
     const Dcn__Onnx__Node *node = output && *output ? writer_of(graph, output) : NULL;
-    for (int k = 0; k < MAX_CHAIN && node && node->n_input > 0 && is_one_of(node->op_type, moving);
-         k++)
-      node = writer_of(graph, node->input[0]);
+    for (int k = 0; k < MAX_CHAIN && node && node->n_input > 0; k++) {
+      const gboolean label = node->n_input > 1 && is_one_of(node->op_type, labelling);
+      if (!label && !is_one_of(node->op_type, moving))
+        break;
+      node = writer_of(graph, node->input[label]);
+    }
     if (!node || node->n_input == 0 || !is_one_of(node->op_type, ranking))
       continue;
     /* the default allocator's */

@@ -40,6 +40,7 @@ typedef struct {
   GArray *values;              /* of DcnValue */
   GArray *ops;                 /* of DcnOp */
   int input;                   /* value index */
+  int64_t file_batch;          /* pictures at a time in the file, where it is run with one; else 0 */
   gboolean integer_input;      /* its elements are of an integer type in the model */
   GArray *outputs;             /* of int: value indices */
   const Dcn__Onnx__Node *node; /* being lowered */
@@ -88,6 +89,8 @@ gboolean dcn_loader_set_value(DcnLoader *loader, int i, int value, gboolean inte
 /* levels is what output i of the node stands for, exact the same dequantised. */
 gboolean dcn_loader_set_quantized(DcnLoader *loader, int i, int levels, int exact, float scale,
                                   int zero_point);
+/* Output i of the node is made of levels like those of input `like`; exact is what they stand for. */
+gboolean dcn_loader_set_levels(DcnLoader *loader, int i, int exact, const DcnEntry *like);
 gboolean dcn_loader_set_tensor(DcnLoader *loader, int i,
                                DcnTensor *tensor); /* takes the reference; NULL: fails */
 /* Whether anybody reads output i. */
@@ -126,6 +129,8 @@ int dcn_loader_materialise(DcnLoader *loader, DcnTensor *tensor, const char *rol
 int dcn_loader_add_act(DcnLoader *loader, int x, DcnAct act, const char *role);
 /* x * scale[c] + shift[c] per physical channel; the arrays are taken over (NULL: ones, zeros). */
 int dcn_loader_add_affine(DcnLoader *loader, int x, float *scale, float *shift, const char *role);
+/* Mean or maximum of each channel over all pixels of an image. */
+int dcn_loader_add_global(DcnLoader *loader, int x, gboolean maximum, const char *role);
 /* Numpy broadcasting; each side is a value or (where >= 0 does not hold) a constant. */
 typedef struct {
   int value; /* -1: constant */
@@ -147,13 +152,12 @@ typedef gboolean (*DcnLower)(DcnLoader *loader);
 DcnLower dcn_lower_find(const char *op_type);
 
 gboolean dcn_lower_conv(DcnLoader *loader);
+gboolean dcn_lower_conv_transpose(DcnLoader *loader);
 gboolean dcn_lower_max_pool(DcnLoader *loader);
 gboolean dcn_lower_average_pool(DcnLoader *loader);
 gboolean dcn_lower_global_average_pool(DcnLoader *loader);
 gboolean dcn_lower_global_max_pool(DcnLoader *loader);
-gboolean dcn_lower_reduce_mean(DcnLoader *loader);
-gboolean dcn_lower_reduce_sum(DcnLoader *loader);
-gboolean dcn_lower_reduce_max(DcnLoader *loader);
+gboolean dcn_lower_reduce(DcnLoader *loader);
 
 gboolean dcn_lower_activation(DcnLoader *loader);
 gboolean dcn_lower_clip(DcnLoader *loader);
@@ -168,6 +172,10 @@ gboolean dcn_lower_batch_normalization(DcnLoader *loader);
 gboolean dcn_lower_lrn(DcnLoader *loader);
 gboolean dcn_lower_layer_normalization(DcnLoader *loader);
 gboolean dcn_lower_softmax(DcnLoader *loader);
+gboolean dcn_lower_instance_normalization(DcnLoader *loader);
+gboolean dcn_lower_group_normalization(DcnLoader *loader);
+gboolean dcn_lower_mean_variance_normalization(DcnLoader *loader);
+gboolean dcn_lower_image_scaler(DcnLoader *loader);
 
 gboolean dcn_lower_gemm(DcnLoader *loader);
 gboolean dcn_lower_matmul(DcnLoader *loader);
@@ -187,6 +195,8 @@ gboolean dcn_lower_tile(DcnLoader *loader);
 gboolean dcn_lower_pad(DcnLoader *loader);
 gboolean dcn_lower_concat(DcnLoader *loader);
 gboolean dcn_lower_depth_to_space(DcnLoader *loader);
+gboolean dcn_lower_space_to_depth(DcnLoader *loader);
+gboolean dcn_lower_resize(DcnLoader *loader); /* Upsample as well */
 
 gboolean dcn_lower_quantize(DcnLoader *loader);
 gboolean dcn_lower_dequantize(DcnLoader *loader);
@@ -199,6 +209,11 @@ gboolean dcn_lower_shape(DcnLoader *loader);
 gboolean dcn_lower_size(DcnLoader *loader);
 gboolean dcn_lower_range(DcnLoader *loader);
 gboolean dcn_lower_cast(DcnLoader *loader);
+gboolean dcn_lower_cast_like(DcnLoader *loader);
+gboolean dcn_lower_choice(DcnLoader *loader); /* Where, comparisons, logic, Mod; of constants */
+/* The reduction of a constant by the current node; NULL on error. */
+DcnTensor *dcn_fold_reduce(DcnLoader *loader, const DcnTensor *input, const gboolean *reduced,
+                           gboolean keep);
 /* A constant of numbers to be filled in; NULL on error. */
 DcnTensor *dcn_fold_new(DcnLoader *loader, gboolean is_int, int rank, const int64_t *dims);
 /* Elementwise arithmetic on two constants; NULL on error. */

@@ -365,6 +365,20 @@ align_old_operand(DcnLoader *loader, int rank, DcnTensor *tensor)
   return dcn_tensor_reshape(tensor, n, dims);
 }
 
+/* The same for a value. */
+static int
+align_old_value(DcnLoader *loader, int rank, int value)
+{
+  const int64_t axis = dcn_attr_int(loader, "axis", -1);
+  const DcnShape old = dcn_loader_shape(loader, value);
+  DcnShape shape = {.rank = rank - (int)axis};
+  if (loader->opset >= 7 || axis < 0 || axis + old.rank > rank)
+    return value;
+  for (int d = 0; d < shape.rank; d++)
+    shape.dims[d] = d < old.rank ? old.dims[d] : 1;
+  return dcn_reshape_value(loader, value, &shape, "aligned");
+}
+
 gboolean
 dcn_lower_binary(DcnLoader *loader)
 {
@@ -381,6 +395,10 @@ dcn_lower_binary(DcnLoader *loader)
   if (b.tensor) {
     const DcnShape shape = operand_shape(loader, a);
     b.tensor = aligned = align_old_operand(loader, shape.rank, b.tensor);
+  } else {
+    b.value = align_old_value(loader, operand_shape(loader, a).rank, b.value);
+    if (b.value < 0)
+      return FALSE;
   }
   gboolean ok;
   if (a.tensor && b.tensor)
@@ -430,6 +448,42 @@ dcn_lower_variadic(DcnLoader *loader)
   return dcn_loader_set_value(loader, 0, sum.value, FALSE);
 }
 
+/* spatial=0, until opset 8: all parameters are as large as one picture. */
+static gboolean
+normalise_each_value(DcnLoader *loader, int x, double epsilon)
+{
+  DcnShape shape = dcn_loader_shape(loader, x);
+  const DcnTensor *parameter[4];
+  size_t count;
+  shape.rank--;
+  memmove(shape.dims, shape.dims + 1, (size_t)shape.rank * sizeof *shape.dims);
+  if (!dcn_shape_count(shape.rank, shape.dims, &count))
+    return FALSE;
+  for (int i = 0; i < 4; i++) {
+    parameter[i] = dcn_loader_need_constant(loader, i + 1, "a parameter");
+    if (parameter[i] && (parameter[i]->is_int || parameter[i]->count != count))
+      dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                      "with spatial=0 a parameter has to have as many numbers as a picture, %d",
+                      (int)count);
+  }
+  DcnTensor *scale = dcn_fold_new(loader, FALSE, shape.rank, shape.dims);
+  DcnTensor *shift = dcn_fold_new(loader, FALSE, shape.rank, shape.dims);
+  for (size_t i = 0; !loader->error && i < count; i++) {
+    const double factor = parameter[0]->f[i] / sqrt(parameter[3]->f[i] + epsilon);
+    scale->f[i] = (float)factor;
+    shift->f[i] = (float)(parameter[1]->f[i] - parameter[2]->f[i] * factor);
+  }
+  int y = loader->error ? -1
+                        : dcn_loader_add_binary(loader, DCN_BINARY_MUL, (DcnOperand){x, NULL},
+                                                (DcnOperand){-1, scale}, "scaled");
+  if (y >= 0)
+    y = dcn_loader_add_binary(loader, DCN_BINARY_ADD, (DcnOperand){y, NULL},
+                              (DcnOperand){-1, shift}, NULL);
+  dcn_tensor_unref(scale);
+  dcn_tensor_unref(shift);
+  return dcn_loader_set_value(loader, 0, y, FALSE);
+}
+
 gboolean
 dcn_lower_batch_normalization(DcnLoader *loader)
 {
@@ -442,10 +496,10 @@ dcn_lower_batch_normalization(DcnLoader *loader)
   if (dcn_attr_int(loader, "training_mode", 0) != 0)
     return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                            "training mode is not supported; export the model for inference");
-  if (dcn_attr_int(loader, "spatial", 1) == 0)
-    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "spatial=0 is not supported");
   if (dcn_loader_get(loader, x)->rank < 2)
     return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its input has no channels");
+  if (dcn_attr_int(loader, "spatial", 1) == 0 && dcn_loader_get(loader, x)->rank > 2)
+    return normalise_each_value(loader, x, epsilon);
   const int channels = dcn_loader_get(loader, x)->c;
   for (int i = 0; i < 4; i++) {
     DcnTensor *tensor = dcn_loader_need_constant(loader, i + 1, names[i]);
@@ -461,6 +515,30 @@ dcn_lower_batch_normalization(DcnLoader *loader)
     const double factor = parameter[0][i] / sqrt(parameter[3][i] + epsilon);
     scale[i] = (float)factor;
     shift[i] = (float)(parameter[1][i] - parameter[2][i] * factor);
+  }
+  return dcn_loader_set_value(loader, 0, dcn_loader_add_affine(loader, x, scale, shift, NULL),
+                              FALSE);
+}
+
+/* An experimental operator of the first opsets that Windows' converters write: x * scale + bias[c]. */
+gboolean
+dcn_lower_image_scaler(DcnLoader *loader)
+{
+  const int x = dcn_loader_float_value(loader, 0);
+  const float factor = dcn_attr_float(loader, "scale", 1);
+  const Dcn__Onnx__Attribute *bias = dcn_attr_find(loader, "bias");
+  if (x < 0 || loader->error)
+    return FALSE;
+  const int channels = dcn_loader_get(loader, x)->c;
+  if (bias && bias->n_floats != (size_t)channels)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID,
+                           "attribute \"bias\" does not have one number per channel (%d)",
+                           channels);
+  float *scale = g_new(float, channels), *shift = g_new0(float, channels);
+  for (int c = 0; c < channels; c++) {
+    scale[c] = factor;
+    if (bias)
+      shift[c] = bias->floats[c];
   }
   return dcn_loader_set_value(loader, 0, dcn_loader_add_affine(loader, x, scale, shift, NULL),
                               FALSE);

@@ -420,3 +420,23 @@ dcn_lower_depth_to_space(DcnLoader *loader)
   return y >= 0 &&
          dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &shape, NULL), FALSE);
 }
+
+/* [N, C, H*b, W*b] to [N, b*b*C, H, W]: the other way. */
+gboolean
+dcn_lower_space_to_depth(DcnLoader *loader)
+{
+  DcnShape input;
+  const int x = dcn_loader_value(loader, 0);
+  const int64_t b = dcn_attr_int(loader, "blocksize", 0);
+  static const int perm[6] = {0, 3, 5, 1, 2, 4};
+  if (x < 0 || !dcn_loader_input_shape(loader, 0, &input))
+    return FALSE;
+  if (input.rank != 4 || b < 1 || b > 1 << 15 || input.dims[2] % b != 0 || input.dims[3] % b != 0)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its blocksize does not fit its input");
+  const int64_t n = input.dims[0], c = input.dims[1], h = input.dims[2] / b, w = input.dims[3] / b;
+  const DcnShape split = {6, {n, c, h, b, w, b}}, shape = {4, {n, c * b * b, h, w}};
+  int y = dcn_reshape_value(loader, x, &split, "blocks");
+  y = y < 0 ? -1 : dcn_transpose_value(loader, y, perm, "moved");
+  return y >= 0 &&
+         dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &shape, NULL), FALSE);
+}

@@ -1,4 +1,4 @@
-/* deltacnn: lowers pools and reductions.
+/* deltacnn: lowers pools.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/loader.h"
 #include "model/movement.h"
@@ -9,7 +9,10 @@
 static gboolean
 lower_pool(DcnLoader *loader, DcnOpKind kind)
 {
-  const int x = dcn_loader_float_value(loader, 0);
+  /* The largest level is the level of the largest number. */
+  DcnEntry *entry = kind == DCN_OP_MAX_POOL ? dcn_loader_input(loader, 0) : NULL;
+  const DcnEntry *levels = entry && entry->quantized ? entry : NULL;
+  const int x = levels ? levels->exact : dcn_loader_float_value(loader, 0);
   DcnWindow window;
   if (x < 0)
     return FALSE;
@@ -18,7 +21,7 @@ lower_pool(DcnLoader *loader, DcnOpKind kind)
     return FALSE;
   const DcnShape shape = dcn_window_output(&window, &input, input.dims[1]);
   const gboolean include_pad = dcn_attr_int(loader, "count_include_pad", 0) != 0;
-  const int output = dcn_loader_add_value(loader, NULL, &shape);
+  const int output = dcn_loader_add_value(loader, levels ? "exact" : NULL, &shape);
   if (output < 0)
     return FALSE;
   /* A window that sees padding only has no maximum and no mean. */
@@ -42,6 +45,8 @@ lower_pool(DcnLoader *loader, DcnOpKind kind)
                          .dil_h = window.dilation[0],
                          .dil_w = window.dilation[1],
                          .count_include_pad = include_pad};
+  if (levels)
+    return dcn_loader_set_levels(loader, 0, output, levels);
   return dcn_loader_set_value(loader, 0, output, FALSE);
 }
 
@@ -57,9 +62,8 @@ dcn_lower_average_pool(DcnLoader *loader)
   return lower_pool(loader, DCN_OP_AVG_POOL);
 }
 
-/* Mean or maximum of each channel over all pixels of an image. */
-static int
-add_global(DcnLoader *loader, int x, gboolean maximum, const char *role)
+int
+dcn_loader_add_global(DcnLoader *loader, int x, gboolean maximum, const char *role)
 {
   if (x < 0 || loader->error)
     return -1;
@@ -85,7 +89,7 @@ lower_global(DcnLoader *loader, gboolean maximum)
     return dcn_loader_fail(loader, DCN_ERROR_INVALID,
                            "its input has rank %d; an image [N,C,H,W] is needed",
                            dcn_loader_get(loader, x)->rank);
-  return dcn_loader_set_value(loader, 0, add_global(loader, x, maximum, NULL), FALSE);
+  return dcn_loader_set_value(loader, 0, dcn_loader_add_global(loader, x, maximum, NULL), FALSE);
 }
 
 gboolean
@@ -98,103 +102,4 @@ gboolean
 dcn_lower_global_max_pool(DcnLoader *loader)
 {
   return lower_global(loader, TRUE);
-}
-
-/* Which axes a reduction takes away: an attribute, or (from opset 13 for sums, 18 for the rest) an
- * input. */
-static gboolean
-read_axes(DcnLoader *loader, int rank, gboolean *reduced, gboolean *nothing)
-{
-  int64_t axes[2 * DCN_MAX_RANK];
-  int n = dcn_attr_ints(loader, "axes", axes);
-  if (n < 0 && dcn_loader_has_input(loader, 1)) {
-    n = dcn_loader_need_ints(loader, 1, "its list of axes", axes);
-    if (n < 0)
-      return FALSE;
-  }
-  *nothing = n <= 0 && dcn_attr_int(loader, "noop_with_empty_axes", 0) != 0;
-  for (int d = 0; d < rank; d++)
-    reduced[d] = n <= 0;
-  for (int i = 0; i < n; i++) {
-    int axis;
-    if (!dcn_loader_axis(loader, axes[i], rank, &axis))
-      return FALSE;
-    reduced[axis] = TRUE;
-  }
-  return !loader->error;
-}
-
-typedef enum { REDUCE_MEAN, REDUCE_SUM, REDUCE_MAX } Reduce;
-
-/* Reductions are means (or maxima) over the pixels of an image: where the axes are others, data is
- * moved so that they are the pixels and all that is kept are channels. */
-static gboolean
-lower_reduce(DcnLoader *loader, Reduce kind)
-{
-  const int x = dcn_loader_float_value(loader, 0);
-  gboolean reduced[DCN_MAX_RANK], nothing;
-  if (x < 0)
-    return FALSE;
-  const DcnShape input = dcn_loader_shape(loader, x);
-  if (!read_axes(loader, input.rank, reduced, &nothing))
-    return FALSE;
-  if (nothing || input.rank == 0)
-    return dcn_loader_set_value(loader, 0, x, FALSE);
-  const gboolean keep = dcn_attr_int(loader, "keepdims", 1) != 0;
-
-  int perm[DCN_MAX_RANK], n = 0;
-  int64_t kept = 1, count = 1;
-  DcnShape shape = {0};
-  gboolean spatial = input.rank >= 3;
-  for (int d = 0; d < input.rank; d++) {
-    if (reduced[d])
-      count *= input.dims[d];
-    else
-      kept *= input.dims[d];
-    if (reduced[d] != (d >= 2))
-      spatial = FALSE;
-    if (!reduced[d])
-      perm[n++] = d;
-    if (!reduced[d] || keep)
-      shape.dims[shape.rank++] = reduced[d] ? 1 : input.dims[d];
-  }
-  for (int d = 0; d < input.rank; d++)
-    if (reduced[d])
-      perm[n++] = d;
-
-  int y = x;
-  if (!spatial) {
-    const DcnShape image = {.rank = 4, .dims = {1, kept, count, 1}};
-    y = dcn_transpose_value(loader, y, perm, "order");
-    y = y < 0 ? -1 : dcn_reshape_value(loader, y, &image, "image");
-  }
-  y = add_global(loader, y, kind == REDUCE_MAX, "reduced");
-  if (y >= 0 && kind == REDUCE_SUM) {
-    const int channels = dcn_loader_get(loader, y)->c;
-    float *scale = g_new(float, channels);
-    for (int i = 0; i < channels; i++)
-      scale[i] = (float)count;
-    y = dcn_loader_add_affine(loader, y, scale, NULL, "sum");
-  }
-  if (y < 0)
-    return FALSE;
-  return dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &shape, NULL), FALSE);
-}
-
-gboolean
-dcn_lower_reduce_mean(DcnLoader *loader)
-{
-  return lower_reduce(loader, REDUCE_MEAN);
-}
-
-gboolean
-dcn_lower_reduce_sum(DcnLoader *loader)
-{
-  return lower_reduce(loader, REDUCE_SUM);
-}
-
-gboolean
-dcn_lower_reduce_max(DcnLoader *loader)
-{
-  return lower_reduce(loader, REDUCE_MAX);
 }

@@ -149,6 +149,27 @@ check_per_tensor(DcnLoader *loader, const Grid *grid)
       "a scale per channel is supported for constants only; quantise activations per tensor");
 }
 
+/* Levels of a value that holds what they stand for; dropped where nobody reads them. */
+gboolean
+dcn_loader_set_levels(DcnLoader *loader, int i, int exact, const DcnEntry *like)
+{
+  if (exact < 0)
+    return FALSE;
+  const float scale = like->scale;
+  const int zero = like->zero_point;
+  /* Exact, as dividing what was multiplied leaves far less than half a level. */
+  const DcnAct whole = {.kind = DCN_ACT_QUANTIZE,
+                        .alpha = scale,
+                        .beta = 1,
+                        .lo = -DCN_QUANTIZE_MAX,
+                        .hi = DCN_QUANTIZE_MAX};
+  int levels = dcn_loader_add_act(loader, exact, whole, "levels");
+  if (levels >= 0 && zero != 0)
+    levels = dcn_loader_add_affine(loader, levels, NULL, repeat(loader, levels, (float)zero),
+                                   "levels_from_zero");
+  return dcn_loader_set_quantized(loader, i, levels, exact, scale, zero);
+}
+
 gboolean
 dcn_lower_quantize(DcnLoader *loader)
 {
@@ -171,16 +192,9 @@ dcn_lower_quantize(DcnLoader *loader)
                         .beta = scale,
                         .lo = (float)(lo - zero),
                         .hi = (float)(hi - zero)};
-  DcnAct whole = exact;
-  whole.beta = 1;
+  /* The levels are made of the rounded value, so that what is before it has one reader and can take the activation. */
   const int value = dcn_loader_add_act(loader, x, exact, NULL);
-  /* Of the rounded value, so that what is before it has one reader and can take the activation; exact, as dividing
-   * what was multiplied leaves far less than half a level. */
-  int levels = dcn_loader_add_act(loader, value, whole, "levels");
-  if (levels >= 0 && zero != 0)
-    levels = dcn_loader_add_affine(loader, levels, NULL, repeat(loader, levels, (float)zero),
-                                   "levels_from_zero");
-  return dcn_loader_set_quantized(loader, 0, levels, value, scale, zero);
+  return dcn_loader_set_levels(loader, 0, value, &(DcnEntry){.scale = scale, .zero_point = zero});
 }
 
 gboolean
@@ -215,6 +229,7 @@ dcn_lower_integer_arithmetic(DcnLoader *loader)
 {
   return dcn_loader_fail(
       loader, DCN_ERROR_UNSUPPORTED,
-      "it computes with integers, which is not supported; export the model in QDQ form "
-      "(QuantizeLinear and DequantizeLinear around float operators), or as float");
+      "it computes with integers, which is not supported here: its scales are found anew for every "
+      "picture, or nothing like it is known; quantise the model statically (onnxruntime's "
+      "quantize_static(), in QDQ form), or export it as float");
 }

@@ -64,6 +64,10 @@ dcn_lower_reshape(DcnLoader *loader)
                                "its shape copies dimension %d, which its input does not have", d);
       wanted[d] = input.dims[d];
     }
+    /* A batch that is written into the shape, of a model that is run with one picture. */
+    if (d == 0 && loader->file_batch > 1 && wanted[d] == loader->file_batch && input.rank > 0 &&
+        input.dims[0] == 1)
+      wanted[d] = 1;
     if (wanted[d] == -1) {
       if (open >= 0)
         return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its shape leaves two dimensions open");

@@ -1,6 +1,7 @@
 /* deltacnn: loads an ONNX model: from bytes to a program.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/onnx.h"
+#include "model/expand.h"
 #include "model/loader.h"
 #include "model/movement.h"
 #include "util/error.h"
@@ -157,6 +158,11 @@ add_input(DcnLoader *loader, const Dcn__Onnx__ValueInfo *info)
       const int64_t dim = type->shape->dim[d]->dim_value;
       shape.dims[d] = dim > 0 ? dim : 0; /* names, 0 and -1 all mean free */
     }
+    /* Those of Caffe have 10 pictures at a time; a frame is one. */
+    if (loader->options->classifier && shape.rank == 4 && shape.dims[0] > 1) {
+      loader->file_batch = shape.dims[0];
+      shape.dims[0] = 1;
+    }
     nhwc = looks_like_nhwc(&shape);
     ok = bind_dimensions(loader, name, &shape, nhwc);
   }
@@ -186,25 +192,45 @@ add_input(DcnLoader *loader, const Dcn__Onnx__ValueInfo *info)
   return ok;
 }
 
+/* The names that nodes read; the graph's. */
+static GHashTable *
+names_read(const Dcn__Onnx__Graph *graph)
+{
+  GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
+  for (size_t n = 0; n < graph->n_node; n++)
+    for (size_t i = 0; i < graph->node[n]->n_input; i++)
+      g_hash_table_add(names, graph->node[n]->input[i]);
+  return names;
+}
+
 static gboolean
 add_inputs(DcnLoader *loader)
 {
   const Dcn__Onnx__ValueInfo *first = NULL;
+  GHashTable *read = names_read(loader->graph);
   for (size_t i = 0; i < loader->graph->n_input; i++) {
     const Dcn__Onnx__ValueInfo *info = loader->graph->input[i];
     if (g_hash_table_contains(loader->entries, info->name ? info->name : ""))
       continue; /* old files list their constants here */
-    if (first) {
+    /* What training needed, and nobody reads any more, may stay. */
+    if (first && !g_hash_table_contains(read, info->name ? info->name : ""))
+      continue;
+    if (first && g_hash_table_contains(read, first->name ? first->name : "")) {
       char *a = g_utf8_make_valid(first->name ? first->name : "", -1);
       char *b = g_utf8_make_valid(info->name ? info->name : "", -1);
       dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
-                      "the model has more than one input (\"%s\", \"%s\")", a, b);
+                      "the model has more than one input (\"%s\", \"%s\"); export one that takes a "
+                      "picture alone",
+                      a, b);
       g_free(a);
       g_free(b);
-      return FALSE;
+      break;
     }
     first = info;
   }
+  g_hash_table_unref(read);
+  if (loader->error)
+    return FALSE;
   return add_input(loader, first);
 }
 
@@ -233,9 +259,32 @@ find_lower(const Dcn__Onnx__Node *node)
     return NULL;
   if (strcmp(type, "QuantizeLinear") == 0 || strcmp(type, "DequantizeLinear") == 0)
     return dcn_lower_find(type);
-  return g_str_has_prefix(type, "QLinear") || strcmp(type, "QGemm") == 0
-             ? dcn_lower_integer_arithmetic
-             : NULL;
+  return NULL;
+}
+
+/* What to do about an operator that is not known. */
+static const char *
+advice(const Dcn__Onnx__Node *node)
+{
+  static const char *const branching[] = {"If", "Loop", "Scan", NULL};
+  static const char *const recurrent[] = {"GRU", "LSTM", "RNN", NULL};
+  const char *type = node->op_type ? node->op_type : "", *domain = node->domain ? node->domain : "";
+  if (strcmp(domain, "ai.onnx.ml") == 0)
+    return "; it belongs to classical machine learning: export the network alone, up to its scores";
+  if (g_str_has_prefix(type, "QLinear") || g_str_has_prefix(type, "QGemm") ||
+      g_str_has_suffix(type, "Integer"))
+    return "; quantise the model in QDQ form (onnxruntime's QuantFormat.QDQ), or export it as "
+           "float";
+  if (!is_standard_domain(domain))
+    return "; export the model with ONNX's own operators, or with its functions included";
+  if (g_strv_contains(branching, type))
+    return ": branches and loops are not; simplify the model, for instance with onnxsim, which "
+           "decides those that are constant";
+  if (g_strv_contains(recurrent, type))
+    return ": a classifier of single pictures is needed";
+  return "; a model without it is needed, where onnxsim does not make it disappear: the operators "
+         "that are "
+         "known are those of image classifiers";
 }
 
 static gboolean
@@ -248,8 +297,8 @@ lower_nodes(DcnLoader *loader)
     DcnLower lower = find_lower(loader->node);
     if (!lower) {
       char *domain = g_utf8_make_valid(loader->node->domain ? loader->node->domain : "", -1);
-      ok = dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "this operator%s%s is not supported",
-                           *domain ? " of domain " : "", domain);
+      ok = dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "this operator%s%s is not supported%s",
+                           *domain ? " of domain " : "", domain, advice(loader->node));
       g_free(domain);
       break;
     }
@@ -308,8 +357,8 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
   const size_t n_outputs = model->graph->n_output;
   if (loader->options->classifier)
     dcn_ends_skip_ranking(model->graph);
-  if (read_opset(loader, model) && add_constants(loader, bound) && add_inputs(loader) &&
-      lower_nodes(loader) && add_outputs(loader)) {
+  if (read_opset(loader, model) && dcn_expand(loader, model) && add_constants(loader, bound) &&
+      add_inputs(loader) && lower_nodes(loader) && add_outputs(loader)) {
     if (loader->options->classifier)
       dcn_ends_choose(loader);
     dcn_prune(loader);

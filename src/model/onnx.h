@@ -1,7 +1,7 @@
 /* deltacnn: loads an ONNX model and lowers it to a program.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Opset 7 to 17; older and newer ones, up to 21, where their operators' forms are known.  Weights in
+ * Opset 1 to 25 (NEWEST_OPSET in onnx.c).  Weights in
  * float32, float16 and wider or integer types, raw or typed, here or in files beside the model.  Shapes
  * are static: the batch dimension is 1 where free, height and width are the caller's where free. */
 #pragma once

@@ -179,6 +179,136 @@ products(void)
   save(w, "y", "conv1d-prelu");
 }
 
+static void
+normalisations(void)
+{
+  OnnxWriter *w = start(18, 4, (int64_t[]){1, 4, 3, 2});
+  onnx_writer_floats(w, "four", 1, (int64_t[]){4}, NULL, 1);
+  onnx_writer_floats(w, "two", 1, (int64_t[]){2}, NULL, 1);
+  onnx_writer_node(w, "InstanceNormalization", "x four four", "i");
+  onnx_node_int(onnx_writer_node(w, "GroupNormalization", "i two two", "g"), "num_groups", 2);
+  onnx_node_ints(onnx_writer_node(w, "MeanVarianceNormalization", "g", "y"), "axes", 3, 0, 2, 3);
+  save(w, "y", "normalisations");
+
+  w = start(8, 4, (int64_t[]){1, 2, 2, 2});
+  onnx_writer_floats(w, "s", 3, (int64_t[]){2, 2, 2}, (float[]){1, 2, 3, 4, 5, 6, 7, 8}, 0);
+  onnx_node_int(onnx_writer_node(w, "BatchNormalization", "x s s s s", "y"), "spatial", 0);
+  save(w, "y", "batch-norm-spatial");
+}
+
+static void
+sizes(void)
+{
+  static const char *const modes[] = {"nearest", "linear", "cubic"};
+  for (int i = 0; i < 3; i++) {
+    OnnxWriter *w = start(13, 4, image);
+    onnx_writer_ints(w, "to", 4, (int64_t[]){1, 2, 7, 3});
+    Dcn__Onnx__Node *resize = onnx_writer_node(w, "Resize", "x - - to", "y");
+    onnx_node_string(resize, "mode", modes[i]);
+    onnx_node_string(resize, "coordinate_transformation_mode",
+                     i == 1 ? "align_corners" : "half_pixel");
+    onnx_node_string(resize, "nearest_mode", "ceil");
+    char *name = g_strdup_printf("resize-%s", modes[i]);
+    save(w, "y", name);
+    g_free(name);
+  }
+  OnnxWriter *w = start(9, 4, image);
+  onnx_writer_floats(w, "by", 1, (int64_t[]){4}, (float[]){1, 1, 2, 3}, 0);
+  onnx_writer_node(w, "Upsample", "x by", "y");
+  save(w, "y", "upsample");
+  w = start(1, 4, image);
+  Dcn__Onnx__Node *old = onnx_writer_node(w, "Upsample", "x", "y");
+  onnx_node_float(old, "width_scale", 2);
+  onnx_node_float(old, "height_scale", 1.5f);
+  save(w, "y", "upsample-1");
+
+  w = start(11, 4, image);
+  onnx_writer_floats(w, "w", 4, (int64_t[]){2, 1, 3, 2}, NULL, 1);
+  Dcn__Onnx__Node *conv = onnx_writer_node(w, "ConvTranspose", "x w", "y");
+  onnx_node_ints(conv, "strides", 2, 2, 3);
+  onnx_node_ints(conv, "pads", 4, 1, 0, 1, 1);
+  onnx_node_ints(conv, "output_padding", 2, 1, 0);
+  onnx_node_int(conv, "group", 2);
+  save(w, "y", "conv-transpose");
+  w = start(13, 4, (int64_t[]){1, 2, 4, 6});
+  onnx_node_int(onnx_writer_node(w, "SpaceToDepth", "x", "y"), "blocksize", 2);
+  save(w, "y", "space-to-depth");
+}
+
+static void
+choices(void)
+{
+  OnnxWriter *w = start(11, 4, image);
+  onnx_writer_ints(w, "to", 4, (int64_t[]){3, -1, 5, -1});
+  onnx_writer_ints(w, "minus", 1, (int64_t[]){-1});
+  onnx_writer_ints(w, "ones", 4, (int64_t[]){1, 1, 1, 1});
+  onnx_writer_node(w, "Equal", "to minus", "free");
+  onnx_writer_node(w, "Where", "free ones to", "shape");
+  onnx_node_ints(onnx_writer_node(w, "ReduceProd", "shape", "n"), "axes", 1, 0);
+  onnx_writer_node(w, "Mod", "n minus", "m");
+  onnx_writer_node(w, "Sub", "shape m", "wanted");
+  onnx_writer_node(w, "Expand", "x wanted", "y");
+  save(w, "y", "where");
+
+  static const char *const kinds[] = {"ReduceMin", "ReduceL2"};
+  for (int i = 0; i < 2; i++) {
+    w = start(13, 4, image);
+    onnx_node_ints(onnx_writer_node(w, kinds[i], "x", "y"), "axes", 2, 1, -1);
+    save(w, "y", i ? "reduce-l2" : "reduce-min");
+  }
+}
+
+static void
+functions(void)
+{
+  OnnxWriter *w = start(18, 4, image);
+  Dcn__Onnx__Node *leaky = onnx_writer_node(w, "LeakyRelu", "v", "inner");
+  onnx_node_float(leaky, "alpha", 0);
+  onnx_node_refers(leaky, "slope");
+  onnx_writer_node(w, "Neg", "inner", "r");
+  onnx_writer_function(w, "f", "Inner", "v", "r", 0);
+  onnx_writer_node(w, "Inner", "v", "one")->domain = strdup("f");
+  onnx_writer_node(w, "Inner", "one", "two")->domain = strdup("f");
+  onnx_writer_function(w, "f", "Outer", "v", "two", 0);
+  Dcn__Onnx__Node *call = onnx_writer_node(w, "Outer", "x", "y");
+  call->domain = strdup("f");
+  onnx_node_float(call, "slope", 0.5f);
+  save(w, "y", "function");
+}
+
+static void
+quantized(void)
+{
+  OnnxWriter *w = start(13, 4, image);
+  onnx_writer_floats(w, "s", 0, NULL, (float[]){0.05f}, 0);
+  onnx_writer_floats(w, "ws", 1, (int64_t[]){3}, (float[]){0.01f, 0.02f, 0.03f}, 0);
+  onnx_writer_levels(w, "z", 2, 0, NULL, (int[]){128});
+  onnx_writer_levels(w, "wz", 3, 1, (int64_t[]){3}, (int[]){0, 0, 0});
+  onnx_writer_levels(w, "w", 3, 4, (int64_t[]){3, 2, 1, 1}, (int[]){1, -2, 3, 50, -60, 127});
+  onnx_writer_levels(w, "b", 6, 1, (int64_t[]){3}, (int[]){10, -100, 1000});
+  onnx_writer_node(w, "QuantizeLinear", "x s z", "q");
+  onnx_writer_node(w, "QLinearConv", "q s z w ws wz s z b", "c");
+  onnx_node_ints(onnx_writer_node(w, "MaxPool", "c", "p"), "kernel_shape", 2, 2, 2);
+  onnx_writer_node(w, "QLinearAdd", "p s z p s z s z", "a")->domain = strdup("com.microsoft");
+  onnx_writer_node(w, "DequantizeLinear", "a s z", "y");
+  save(w, "y", "qlinear");
+}
+
+static void
+label_tail(void)
+{
+  OnnxWriter *w = start(13, 4, image);
+  onnx_writer_node(w, "GlobalAveragePool", "x", "g");
+  onnx_node_int(onnx_writer_node(w, "Flatten", "g", "f"), "axis", 1);
+  onnx_writer_node(w, "ArgMax", "f", "best");
+  onnx_writer_ints(w, "labels", 2, (int64_t[]){7, 9});
+  onnx_writer_node(w, "ArrayFeatureExtractor", "labels best", "label")->domain =
+      strdup("ai.onnx.ml");
+  onnx_writer_node(w, "ZipMap", "f", "map")->domain = strdup("ai.onnx.ml");
+  onnx_writer_output(w, "label");
+  save(w, "map", "labels");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -194,6 +324,12 @@ main(int argc, char **argv)
   computed_shape();
   movements();
   products();
+  normalisations();
+  sizes();
+  choices();
+  functions();
+  quantized();
+  label_tail();
   one_node("HardSigmoid", 13, "hard-sigmoid");
   one_node("LogSoftmax", 11, "log-softmax");
   one_node("LogSoftmax", 13, "log-softmax-13");

@@ -163,6 +163,37 @@ onnx_node_output(Dcn__Onnx__Node *node, const char *output)
   APPEND(node->output, node->n_output, strdup(output));
 }
 
+Dcn__Onnx__Function *
+onnx_writer_function(OnnxWriter *writer, const char *domain, const char *name, const char *inputs,
+                     const char *outputs, size_t first)
+{
+  Dcn__Onnx__Graph *graph = writer->model->graph;
+  Dcn__Onnx__Function *function = malloc(sizeof *function);
+  dcn__onnx__function__init(function);
+  function->domain = strdup(domain);
+  function->name = strdup(name);
+  char **names = g_strsplit(inputs, " ", -1);
+  for (int i = 0; names[i]; i++)
+    if (*names[i])
+      APPEND(function->input, function->n_input, strdup(names[i]));
+  g_strfreev(names);
+  names = g_strsplit(outputs, " ", -1);
+  for (int i = 0; names[i]; i++)
+    APPEND(function->output, function->n_output, strdup(names[i]));
+  g_strfreev(names);
+  for (size_t i = first; i < graph->n_node; i++)
+    APPEND(function->node, function->n_node, graph->node[i]);
+  graph->n_node = first;
+  APPEND(writer->model->functions, writer->model->n_functions, function);
+  return function;
+}
+
+void
+onnx_node_refers(Dcn__Onnx__Node *node, const char *attribute_of_call)
+{
+  node->attribute[node->n_attribute - 1]->ref_attr_name = strdup(attribute_of_call);
+}
+
 static Dcn__Onnx__Attribute *
 new_attribute(Dcn__Onnx__Node *node, const char *name, int type)
 {

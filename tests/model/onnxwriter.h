@@ -37,6 +37,13 @@ void onnx_node_string(Dcn__Onnx__Node *node, const char *name, const char *value
 /* n, then n int */
 void onnx_node_ints(Dcn__Onnx__Node *node, const char *name, int n, ...);
 
+/* A function of the model; its nodes are moved there from the graph as they are made: those since `first`, a count of
+ * the graph's nodes before.  Names separated by spaces. */
+Dcn__Onnx__Function *onnx_writer_function(OnnxWriter *writer, const char *domain, const char *name,
+                                          const char *inputs, const char *outputs, size_t first);
+/* The node's last attribute becomes one that the call gives. */
+void onnx_node_refers(Dcn__Onnx__Node *node, const char *attribute_of_call);
+
 /* Layers with random weights; each returns the name of its result, owned by the writer. */
 const char *onnx_conv(OnnxWriter *writer, const char *x, int in, int out, int kernel, int stride,
                       int pad, int groups, gboolean bias);

@@ -3,7 +3,7 @@
  *
  *   run-net MODEL [--input FRAMES.f32] [--output LOGITS.f32] [--dense] [--tolerance T] [--threads
  * N]
- *           [--kernels ISA] [--runs N] [--profile]
+ *           [--kernels ISA] [--runs N] [--classifier] [--profile]
  *
  * FRAMES.f32: frames one after another, little-endian floats in the model's own order (N,C,H,W);
  * without it, one random frame.  LOGITS.f32: the first output of each frame.  --runs: each frame so
@@ -18,7 +18,7 @@
 #include <time.h>
 
 static char *input_path, *output_path, *isa;
-static gboolean dense, partial, profile, half;
+static gboolean dense, partial, profile, half, classifier;
 static double tolerance;
 static int threads = 1, runs = 1;
 
@@ -34,6 +34,7 @@ static const GOptionEntry entries[] = {
     {"half", 0, 0, G_OPTION_ARG_NONE, &half, "weights of fully connected layers in half precision",
      NULL},
     {"runs", 0, 0, G_OPTION_ARG_INT, &runs, "times to run each frame", "N"},
+    {"classifier", 0, 0, G_OPTION_ARG_NONE, &classifier, "load it as the elements do", NULL},
     {"profile", 0, 0, G_OPTION_ARG_NONE, &profile, "a line per op", NULL},
     {NULL},
 };
@@ -115,7 +116,8 @@ main(int argc, char **argv)
     fprintf(stderr, "no kernels for %s here\n", isa);
     return 2;
   }
-  DcnProgram *program = dcn_onnx_load_file(argv[1], NULL, &error);
+  const DcnOnnxOptions options = {.classifier = classifier};
+  DcnProgram *program = dcn_onnx_load_file(argv[1], &options, &error);
   DcnNet *net = program ? dcn_net_new_with(program, kernels,
                                            half ? DCN_WEIGHTS_FLOAT16 : DCN_WEIGHTS_FLOAT32, &error)
                         : NULL;
