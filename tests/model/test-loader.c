@@ -408,6 +408,24 @@ test_old_broadcast(void)
   g_free(y);
 }
 
+/* Until opset 12 softmax is over all axes from `axis` on, together, and that is the second where nothing is said. */
+static void
+test_old_softmax(void)
+{
+  const float x[4] = {1, 2, 3, 4};
+  for (int opset = 11; opset <= 13; opset += 2) {
+    OnnxWriter *w = with_node(start(opset, 4, (int64_t[]){1, 2, 1, 2}), "Softmax", "x");
+    float *y = compute(w, x, 4);
+    for (int i = 0; i < 4; i++) {
+      double sum = 0;
+      for (int k = opset < 13 ? 0 : i / 2 * 2; k < (opset < 13 ? 4 : i / 2 * 2 + 2); k++)
+        sum += exp(x[k]);
+      g_assert_cmpfloat_with_epsilon(y[i], exp(x[i]) / sum, 1e-6);
+    }
+    g_free(y);
+  }
+}
+
 static void
 test_windows(void)
 {
@@ -468,6 +486,70 @@ test_windows(void)
   y = compute(with_output(w, "y"), (float[]){-1, -2, -3, -4, -5}, 3);
   g_assert_cmpmem(y, 3 * sizeof *y, ((float[]){0, -2, -4}), 3 * sizeof *y);
   g_free(y);
+}
+
+/* The last window of ceil_mode begins inside of the image or of the padding before it (onnx pull request 5741): one that
+ * would begin right behind the image is left out; and one that is asked for there is refused, for it has no maximum. */
+static void
+test_last_window(void)
+{
+  const float image[5] = {1, 2, 3, 4, 5};
+  OnnxWriter *w = with_node(start(11, 3, (int64_t[]){1, 1, 5}), "MaxPool", "x");
+  onnx_node_ints(last_node(w), "kernel_shape", 1, 2);
+  onnx_node_ints(last_node(w), "strides", 1, 5);
+  onnx_node_ints(last_node(w), "pads", 2, 0, 1);
+  onnx_node_int(last_node(w), "ceil_mode", 1);
+  float *y = compute(w, image, 1);
+  g_assert_cmpfloat(y[0], ==, 2);
+  g_free(y);
+
+  w = with_node(start(11, 3, (int64_t[]){1, 1, 5}), "MaxPool", "x");
+  onnx_node_ints(last_node(w), "kernel_shape", 1, 2);
+  onnx_node_ints(last_node(w), "strides", 1, 6);
+  onnx_node_ints(last_node(w), "pads", 2, 1, 1);
+  onnx_node_int(last_node(w), "ceil_mode", 1);
+  y = compute(w, image, 1);
+  g_assert_cmpfloat(y[0], ==, 1);
+  g_free(y);
+
+  w = with_node(start(11, 3, (int64_t[]){1, 1, 5}), "MaxPool", "x");
+  onnx_node_ints(last_node(w), "kernel_shape", 1, 1);
+  onnx_node_ints(last_node(w), "strides", 1, 5);
+  onnx_node_ints(last_node(w), "pads", 2, 0, 1);
+  refuse(w, DCN_ERROR_INVALID, "only padding");
+}
+
+/* Zeros around an image by an operator of their own, then a pool.  They count in a mean, also where the pool's own padding
+ * does not, and win against negative numbers in a maximum, also where an activation lets these pass. */
+static void
+test_zeros_before_pool(void)
+{
+  static const struct {
+    const char *pool;
+    float clip, expected[3];
+  } cases[] = {
+      /* the pool pads once more on the left: its windows are [none 0 1], [1 2 3], [3 4 5] */
+      {"AveragePool", -9, {0.5f, 2, 4}},
+      {"MaxPool", -9, {1, 3, 5}},
+      {"MaxPool", -2, {0, -1, -2}},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+    const float sign = cases[i].clip == -2 ? -1 : 1;
+    OnnxWriter *w = start(11, 4, (int64_t[]){1, 1, 1, 5});
+    onnx_writer_ints(w, "p", 8, (int64_t[]){0, 0, 0, 1, 0, 0, 0, 0});
+    onnx_writer_floats(w, "low", 0, NULL, &cases[i].clip, 0);
+    onnx_writer_node(w, "Clip", "x low", "clipped");
+    onnx_writer_node(w, "Pad", "clipped p", "padded");
+    onnx_writer_node(w, cases[i].pool, "padded", "y");
+    onnx_node_ints(last_node(w), "kernel_shape", 2, 1, 3);
+    onnx_node_ints(last_node(w), "strides", 2, 1, 2);
+    onnx_node_ints(last_node(w), "pads", 4, 0, 1, 0, 0);
+    float *y = compute(with_output(w, "y"),
+                       (float[]){sign * 1, sign * 2, sign * 3, sign * 4, sign * 5}, 3);
+    for (int k = 0; k < 3; k++)
+      g_assert_cmpfloat_with_epsilon(y[k], cases[i].expected[k], 1e-6);
+    g_free(y);
+  }
 }
 
 /* An operator's value that is an output as well, or read twice, must survive what follows it. */
@@ -555,7 +637,10 @@ main(int argc, char **argv)
   g_test_add_func("/model/loader/byte-image", test_byte_image);
   g_test_add_func("/model/loader/unsorted-and-unused", test_unsorted_and_unused);
   g_test_add_func("/model/loader/old-broadcast", test_old_broadcast);
+  g_test_add_func("/model/loader/old-softmax", test_old_softmax);
   g_test_add_func("/model/loader/windows", test_windows);
+  g_test_add_func("/model/loader/last-window", test_last_window);
+  g_test_add_func("/model/loader/zeros-before-pool", test_zeros_before_pool);
   g_test_add_func("/model/loader/shared-values", test_shared_values);
   g_test_add_func("/model/loader/relabelled-outputs", test_relabelled_outputs);
   g_test_add_func("/model/loader/relabelled-result", test_relabelled_result);

@@ -320,6 +320,26 @@ test_rounded_weights(void)
   onnx_writer_node(w, "DequantizeLinear", "wq s z", "wf");
   finish(w, "MatMul", "x wf");
   check(w, 1, weighted);
+  /* Halves go to the even level, and what is beyond the levels to the last one. */
+  static const float weights[6] = {0.5f, 1.5f, 2.5f, -0.5f, 300, -300},
+                     wanted[6] = {0, 2, 2, 0, 127, -128};
+  w = start(13, 2, (int64_t[]){1, 6});
+  onnx_writer_floats(w, "w", 2, (int64_t[]){1, 6}, weights, 0);
+  scalar(w, "s", 1);
+  onnx_writer_levels(w, "z", INT8, 0, NULL, (int[]){0});
+  onnx_writer_node(w, "QuantizeLinear", "w s z", "wq");
+  onnx_writer_node(w, "DequantizeLinear", "wq s z", "wf");
+  finish(w, "Add", "x wf");
+  GError *error = NULL;
+  DcnProgram *program = load(w, &error);
+  g_assert_no_error(error);
+  float **values = reference_run(program, (float[6]){0});
+  float *y = reference_logical(program, values, program->outputs[0]);
+  for (int i = 0; i < 6; i++)
+    g_assert_cmpfloat(y[i], ==, wanted[i]);
+  g_free(y);
+  reference_free(program, values);
+  dcn_program_free(program);
   /* An input that is quantised already. */
   w = onnx_writer_new(13);
   onnx_writer_input(w, "x", UINT8, 2, (int64_t[]){COUNT / 8, 8});
