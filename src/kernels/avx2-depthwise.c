@@ -21,6 +21,7 @@ typedef __m256i Mask;
 #define TILE  4
 
 #include "kernels/depthwise-rows-template.h"
+#include "kernels/depthwise-wide-template.h"
 
 void
 dcn_f32_depthwise_8c__avx2(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
@@ -36,4 +37,10 @@ void
 dcn_f32_depthwise_rows_8c__avx2(const DcnDepthwiseRows *d, int rows, int channels)
 {
   rows_run(d, rows, channels);
+}
+
+void
+dcn_f32_depthwise_wide_8c__avx2(const DcnDepthwiseWide *d, int channels)
+{
+  depthwise_wide(d, channels);
 }

@@ -21,6 +21,7 @@ typedef __mmask16 Mask;
 #define TILE  8
 
 #include "kernels/depthwise-rows-template.h"
+#include "kernels/depthwise-wide-template.h"
 
 #define PAIR_TAPS 25
 
@@ -132,4 +133,10 @@ dcn_f32_depthwise_rows_16c__avx512(const DcnDepthwiseRows *d, int rows, int chan
     rows_of_pairs(d, rows);
   else
     rows_run(d, rows, channels);
+}
+
+void
+dcn_f32_depthwise_wide_16c__avx512(const DcnDepthwiseWide *d, int channels)
+{
+  depthwise_wide(d, channels);
 }

@@ -23,6 +23,7 @@
   K(gemv_half)                                                                                     \
   K(depthwise)                                                                                     \
   K(depthwise_rows)                                                                                \
+  K(depthwise_wide)                                                                                \
   K(max_pool)                                                                                      \
   K(sum_pool)                                                                                      \
   K(bias_clamp)                                                                                    \

@@ -8,11 +8,12 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, wgemm, gemv, gemv_half, depthwise and depthwise_rows sum in ascending order of taps, then channels (rows for gemv, gemv_half),
+ * igemm, rgemm, dgemm, wgemm, gemv, gemv_half, depthwise, depthwise_rows and depthwise_wide sum in ascending order of taps, then channels (rows for gemv, gemv_half),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv, gemv_half and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
- * it the same bits as igemm, and depthwise_rows as depthwise with rows and pixels of zeros around the image. */
+ * it the same bits as igemm, and depthwise_rows as depthwise with rows and pixels of zeros around the image,
+ * depthwise_wide as depthwise without the taps outside of it. */
 #pragma once
 #include <glib.h>
 #include <stddef.h>
@@ -87,6 +88,23 @@ typedef struct {
   float *out;        /* pixels `ldo` floats apart, rows one after another */
   size_t ldo;
 } DcnDepthwiseRows;
+
+/* A run of output pixels of a row of a depthwise convolution with a larger window. */
+typedef struct {
+  const float *const *lines; /* [kh] the input rows under it, in_w pixels each; NULL: outside of the image */
+  size_t step;               /* floats from one input pixel to the next */
+  int in_w;
+  int kh, kw;      /* kw: 5, 7 or 9 */
+  int stride;      /* 1 or 2 input pixels from one output pixel to the next */
+  int left;        /* so many columns lies the first window left of lines[]; negative: right of their begin */
+  const float *w;  /* [kh * kw] rows of `ldw` floats, as for depthwise */
+  size_t ldw;
+  const float *bias; /* NULL for zero */
+  float lo, hi;      /* limits as for bias_clamp */
+  float *out;        /* pixels `ldo` floats apart */
+  size_t ldo;
+  int pixels;
+} DcnDepthwiseWide;
 
 typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
@@ -186,6 +204,10 @@ typedef struct {
 
   /* The same for whole rows: what lies left and right of the image is 0. */
   void (*depthwise_rows)(const DcnDepthwiseRows *d, int rows, int channels);
+
+  /* The same for windows of 5, 7 or 9 columns, a row at a time; what lies outside of the image is left out of the
+   * sums. */
+  void (*depthwise_wide)(const DcnDepthwiseWide *d, int channels);
 
   /* Pools of one output pixel over taps >= 1 pixel pointers, k < channels.
    * out[k] = max_t a[t][k]            NaN wins; of zeros of either sign the first stays

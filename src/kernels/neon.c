@@ -176,6 +176,7 @@ dcn_f32_wgemm_16c__neon(const float *const *d, const DcnTap *taps, int count, in
 #define TILE 8
 
 #include "kernels/depthwise-rows-template.h"
+#include "kernels/depthwise-wide-template.h"
 
 static void
 dcn_f32_depthwise_4c__neon(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
@@ -190,6 +191,12 @@ static void
 dcn_f32_depthwise_rows_4c__neon(const DcnDepthwiseRows *d, int rows, int channels)
 {
   rows_run(d, rows, channels);
+}
+
+static void
+dcn_f32_depthwise_wide_4c__neon(const DcnDepthwiseWide *d, int channels)
+{
+  depthwise_wide(d, channels);
 }
 
 #define MADD(c, x, b) vfmaq_f32(c, x, b)
@@ -266,6 +273,7 @@ const DcnKernels dcn_kernels__neon = {
     .gemv_half = dcn_f16_gemv_4r__neon,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
+    .depthwise_wide = dcn_f32_depthwise_wide_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__neon,

@@ -266,6 +266,37 @@ dcn_f32_depthwise_8c__portable(const float *const *a, int taps, size_t step, con
   }
 }
 
+/* One output pixel, channels k to k + 3. */
+static V4
+wide_sum(const DcnDepthwiseWide *d, int column, int k, V4 sum)
+{
+  for (int ky = 0; ky < d->kh; ky++)
+    for (int kx = MAX(0, -column); d->lines[ky] && kx < MIN(d->kw, d->in_w - column); kx++)
+      sum += load(d->lines[ky] + (size_t)(column + kx) * d->step + k) *
+             load(d->w + (size_t)(ky * d->kw + kx) * d->ldw + k);
+  return sum;
+}
+
+void
+dcn_f32_depthwise_wide_4c__portable(const DcnDepthwiseWide *d, int channels)
+{
+  float *out = d->out;
+  for (int p = 0; p < d->pixels; p++, out += d->ldo) {
+    int column = p * d->stride - d->left, k = 0;
+    for (; k + 4 <= channels; k += 4)
+      store(out + k, clamp4(wide_sum(d, column, k, d->bias ? load(d->bias + k) : splat(0)),
+                            splat(d->lo), splat(d->hi)));
+    for (; k < channels; k++) {
+      float sum = d->bias ? d->bias[k] : 0;
+      for (int ky = 0; ky < d->kh; ky++)
+        for (int kx = MAX(0, -column); d->lines[ky] && kx < MIN(d->kw, d->in_w - column); kx++)
+          sum += d->lines[ky][(size_t)(column + kx) * d->step + k] *
+                 d->w[(size_t)(ky * d->kw + kx) * d->ldw + k];
+      out[k] = clamp(sum, d->lo, d->hi);
+    }
+  }
+}
+
 void
 dcn_f32_depthwise_rows_8c__portable(const DcnDepthwiseRows *d, int rows, int channels)
 {
@@ -521,6 +552,7 @@ const DcnKernels dcn_kernels__portable = {
     .gemv_half = dcn_f16_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_8c__portable,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__portable,
+    .depthwise_wide = dcn_f32_depthwise_wide_4c__portable,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__portable,

@@ -251,11 +251,11 @@ blocks(void *context, int first, int end, int number)
       }
       if (deltas < values) {
         block_dgemm(loop, begin, np, group, b0, b1, worker);
-        worker->macs += multiplies * (uint64_t)columns;
+        worker->macs += multiplies * (uint64_t)columns / (uint64_t)plan->merged;
         worker->blocks_dgemm++;
       } else {
         block_igemm(loop, begin, np, group, b0, b1, worker);
-        worker->macs += taps * (uint64_t)np * (uint64_t)columns;
+        worker->macs += taps * (uint64_t)np * (uint64_t)columns / (uint64_t)plan->merged;
         worker->blocks_igemm++;
       }
       if (b0 == 0 && block >= loop->n_stale_blocks) {

@@ -9,6 +9,7 @@
 typedef struct {
   DcnWindow window;
   int groups, cg, mg; /* input and output channels of a group */
+  int merged; /* so many of the model's groups are one here, with weights of 0 between them */
   gboolean point; /* 1x1, stride 1, no padding: output pixel i reads input pixel i */
   int taps; /* kh * kw */
   int blocks;          /* of nr output channels, per group */

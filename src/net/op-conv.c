@@ -15,20 +15,31 @@ choose_block_pixels(const DcnKernels *k, const DcnConvPlan *plan)
   return tiles * k->mr;
 }
 
+/* Groups narrower than a vector of outputs: as many together as fill one take as long as each alone. */
+static int
+merge_groups(const DcnConv *conv, int mg, int lanes)
+{
+  int merged = MAX(1, MIN(conv->groups, lanes / mg));
+  while (conv->groups % merged)
+    merged--;
+  return merged;
+}
+
 static void
 pack(const DcnConvPlan *plan, const DcnConv *conv, int nr)
 {
-  int kk = conv->kh * conv->kw, cg = plan->cg;
+  int kk = conv->kh * conv->kw, cg = plan->cg, of_one = cg / plan->merged;
   for (int g = 0; g < plan->groups; g++)
     for (int b = 0; b < plan->blocks; b++) {
       float *w = plan->weights + ((size_t)g * plan->blocks + b) * plan->block_floats;
       int columns = MIN(nr, plan->mg - b * nr);
       for (int j = 0; j < columns; j++) {
         int m = g * plan->mg + b * nr + j;
-        const float *from = conv->weights + (size_t)m * cg * kk;
-        for (int c = 0; c < cg; c++)
+        int first = m / (plan->mg / plan->merged) % plan->merged * of_one;
+        const float *from = conv->weights + (size_t)m * of_one * kk;
+        for (int c = 0; c < of_one; c++)
           for (int t = 0; t < kk; t++)
-            w[((size_t)t * cg + c) * nr + j] = from[(size_t)c * kk + t];
+            w[((size_t)t * cg + first + c) * nr + j] = from[(size_t)c * kk + t];
         if (conv->bias)
           plan->bias[((size_t)g * plan->blocks + b) * nr + j] = conv->bias[m];
       }
@@ -91,7 +102,7 @@ list_seeing(DcnConvPlan *plan, DcnNetOp *op, const DcnConv *conv, const DcnKerne
   if (conv->bias)
     memcpy(plan->unseeing, conv->bias, sizeof(float) * (size_t)out->c);
   dcn_act_run(k, &op->op->act, plan->unseeing, plan->unseeing, out->c);
-  op->full_macs = (double)op->macs * n / out->pixels;
+  op->full_macs = (double)op->macs * plan->merged * n / out->pixels;
 }
 
 static gboolean
@@ -101,9 +112,10 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
   const DcnKernels *k = net->kernels;
   DcnConvPlan *plan = op->plan = g_new0(DcnConvPlan, 1);
-  plan->groups = conv->groups;
-  plan->cg = in->c / conv->groups;
-  plan->mg = out->c / conv->groups;
+  plan->merged = merge_groups(conv, out->c / conv->groups, k->nr / 2);
+  plan->groups = conv->groups / plan->merged;
+  plan->cg = in->c / plan->groups;
+  plan->mg = out->c / plan->groups;
   plan->words = dcn_mask_words(plan->cg);
   plan->taps = conv->kh * conv->kw;
   plan->blocks = (plan->mg + k->nr - 1) / k->nr;
@@ -120,7 +132,10 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
     return dcn_no_memory(error);
   pack(plan, conv, k->nr);
   plan->block_pixels = choose_block_pixels(k, plan);
-  plan->winograd = dcn_winograd_new(net, op->op, plan->block_pixels, &op->full_macs);
+  if (plan->merged > 1)
+    op->full_macs = (double)op->macs * plan->merged;
+  else
+    plan->winograd = dcn_winograd_new(net, op->op, plan->block_pixels, &op->full_macs);
   list_seeing(plan, op, conv, k, out);
   g_clear_pointer(&conv->weights, g_free);
   g_clear_pointer(&conv->bias, g_free);

@@ -20,6 +20,7 @@ typedef struct {
   float lo, hi;     /* the activation, or the part of it that the kernel does */
   gboolean clamped; /* that is all of it */
   gboolean rows;    /* the kernel for whole rows fits */
+  gboolean wide;    /* the one for larger windows does */
 } Plan;
 
 gboolean
@@ -48,6 +49,14 @@ rows_fit(const DcnWindow *win)
          (left == 0 || left == 1) && (win->out_w - 1) * win->step - left + 2 <= win->in_w;
 }
 
+/* What depthwise_wide asks of one. */
+static gboolean
+wide_fits(const DcnWindow *win)
+{
+  return (win->kw == 5 || win->kw == 7 || win->kw == 9) && win->dilation == 1 &&
+         (win->step == 1 || win->step == 2);
+}
+
 static gboolean
 depthwise_prepare(DcnNet *net, DcnNetOp *op, GError **error)
 {
@@ -70,6 +79,7 @@ depthwise_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   op->weight_bytes = count * sizeof(float);
   plan->clamped = dcn_act_limits(&op->op->act, &plan->lo, &plan->hi);
   plan->rows = rows_fit(&plan->window);
+  plan->wide = wide_fits(&plan->window);
   net->needs.pointers = MAX(net->needs.pointers, MAX((size_t)plan->taps, 3 * ROWS));
   net->needs.lines = MAX(net->needs.lines, (size_t)conv->kh);
   /* Above and below the image a row of zeros is read. */
@@ -116,6 +126,32 @@ part_of_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
       .ldo = row->ldy,
   };
   job->kernels->depthwise_rows(&rows, 1, job->out->net->c);
+  finish(job, row->y, row->ldy, row->n, worker);
+}
+
+static void
+wide_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
+{
+  const Plan *plan = job->op->plan;
+  const DcnWindow *win = &plan->window;
+  const DcnDepthwiseWide wide = {
+      .lines = row->lines,
+      .step = (size_t)job->in->net->ref_pitch,
+      .in_w = win->in_w,
+      .kh = win->kh,
+      .kw = win->kw,
+      .stride = win->step,
+      .left = -(row->x * win->step + win->first_column),
+      .w = plan->weights,
+      .ldw = plan->ldw,
+      .bias = plan->bias,
+      .lo = plan->lo,
+      .hi = plan->hi,
+      .out = row->y,
+      .ldo = row->ldy,
+      .pixels = row->n,
+  };
+  job->kernels->depthwise_wide(&wide, job->out->net->c);
   finish(job, row->y, row->ldy, row->n, worker);
 }
 
@@ -191,7 +227,10 @@ depthwise_run(DcnJob *job)
   size_t cost = (size_t)plan->taps * job->in->net->c * 4 + 200;
   if (!job->full || job->marked || !plan->rows) {
     dcn_run_rows(job, &plan->window,
-                 plan->rows && out->c >= PART_CHANNELS ? part_of_row : depthwise_row, cost);
+                 plan->wide                              ? wide_row
+                 : plan->rows && out->c >= PART_CHANNELS ? part_of_row
+                                                         : depthwise_row,
+                 cost);
     return;
   }
   dcn_list_all(job);

@@ -79,6 +79,34 @@ run_depthwise_rows(void *context)
   }
 }
 
+/* Rows of 14 pixels of a 5x5 window, borders included. */
+static void
+run_depthwise_wide(void *context)
+{
+  Vector *v = context;
+  const float *lines[5];
+  for (int p = 0; p + ROW * v->n <= FLOATS; p += ROW * v->n) {
+    for (int i = 0; i < 5; i++)
+      lines[i] = v->a + (p + i * ROW * v->n) % (FLOATS - ROW * v->n);
+    const DcnDepthwiseWide d = {.lines = lines,
+                                .step = (size_t)v->n,
+                                .in_w = ROW,
+                                .kh = 5,
+                                .kw = 5,
+                                .stride = 1,
+                                .left = 2,
+                                .w = v->b,
+                                .ldw = (size_t)v->n,
+                                .bias = v->z,
+                                .lo = 0,
+                                .hi = 6,
+                                .out = v->y + p,
+                                .ldo = (size_t)v->n,
+                                .pixels = ROW};
+    v->k->depthwise_wide(&d, v->n);
+  }
+}
+
 static void
 run_max_pool(void *context)
 {
@@ -197,6 +225,12 @@ void
 bench_depthwise_rows(Bench *bench)
 {
   bench_vector(bench, "depthwise_rows", run_depthwise_rows, FLOATS, 0, " 3x3");
+}
+
+void
+bench_depthwise_wide(Bench *bench)
+{
+  bench_vector(bench, "depthwise_wide", run_depthwise_wide, FLOATS, 0, " 5x5");
 }
 
 void
