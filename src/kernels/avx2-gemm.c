@@ -82,15 +82,19 @@ dcn_f32_igemm_6x16__avx2(const float *const *a, int taps, int channels, const fl
 
 void
 dcn_f32_rgemm_6x16__avx2(const float *const *a, int taps, size_t step, int channels, const float *w,
-                         const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
-                         int columns)
+                         const float *ahead, const float *init, float lo, float hi, float *out,
+                         size_t ldo, int pixels, int columns)
 {
   static Rgemm *const narrow[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
                                   rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
                                   rgemm_10_1, rgemm_11_1, rgemm_12_1};
   static Rgemm *const wide[] = {NULL,      rgemm_1_2, rgemm_2_2, rgemm_3_2,
                                 rgemm_4_2, rgemm_5_2, rgemm_6_2};
-  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
+  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
+  if (ahead) {
+    run.ahead = ahead;
+    run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
+  }
   if (columns > LANES)
     rgemm_run(&run, wide, 6, pixels);
   else

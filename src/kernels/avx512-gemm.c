@@ -90,8 +90,8 @@ dcn_f32_igemm_12x32__avx512(const float *const *a, int taps, int channels, const
 
 void
 dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int channels,
-                            const float *w, const float *init, float lo, float hi, float *out,
-                            size_t ldo, int pixels, int columns)
+                            const float *w, const float *ahead, const float *init, float lo,
+                            float hi, float *out, size_t ldo, int pixels, int columns)
 {
   static Rgemm *const narrow[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
                                   rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
@@ -99,9 +99,14 @@ dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int ch
   static Rgemm *const wide[] = {NULL,       rgemm_1_2,  rgemm_2_2, rgemm_3_2, rgemm_4_2,
                                 rgemm_5_2,  rgemm_6_2,  rgemm_7_2, rgemm_8_2, rgemm_9_2,
                                 rgemm_10_2, rgemm_11_2, rgemm_12_2};
-  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
+  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
+  if (ahead) {
+    run.ahead = ahead;
+    run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
+  }
   if (columns <= LANES / 2)
-    dcn_f32_rgemm_48x8__avx512(a, taps, step, channels, w, init, lo, hi, out, ldo, pixels, columns);
+    dcn_f32_rgemm_48x8__avx512(a, taps, step, channels, w, ahead, init, lo, hi, out, ldo, pixels,
+                               columns);
   else if (columns > LANES)
     rgemm_run(&run, wide, 12, pixels);
   else

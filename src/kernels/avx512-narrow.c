@@ -44,12 +44,12 @@ DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFI
     // clang-format on
 
     void dcn_f32_rgemm_12x8__avx512(const float *const *a, int taps, size_t step, int channels,
-                                    const float *w, const float *init, float lo, float hi,
-                                    float *out, size_t ldo, int pixels, int columns)
+                                    const float *w, const float *ahead, const float *init, float lo,
+                                    float hi, float *out, size_t ldo, int pixels, int columns)
 {
   static Rgemm *const tiles[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
                                  rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
                                  rgemm_10_1, rgemm_11_1, rgemm_12_1};
-  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
+  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
   rgemm_run(&run, tiles, MR, pixels);
 }

@@ -217,13 +217,14 @@ take_rows(const float *const *a, size_t first, int step, int taps, const int *at
 
 void
 dcn_f32_rgemm_48x8__avx512(const float *const *a, int taps, size_t step, int channels,
-                           const float *w, const float *init, float lo, float hi, float *out,
-                           size_t ldo, int pixels, int columns)
+                           const float *w, const float *ahead, const float *init, float lo,
+                           float hi, float *out, size_t ldo, int pixels, int columns)
 {
   /* With fewer channels than the step some of the floats that would be taken apart may lie outside of the rows. */
   if (pixels < LANES || taps > TAPS_MAX || channels < (int)step || channels > (int)step * BEYOND ||
       !(step == 1 || step == 2 || step == 3 || step == 6)) {
-    dcn_f32_rgemm_12x8__avx512(a, taps, step, channels, w, init, lo, hi, out, ldo, pixels, columns);
+    dcn_f32_rgemm_12x8__avx512(a, taps, step, channels, w, ahead, init, lo, hi, out, ldo, pixels,
+                               columns);
     return;
   }
   float planes[TAPS_MAX * STEP_MAX * PLANE] __attribute__((aligned(64)));

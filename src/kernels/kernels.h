@@ -132,10 +132,12 @@ typedef struct {
    * p < pixels, j < columns <= nr
    *
    * a        [taps] pointers to the first output pixel's inputs; from one output pixel to the next all move by
-   *          `step` floats, by which they may overlap */
+   *          `step` floats, by which they may overlap
+   * ahead    weights that will be wanted next, or NULL: the kernel asks for about as many floats from there on as it
+   *          reads from w, while it works */
   void (*rgemm)(const float *const *a, int taps, size_t step, int channels, const float *w,
-                const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
-                int columns);
+                const float *ahead, const float *init, float lo, float hi, float *out, size_t ldo,
+                int pixels, int columns);
 
   /* Delta GEMM, one tile: adds the products of changed channels only.
    * out[i][j] += sum over t < taps, set bits k of mask[t] of d[t*dr + i][k] * w[t][k][j]

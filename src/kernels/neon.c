@@ -94,6 +94,7 @@ store_first(float *p, Mask n, Vector v)
 #define RUN_QUAD(i) Vector q##i = load(RUN_AT_##i(0));
 #define RUN_BY_FOUR(mr, nv)                                                                        \
   for (; k >= 4; k -= 4) {                                                                         \
+    RUN_ASK                                                                                        \
     EACH##mr(RUN_QUAD) QUAD_LANES(mr, nv) r0 += 4, r1 += 4, r2 += 4, r3 += 4, w += 4 * NR;         \
   }
 
@@ -134,15 +135,19 @@ dcn_f32_igemm_8x8__neon(const float *const *a, int taps, int channels, const flo
 
 static void
 dcn_f32_rgemm_8x8__neon(const float *const *a, int taps, size_t step, int channels, const float *w,
-                        const float *init, float lo, float hi, float *out, size_t ldo, int pixels,
-                        int columns)
+                        const float *ahead, const float *init, float lo, float hi, float *out,
+                        size_t ldo, int pixels, int columns)
 {
   static Rgemm *const narrow[] = {NULL,       rgemm_1_1,  rgemm_2_1, rgemm_3_1, rgemm_4_1,
                                   rgemm_5_1,  rgemm_6_1,  rgemm_7_1, rgemm_8_1, rgemm_9_1,
                                   rgemm_10_1, rgemm_11_1, rgemm_12_1};
   static Rgemm *const wide[] = {NULL,      rgemm_1_2, rgemm_2_2, rgemm_3_2, rgemm_4_2,
                                 rgemm_5_2, rgemm_6_2, rgemm_7_2, rgemm_8_2};
-  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns};
+  Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
+  if (ahead) {
+    run.ahead = ahead;
+    run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
+  }
   if (columns > LANES)
     rgemm_run(&run, wide, 8, pixels);
   else

@@ -76,8 +76,8 @@ dcn_f32_igemm_4x8__portable(const float *const *a, int taps, int channels, const
 /* By igemm's tiles, with the tail's pixels repeated. */
 void
 dcn_f32_rgemm_4x8__portable(const float *const *a, int taps, size_t step, int channels,
-                            const float *w, const float *init, float lo, float hi, float *out,
-                            size_t ldo, int pixels, int columns)
+                            const float *w, const float *ahead, const float *init, float lo,
+                            float hi, float *out, size_t ldo, int pixels, int columns)
 {
   V4 s0 = init ? load(init) : splat(0), s1 = init ? load(init + 4) : splat(0);
   for (int i = 0; i < pixels; i += MR) {

@@ -18,7 +18,20 @@ typedef struct {
   float lo, hi;
   float *out;
   int columns;
+  const float *ahead, *ahead_end; /* asked for up to here, to be asked for; both NULL: nothing */
 } Run;
+
+/* So many cache lines of what is wanted next are asked for with every three channels. */
+static inline int
+run_asks(const Run *run, int tiles)
+{
+  int lines = 3 * NR / 16;
+  return run->ahead < run->ahead_end ? (lines + tiles - 1) / tiles : 0;
+}
+
+#define RUN_ASK                                                                                    \
+  for (int n = asks; n > 0; n--, ahead += 16)                                                      \
+    DCN_PREFETCH_FAR(ahead, 0);
 
 /* Pixel i's input channel n: r0 to r3 point to pixels 0, 3, 6, 9. */
 #define RUN_AT_0(n)  (r0 + (n))
@@ -68,8 +81,9 @@ typedef struct {
 
 /* `tiles` of mr pixels each, from pixel `first` on.  By threes: the rows of a window over three components are. */
 #define DEFINE_RGEMM(mr, nv)                                                                       \
-  static void rgemm_##mr##_##nv(const Run *run, size_t first_pixel, int tiles)                     \
+  static void rgemm_##mr##_##nv(Run *run, size_t first_pixel, int tiles, int asks)                 \
   {                                                                                                \
+    const float *ahead = run->ahead;                                                               \
     size_t step = run->step, ldo = run->ldo;                                                       \
     Vector start0 = run->init ? load(run->init) : zero();                                          \
     Vector start1 = run->init && nv > 1 ? load(run->init + LANES) : zero();                        \
@@ -84,6 +98,7 @@ typedef struct {
         int k = run->channels;                                                                     \
         RUN_BY_FOUR(mr, nv)                                                                        \
         for (; k >= 3; k -= 3) {                                                                   \
+          RUN_ASK                                                                                  \
           RUN_CHANNEL(mr, nv, 0)                                                                   \
           RUN_CHANNEL(mr, nv, 1)                                                                   \
           RUN_CHANNEL(mr, nv, 2)                                                                   \
@@ -103,23 +118,26 @@ typedef struct {
         (void)m1;                                                                                  \
         EACH##mr(RUN_STORE_##nv)                                                                   \
       }                                                                                            \
+      if (ahead >= run->ahead_end)                                                                 \
+        asks = 0;                                                                                  \
     }                                                                                              \
+    run->ahead = ahead;                                                                            \
   }
 
-typedef void Rgemm(const Run *run, size_t first_pixel, int tiles);
+typedef void Rgemm(Run *run, size_t first_pixel, int tiles, int asks);
 
 /* As few tiles as can be, of as equal a size as can be; tiles: [mr + 1] by their pixels. */
 static inline void
-rgemm_run(const Run *run, Rgemm *const *tiles, int mr, int pixels)
+rgemm_run(Run *run, Rgemm *const *tiles, int mr, int pixels)
 {
   if (pixels <= 0)
     return;
   if (pixels <= mr) { /* short runs are frequent, divisions slow */
-    tiles[pixels](run, 0, 1);
+    tiles[pixels](run, 0, 1, run_asks(run, 1));
     return;
   }
   int n = (pixels + mr - 1) / mr, size = pixels / n, larger = pixels - n * size;
   if (larger > 0)
-    tiles[size + 1](run, 0, larger);
-  tiles[size](run, (size_t)larger * (size_t)(size + 1), n - larger);
+    tiles[size + 1](run, 0, larger, run_asks(run, n));
+  tiles[size](run, (size_t)larger * (size_t)(size + 1), n - larger, run_asks(run, n));
 }

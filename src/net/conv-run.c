@@ -90,6 +90,7 @@ block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   size_t pitch = (size_t)job->out->net->pitch, in_pitch = (size_t)job->in->net->ref_pitch;
   const float *in = dcn_ref(job->in, first) + (size_t)group * plan->cg;
   float *out = worker->floats + (size_t)k->mr * k->nr;
+  size_t all = (size_t)plan->groups * (size_t)plan->blocks;
   if (loop->sums) {
     out = loop->sums + (size_t)first * loop->stride;
     pitch = loop->stride;
@@ -97,8 +98,15 @@ block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   for (int b = b0; b < b1; b++) {
     int column = group * plan->mg + b * k->nr, columns = MIN(k->nr, plan->mg - b * k->nr);
     size_t packed = (size_t)group * plan->blocks + b;
-    k->rgemm(&in, 1, in_pitch, plan->cg, plan->weights + packed * plan->block_floats,
-             plan->bias + packed * k->nr, loop->lo, loop->hi, out + column, pitch, np, columns);
+    const float *w = plan->weights + packed * plan->block_floats;
+    /* The first block of pixels asks for the weights that it needs next, the last one for what follows. */
+    const float *ahead = NULL;
+    if (packed + 1 < all)
+      ahead = begin == 0 ? w + plan->block_floats : NULL;
+    else if (begin + np == job->count)
+      ahead = job->op->next_weights;
+    k->rgemm(&in, 1, in_pitch, plan->cg, w, ahead, plan->bias + packed * k->nr, loop->lo, loop->hi,
+             out + column, pitch, np, columns);
   }
   return TRUE;
 }

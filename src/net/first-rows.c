@@ -1,4 +1,4 @@
-/* deltacnn: runs a first layer that keeps no sums: what a change reaches is computed from values, row by row.
+/* deltacnn: runs a first layer that keeps no sums: what a change reaches, or all, is computed from values, row by row.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A small image changes in short runs, which a small window reaches, and an output takes some hundred multiplies: to
@@ -15,51 +15,43 @@ multiply(const DcnJob *job, const float *const *lines, int n, float lo, float hi
   const DcnKernels *k = job->kernels;
   for (int b = 0; b < plan->blocks; b++)
     k->rgemm(lines, plan->window.kh, (size_t)plan->window.step * (size_t)plan->c, plan->row_floats,
-             plan->weights + (size_t)b * plan->block_floats, plan->bias + (size_t)b * k->nr, lo, hi,
-             y + b * k->nr, ldy, n, MIN(k->nr, plan->m - b * k->nr));
+             plan->weights + (size_t)b * plan->block_floats, NULL, plan->bias + (size_t)b * k->nr,
+             lo, hi, y + b * k->nr, ldy, n, MIN(k->nr, plan->m - b * k->nr));
 }
 
-/* A pixel whose window reaches across the left or right border: its rows are copied. */
+/* Where the windows of a run's rows begin.  Rows that some of its windows leave at the left or right are copied with
+ * zeros around, so that all pixels are one run. */
 static void
-border_pixel(const DcnJob *job, const float *const *rows, int x, float lo, float hi, float *y,
-             DcnWorker *worker)
+point_to_lines(const DcnJob *job, const DcnRowRun *run, float *copy, const float **lines)
 {
   const DcnFirstPlan *plan = job->op->plan;
   const DcnWindow *win = &plan->window;
-  const int *ix = win->ix + (size_t)x * (size_t)win->kw;
-  float *copy = worker->floats;
-  const float **lines = worker->pointers;
-  for (int ky = 0; ky < win->kh; ky++, copy += plan->row_floats) {
-    lines[ky] = rows[ky] ? copy : job->state->zero;
-    for (int kx = 0; rows[ky] && kx < win->kw; kx++)
-      for (int c = 0; c < plan->c; c++)
-        copy[kx * plan->c + c] = ix[kx] < 0 ? 0 : rows[ky][ix[kx] * plan->c + c];
+  int column = win->first_column + run->x * win->step, span = (run->n - 1) * win->step + win->kw;
+  int before = CLAMP(-column, 0, span), end = CLAMP(win->in_w - column, before, span);
+  gboolean inside = before == 0 && end == span;
+  size_t c = (size_t)plan->c;
+  for (int ky = 0; ky < win->kh; ky++) {
+    const float *row = run->lines[ky];
+    lines[ky] = !row ? job->state->zero : inside ? row + (size_t)column * c : copy;
+    if (!row || inside)
+      continue;
+    memset(copy, 0, (size_t)before * c * sizeof *copy);
+    memcpy(copy + (size_t)before * c, row + (ptrdiff_t)(column + before) * (ptrdiff_t)c,
+           (size_t)(end - before) * c * sizeof *copy);
+    memset(copy + (size_t)end * c, 0, (size_t)(span - end) * c * sizeof *copy);
+    copy += (size_t)span * c;
   }
-  multiply(job, lines, 1, lo, hi, y, (size_t)job->out->net->pitch);
 }
 
 static void
 first_row(const DcnJob *job, const DcnRowRun *run, DcnWorker *worker)
 {
   const DcnFirstPlan *plan = job->op->plan;
-  const DcnWindow *win = &plan->window;
   const DcnAct *act = &job->op->op->act;
-  const float **lines = worker->pointers;
   float lo, hi;
   gboolean clamps = dcn_act_limits(act, &lo, &hi);
-  int begin = CLAMP(win->inner_begin, run->x, run->x + run->n),
-      end = CLAMP(win->inner_end, begin, run->x + run->n);
-  for (int x = run->x; x < begin; x++)
-    border_pixel(job, run->lines, x, lo, hi, run->y + (size_t)(x - run->x) * run->ldy, worker);
-  if (begin < end) {
-    size_t at = (size_t)win->ix[(size_t)begin * (size_t)win->kw] * (size_t)plan->c;
-    for (int ky = 0; ky < win->kh; ky++)
-      lines[ky] = run->lines[ky] ? run->lines[ky] + at : job->state->zero;
-    multiply(job, lines, end - begin, lo, hi, run->y + (size_t)(begin - run->x) * run->ldy,
-             run->ldy);
-  }
-  for (int x = end; x < run->x + run->n; x++)
-    border_pixel(job, run->lines, x, lo, hi, run->y + (size_t)(x - run->x) * run->ldy, worker);
+  point_to_lines(job, run, worker->floats, worker->pointers);
+  multiply(job, worker->pointers, run->n, lo, hi, run->y, run->ldy);
   if (!clamps)
     for (int i = 0; i < run->n; i++)
       dcn_act_run(job->kernels, act, run->y + (size_t)i * run->ldy, run->y + (size_t)i * run->ldy,

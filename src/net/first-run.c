@@ -105,7 +105,7 @@ run_from_values(const Loop *loop, int first, int n, float *out, size_t ldo, DcnW
   for (int b = 0; b < plan->blocks; b++) {
     int column = b * k->nr;
     k->rgemm(a, win->kh, (size_t)win->step * plan->c, plan->row_floats,
-             plan->weights + (size_t)b * plan->block_floats, plan->bias + (size_t)b * k->nr,
+             plan->weights + (size_t)b * plan->block_floats, NULL, plan->bias + (size_t)b * k->nr,
              loop->store_clamped ? loop->lo : -HUGE_VALF,
              loop->store_clamped ? loop->hi : HUGE_VALF, out + column, ldo, n,
              MIN(k->nr, plan->m - column));
@@ -371,7 +371,7 @@ dcn_first_run(DcnJob *job)
   DcnState *state = job->state;
   uint8_t *with_deltas = &state->with_deltas[job->op->index];
   double density = (double)job->in->n_changed / in->pixels;
-  if (!job->full && !plan->deltas) {
+  if (!plan->deltas) {
     dcn_first_run_rows(job);
     return;
   }

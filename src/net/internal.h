@@ -88,6 +88,8 @@ struct _DcnNetOp {
   size_t acc_floats;   /* accumulator that the state keeps for this op */
   gboolean reads_deltas; /* a first layer that adds changes, to an accumulator or in place */
   size_t weight_bytes; /* packed */
+  const float *weights; /* a convolution's, plan's own; else NULL */
+  const float *next_weights; /* those of the next op that has some */
   uint64_t macs;       /* of a dense pass */
   double full_macs;    /* of igemm at its best that take as long as those; 0: macs */
   double full_ns;      /* guess of what a dense pass takes (cost.c) */

@@ -343,6 +343,11 @@ plan_net(DcnNet *net, GError **error)
     net_op->full_ns = dcn_cost_full(net, net_op);
     net->full_ns += net_op->full_ns;
   }
+  const float *weights = NULL;
+  for (int i = program->n_ops - 1; i >= 0; i--) {
+    net->ops[i].next_weights = weights;
+    weights = net->ops[i].weights ? net->ops[i].weights : weights;
+  }
   for (int i = 0; i < program->n_outputs; i++) {
     int o = program->outputs[i];
     if (o < 0 || o >= program->n_values || !net->values[o].produced)

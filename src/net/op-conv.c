@@ -131,6 +131,7 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
       !(plan->bias = dcn_aligned_new0((size_t)plan->blocks * plan->groups * k->nr, sizeof(float))))
     return dcn_no_memory(error);
   pack(plan, conv, k->nr);
+  op->weights = plan->weights;
   plan->block_pixels = choose_block_pixels(k, plan);
   if (plan->merged > 1)
     op->full_macs = (double)op->macs * plan->merged;

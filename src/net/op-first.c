@@ -121,11 +121,14 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   size_t rows = (size_t)(plan->unit + k->mr) * conv->kh;
   needs->pointers = MAX(needs->pointers, rows);
   needs->lines = MAX(needs->lines, (size_t)conv->kh);
-  /* A row outside of the image, which a window may be wider than. */
-  needs->taps = MAX(needs->taps, MAX((size_t)plan->row_floats, (size_t)in->w * in->ref_pitch));
+  /* A row outside of the image, or one with borders. */
+  size_t line = ((size_t)(out->w - 1) * plan->window.step + conv->kw) * in->c;
+  needs->taps = MAX(needs->taps, MAX(line, (size_t)in->w * in->ref_pitch));
   /* A tile, a unit of outputs, and copies of windows across the border. */
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
                                          rows * plan->row_floats + 4);
+  if (!plan->deltas)
+    needs->floats = MAX(needs->floats, conv->kh * line);
   if (plan->deltas) {
     /* Two groups, with a mark and a tap each. */
     needs->masks =

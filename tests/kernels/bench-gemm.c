@@ -145,8 +145,8 @@ run_rgemm(void *context)
       for (int ky = 0; ky < c->layer->kernel; ky++)
         a[ky] = c->in + input_offset(c, y * width, ky * c->layer->kernel);
       k->rgemm(a, c->layer->kernel, (size_t)c->layer->channels,
-               c->layer->kernel * c->layer->channels, c->w + m * rows, NULL, -INFINITY, INFINITY,
-               c->out + (size_t)y * (size_t)width * outputs + m, outputs, width,
+               c->layer->kernel * c->layer->channels, c->w + m * rows, NULL, NULL, -INFINITY,
+               INFINITY, c->out + (size_t)y * (size_t)width * outputs + m, outputs, width,
                MIN(k->nr, c->layer->outputs - m));
     }
 }

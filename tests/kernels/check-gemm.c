@@ -162,8 +162,10 @@ rgemm_case(const DcnKernels *k, const Case *c, size_t step)
   float *out = guarded_new(out_count, 4, c->side);
   gboolean limited = g_test_rand_bit();
   float lo = limited ? -1 : -INFINITY, hi = limited ? 2 : INFINITY;
-  k->rgemm(a, c->taps, step, c->channels, w, with_init ? init : NULL, lo, hi, out, ldo, c->pixels,
-           c->columns);
+  /* What it asks for ahead may lie outside of the buffer. */
+  const float *ahead = g_test_rand_bit() ? w + rows * k->nr : NULL;
+  k->rgemm(a, c->taps, step, c->channels, w, ahead, with_init ? init : NULL, lo, hi, out, ldo,
+           c->pixels, c->columns);
 
   const float **tile = g_new(const float *, (gsize)c->taps * k->mr);
   float alone[32];
