@@ -21,6 +21,7 @@ struct _DeltaH264
   DcnH264Extractor *extractor;
   GstH264NalParser *parser;
   guint nal_length_size;        /* 0: byte stream */
+  gboolean unusable;            /* the codec_data that would tell it */
 
   GBytes *sps_bytes[GST_H264_MAX_SPS_COUNT];    /* as they came last, NULL: unusable */
   gboolean pps_usable[GST_H264_MAX_PPS_COUNT];
@@ -391,12 +392,39 @@ slice_nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
       size, nalu->header_bytes * 8 + slice.header_size);
 }
 
+/* 7.4.1: no three bytes of a value of at most 2 are in a NAL unit.  Decoders take such for the end of the unit, or for
+ * the start of another, also where a length field says otherwise.  In units that do not matter for decoding some cameras
+ * leave emulation prevention out: there only a start code does harm.  Zeros at the end are trailing_zero_8bits (annex B). */
+static gboolean
+has_start_code (const GstH264NalUnit * nalu)
+{
+  const guint8 *data = nalu->data + nalu->offset, *zero;
+  gsize size = nalu->size;
+  gboolean matters = nalu->type < GST_H264_NAL_SEI
+      || nalu->type == GST_H264_NAL_SPS || nalu->type == GST_H264_NAL_PPS;
+
+  while (size > 0 && data[size - 1] == 0)
+    size--;
+  for (gsize i = 0; i + 3 <= size; i = zero - data + 1) {
+    zero = memchr (data + i, 0, size - 2 - i);
+    if (!zero)
+      break;
+    if (zero[1] == 0 && (zero[2] == 1 || (matters && zero[2] <= 2)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
 {
   /* forbidden_zero_bit: 7.4.1; some decoders skip what others read */
   if (nalu->data[nalu->offset] & 0x80) {
     fail (self, result, "forbidden_zero_bit");
+    return;
+  }
+  if (has_start_code (nalu)) {
+    fail (self, result, "start code inside of a NAL unit");
     return;
   }
   switch (nalu->type) {
@@ -439,8 +467,9 @@ parse (DeltaH264 * self, const guint8 * data, gsize size, DeltaResult * result)
   gsize offset = 0;
 
   memset (result, 0, sizeof (*result));
-  if (size > G_MAXUINT32 / 8) {
-    result->reason = "buffer too large";
+  if (self->unusable || size > G_MAXUINT32 / 8) {
+    result->reason =
+        self->unusable ? "codec_data not usable" : "buffer too large";
     dcn_h264_extractor_reset (self->extractor);
     return;
   }
@@ -479,8 +508,10 @@ delta_h264_set_caps (DeltaH264 * self, const GstStructure * caps)
   delta_h264_reset (self);
   forget_parameter_sets (self);
   self->nal_length_size = 0;
+  self->unusable = FALSE;
   if (!format || g_str_equal (format, "byte-stream"))
     return TRUE;
+  self->unusable = TRUE;
   if (!value || !GST_VALUE_HOLDS_BUFFER (value)
       || !gst_buffer_map (gst_value_get_buffer (value), &map, GST_MAP_READ))
     return FALSE;
@@ -504,6 +535,7 @@ delta_h264_set_caps (DeltaH264 * self, const GstStructure * caps)
     gst_h264_decoder_config_record_free (config);
   }
   gst_buffer_unmap (gst_value_get_buffer (value), &map);
+  self->unusable = !ok;
   return ok;
 }
 

@@ -69,6 +69,7 @@ struct _DeltaMpeg2
   /* of the buffer being parsed */
   gsize buffer_size;
   gboolean slice_seen;          /* since the last picture header */
+  gboolean slices_end;          /* something else followed them */
 };
 
 DeltaMpeg2 *
@@ -220,6 +221,14 @@ sequence_extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
   self->sequence.progressive_sequence = ext.progressive;
 }
 
+/* What a decoder makes of the headers cannot be known: nothing is understood until the next good sequence header. */
+static void
+forget_sequence (DeltaMpeg2 * self)
+{
+  self->have_sequence = FALSE;
+  dcn_mpeg2_extractor_reset (self->extractor);
+}
+
 /* The sequence header and its extensions are complete: another start code came. */
 static void
 commit_sequence (DeltaMpeg2 * self)
@@ -238,9 +247,7 @@ commit_sequence (DeltaMpeg2 * self)
   GST_WARNING ("sequence header not usable: %s",
       error ? error->message : "broken syntax");
   g_clear_error (&error);
-  /* What a decoder makes of it cannot be known: nothing is understood until the next good one. */
-  self->have_sequence = FALSE;
-  dcn_mpeg2_extractor_reset (self->extractor);
+  forget_sequence (self);
 }
 
 /* 6.2.3 */
@@ -307,6 +314,8 @@ extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
         sequence_extension (self, packet);
       else if (self->picture_pending)
         self->picture_bad = TRUE;
+      else
+        forget_sequence (self); /* libavcodec obeys it, whatever it stands behind */
       break;
     case SEQUENCE_SCALABLE_EXTENSION_ID:
       if (self->sequence_pending)
@@ -317,6 +326,9 @@ extension (DeltaMpeg2 * self, const GstMpegVideoPacket * packet)
     case PICTURE_CODING_EXTENSION_ID:
       if (self->picture_pending)
         picture_coding_extension (self, packet);
+      /* ISO/IEC 11172-2 has none; libavcodec keeps what it says until the next sequence header */
+      if (self->have_sequence && self->sequence.mpeg1)
+        forget_sequence (self);
       break;
     case PICTURE_SPATIAL_SCALABLE_EXTENSION_ID:
     case PICTURE_TEMPORAL_SCALABLE_EXTENSION_ID:
@@ -393,7 +405,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
 
   memset (result, 0, sizeof (*result));
   self->buffer_size = size;
-  self->slice_seen = FALSE;
+  self->slice_seen = self->slices_end = FALSE;
 
   while (next_packet (data, size, &position, &packet)) {
     switch (packet.type) {
@@ -413,6 +425,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
         extension (self, &packet);
         break;
       case USER_DATA_START_CODE:
+        self->slices_end = self->slice_seen;
         break;
       case PICTURE_START_CODE:
         end_picture (self, result);
@@ -423,7 +436,7 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
           self->have_sequence = FALSE;
           return;
         }
-        self->slice_seen = FALSE;
+        self->slice_seen = self->slices_end = FALSE;
         picture_header (self, &packet);
         break;
       case GROUP_START_CODE:
@@ -444,9 +457,15 @@ parse (DeltaMpeg2 * self, const guint8 * data, gsize size, DeltaResult * result)
         commit_sequence (self);
         break;
       default:
-        if (packet.type > SLICE_MAX)    /* system start codes do not belong here; decoders skip them */
+        if (packet.type > SLICE_MAX) {  /* system start codes do not belong here; decoders skip them */
+          self->slices_end = self->slice_seen;
           break;
+        }
         commit_sequence (self);
+        /* each of libavcodec's slice threads ends at the first start code that is no slice's, or goes on behind it:
+         * by where it began */
+        if (self->slices_end)
+          result->reason = "start code between slices";
         self->slice_seen = TRUE;
         if (begin_picture (self))
           dcn_mpeg2_extractor_slice (self->extractor,

@@ -153,8 +153,8 @@ dcn_modelinfo_derive(const char *file, const char *text, const char *labels,
   if (!text)
     text = "";
   if (!g_key_file_load_from_data(keys, text, strlen(text), G_KEY_FILE_NONE, &reason)) {
-    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s is not a key file: %s", file,
-                reason->message);
+    dcn_error_propagate(error, g_error_new(DCN_ERROR, DCN_ERROR_INVALID, "%s is not a key file: %s",
+                                           file, reason->message));
     g_clear_error(&reason);
   } else {
     out = derive(keys, text, labels, output_name, dims, n_dims);

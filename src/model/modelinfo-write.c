@@ -171,8 +171,9 @@ check(const char *file, const char *text, const DcnTolerance *tolerances, int n,
     same = g_strcmp0(found, value) == 0 && (entries ? (int)g_strv_length(entries) : 0) == n;
   }
   if (!same)
-    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s cannot take tolerances: %s", file,
-                reason ? reason->message : "a name does not go into a key file");
+    dcn_error_propagate(
+        error, g_error_new(DCN_ERROR, DCN_ERROR_INVALID, "%s cannot take tolerances: %s", file,
+                           reason ? reason->message : "a name does not go into a key file"));
   g_clear_error(&reason);
   g_strfreev(entries);
   g_free(found);

@@ -21,6 +21,24 @@ parse_number(const char *text, double *out)
   return ok;
 }
 
+/* The text of a key; *text is NULL where it is absent.  FALSE where it is no text. */
+static gboolean
+get_text(GKeyFile *keys, const char *file, const char *section, const char *key, char **text,
+         GError **error)
+{
+  GError *reason = NULL;
+  *text = g_key_file_get_string(keys, section, key, &reason);
+  const gboolean absent =
+      g_error_matches(reason, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND) ||
+      g_error_matches(reason, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_GROUP_NOT_FOUND);
+  const gboolean ok = *text || absent;
+  if (!ok)
+    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s: [%s] %s is not text: %s", file, section,
+                key, reason->message);
+  g_clear_error(&reason);
+  return ok;
+}
+
 /* ranges=min,max;min,max;..: what 0 and 255 become, per channel. */
 static gboolean
 parse_ranges(DcnModelInfo *info, const char *file, const char *section, const char *text,
@@ -66,8 +84,10 @@ static gboolean
 parse_word(GKeyFile *keys, const char *file, const char *key, const char *const *words, int *out,
            GError **error)
 {
-  char *text = g_key_file_get_string(keys, SECTION_OURS, key, NULL);
+  char *text;
   *out = -1;
+  if (!get_text(keys, file, SECTION_OURS, key, &text, error))
+    return FALSE;
   if (!text)
     return TRUE;
   g_strstrip(text);
@@ -149,7 +169,9 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
     return FALSE;
   info->half_weights = word == 1;
 
-  char *text = g_key_file_get_string(keys, SECTION_OURS, "crop-fraction", NULL);
+  char *text;
+  if (!get_text(keys, file, SECTION_OURS, "crop-fraction", &text, error))
+    return FALSE;
   if (text) {
     ok = parse_number(text, &info->crop_fraction) && info->crop_fraction > 0 &&
          info->crop_fraction <= 1;
@@ -159,8 +181,8 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
                   SECTION_OURS, text);
     g_free(text);
   }
-  text = ok ? g_key_file_get_string(keys, SECTION_OURS, "labels", NULL) : NULL;
-  if (text) {
+  ok = ok && get_text(keys, file, SECTION_OURS, "labels", &text, error);
+  if (ok && text) {
     g_strstrip(text);
     if (*text == '\0') {
       g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s: [%s] labels names no file", file,
@@ -175,8 +197,8 @@ parse_ours(DcnModelInfo *info, GKeyFile *keys, const char *file, GError **error)
     }
     g_free(text);
   }
-  text = ok ? g_key_file_get_string(keys, SECTION_OURS, "margin", NULL) : NULL;
-  if (text) {
+  ok = ok && get_text(keys, file, SECTION_OURS, "margin", &text, error);
+  if (ok && text) {
     ok = parse_number(text, &info->margin) && info->margin >= 0 && info->margin <= 1;
     if (!ok)
       g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID,
@@ -251,7 +273,9 @@ parse_file(DcnModelInfo *info, const char *file, const char *text, size_t size,
         file);
     goto out;
   }
-  char *version = g_key_file_get_string(keys, SECTION_GENERAL, "version", NULL);
+  char *version;
+  if (!get_text(keys, file, SECTION_GENERAL, "version", &version, error))
+    goto out;
   if (version) {
     double number = 0;
     const gboolean known = parse_number(version, &number) && number >= 1 && number < 2;
@@ -263,8 +287,9 @@ parse_file(DcnModelInfo *info, const char *file, const char *text, size_t size,
       goto out;
   }
   char *section = find_input_section(keys, input_name);
-  char *ranges = section ? g_key_file_get_string(keys, section, "ranges", NULL) : NULL;
-  ok = (!ranges || parse_ranges(info, file, section, ranges, n_channels, error)) &&
+  char *ranges = NULL;
+  ok = (!section || get_text(keys, file, section, "ranges", &ranges, error)) &&
+       (!ranges || parse_ranges(info, file, section, ranges, n_channels, error)) &&
        parse_ours(info, keys, file, error);
   char *dims = ok && section ? g_key_file_get_string(keys, section, "dims", NULL) : NULL;
   if (dims)
@@ -307,8 +332,11 @@ dcn_modelinfo_parse(const char *file, const char *text, size_t size, const char 
                     int n_channels, GError **error)
 {
   DcnModelInfo *info = defaults();
-  if (!parse_file(info, file, text, size, input_name, n_channels, error))
+  GError *reason = NULL;
+  if (!parse_file(info, file, text, size, input_name, n_channels, &reason)) {
     g_clear_pointer(&info, dcn_modelinfo_free);
+    dcn_error_propagate(error, reason);
+  }
   return info;
 }
 

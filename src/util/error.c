@@ -7,3 +7,12 @@ dcn_error_quark(void)
 {
   return g_quark_from_static_string("dcn-error-quark");
 }
+
+void
+dcn_error_propagate(GError **error, GError *reason)
+{
+  char *valid = g_utf8_make_valid(reason->message, -1);
+  g_free(reason->message);
+  reason->message = valid;
+  g_propagate_error(error, reason);
+}

@@ -16,3 +16,6 @@ typedef enum {
 } DcnError;
 
 GQuark dcn_error_quark(void);
+
+/* As g_propagate_error(); bytes that the message quotes from a file and that are no UTF-8 text are replaced. */
+void dcn_error_propagate(GError **error, GError *reason);

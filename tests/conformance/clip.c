@@ -93,6 +93,9 @@ clip_run (const Clip * clip, GstStructure ** stats)
     gst_object_unref (pad);
   }
 
+  if (clip->built)
+    clip->built (extract, clip->user_data);
+
   bus = gst_element_get_bus (pipeline);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   while (clip->max_frames == 0 || frames < clip->max_frames) {

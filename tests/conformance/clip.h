@@ -22,6 +22,7 @@ typedef struct {
   guint max_frames;        /* 0: all */
   ClipCodedFunc coded;     /* NULL: not wanted; runs in a streaming thread */
   ClipFrameFunc frame;     /* runs in the calling thread */
+  void (*built) (GstElement * extract, gpointer user_data);     /* before the stream starts; NULL: not wanted */
   gpointer user_data;
   GstCaps **caps;          /* out: those of the coded buffers, to be unreferenced, or NULL; NULL: not wanted */
 } Clip;

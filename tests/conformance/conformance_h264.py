@@ -13,6 +13,7 @@ PART is one of
     clips        the same for every H.264 clip of the shared data folder
     complete     P pictures of static cameras (shared data): claimed share of the blocks that did not change
     corrupt      damaged streams: frames still flow, and no claim is wrong
+    units        streams damaged behind the parser, as byte streams and with length fields of 1 to 4 bytes
     openh264dec  encodes and clips with openh264 in place of libavcodec, where it decodes them
     stateful     encodes, random streams and clips with a decoder that treats frames as the V4L2 stateful ones do
                  (tests/gst/stateful-decoder.h), with all frames and with frames that never come out; also picture types
@@ -34,7 +35,7 @@ import sys
 import tempfile
 
 import encodes_h264
-from conformance import FAST, check, number, run_part, skip_all, soundness_case, words, workers
+from conformance import FAST, check, number, run_part, skip_all, soundness_case, units_case, words, workers
 
 NOT_COMPARED = [
     ("unused", "quarter of a B macroblock that does not use the list: libavcodec exports a zero vector for it"),
@@ -290,6 +291,30 @@ def part_corrupt(options, folder, tap):
                          sum(number(f, "claims") for f in found), wrong), *notes)
 
 
+# Found by chance, as in conformance.py: start codes inside of NAL units with length fields.
+UNITS_FOUND = [("mbaff-noise", 1, 12, 900093), ("openh264", 4, 12, 900152)]
+AVC = ("--between", "capsfilter caps=video/x-h264,stream-format=avc,alignment=au")
+FORMATS = [(), AVC, AVC + ("--nal-length", "2"), AVC, AVC + ("--nal-length", "1"), (), AVC + ("--nal-length", "3")]
+
+
+def part_units(options, folder, tap):
+    have = set(encodes_h264.names(False))
+    names = [name for name in ("b3-pyramid", "high-cavlc", "slices4", "mbaff-noise", "openh264") if name in have]
+    if not names:
+        skip_all("no encoder")
+    paths = {name: encodes_h264.make(name, folder) for name in names}
+    seeds = ["24", "54"] if options.generate else []
+    for seed in seeds:
+        paths[seed] = os.path.join(folder, "generated-%s.264" % seed)
+        encodes_h264.run([options.generate, seed, paths[seed]])
+    jobs = [(name, 1, threads, one_in, seed, AVC) for name, threads, one_in, seed in UNITS_FOUND if name in paths]
+    copies = 2 if FAST else max(1, options.seeds // 2)
+    jobs += [(name, copies, (1, 2, 4)[(i + k) % 3], 25, options.first_seed + 100 * i + 10 * k, FORMATS[(i + 2 * k) % len(FORMATS)])
+             for i, name in enumerate(names + seeds) for k in range(3)]
+    for name, count, threads, one_in, seed, form in jobs:
+        units_case(tap, options, name, paths[name], "avdec_h264 max-threads=%d" % threads, one_in, seed, count, *form)
+
+
 def openh264_decodes(path, folder):
     """Whether openh264 gives the frames that libavcodec gives.  Its B pictures are not always right, and pictures that
     are reordered across an IDR picture come in another order."""
@@ -374,7 +399,7 @@ def part_stateful(options, folder, tap):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "openh264dec", "stateful"])
+    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "units", "openh264dec", "stateful"])
     parser.add_argument("--soundness", required=True)
     parser.add_argument("--vectors")
     parser.add_argument("--generate")

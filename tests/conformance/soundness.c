@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Compares what the born maps claim with the samples that a decoder puts out.
- *   soundness [--decoder ELEMENT] [--between ELEMENTS] [--max-frames N] CLIP...
+ *   soundness [--decoder ELEMENT] [--between ELEMENTS] [--max-frames N] [--damaged N [--first-damage SEED] ..] CLIP...
  * One line per clip on the standard output, of name=value words:
  *   frames     decoded
  *   known      of these, with a picture that was understood
@@ -20,6 +20,7 @@
  * Exits with 1 where a claim or a type is wrong, 2 where a pipeline fails.
  */
 #include "clip.h"
+#include "damage.h"
 #include "gstdeltaextract.h"
 #ifdef HAVE_STATEFUL_DECODER
 #include "stateful-decoder.h"
@@ -45,6 +46,7 @@ typedef struct
   Shown anchor;                 /* the last I or P picture */
   guint64 p_blocks, p_same, p_claimed, skip_same, skip_claimed, skip_touched;
   guint64 skip_why[4];          /* by Why */
+  Damage *damage;               /* NULL: none */
 } Check;
 
 static void
@@ -298,16 +300,91 @@ on_frame (GstBuffer * buffer, const GstVideoInfo * info,
   check->frames++;
 }
 
+static void
+on_built (GstElement * extract, gpointer user_data)
+{
+  Check *check = user_data;
+  GstPad *pad;
+
+  if (!check->damage)
+    return;
+  pad = gst_element_get_static_pad (extract, "sink");
+  damage_attach (check->damage, pad);
+  gst_object_unref (pad);
+}
+
+static gchar *decoder, *between;
+static gint max_frames, n_damaged, first_damage, one_in = 8, nal_length;
+
+/* The exit status for one clip, or one damaged copy of it: damage < 0 for none. */
+static int
+check_clip (const gchar * name, gint64 damage)
+{
+  Check check = { 0, };
+  Clip clip = {.clip = name,.decoder =
+        decoder ? decoder : clip_is_h264 (name) ? "avdec_h264" :
+        "avdec_mpeg2video",.between =
+        between,.max_frames = max_frames,.frame = on_frame,.built =
+        on_built,.user_data = &check
+  };
+  GstStructure *stats = NULL;
+  gchar *text = NULL;
+  gboolean ok;
+
+  if (damage >= 0)
+    check.damage = damage_new (damage, one_in, nal_length);
+  ok = clip_run (&clip, &stats);
+  if (stats)
+    text = gst_structure_to_string (stats);
+  g_print ("frames=%" G_GUINT64_FORMAT " known=%" G_GUINT64_FORMAT
+      " no_meta=%" G_GUINT64_FORMAT " claims=%" G_GUINT64_FORMAT
+      " wrong=%" G_GUINT64_FORMAT " types=%" G_GUINT64_FORMAT " types_wrong=%"
+      G_GUINT64_FORMAT " first_wrong=%s p_same=%" G_GUINT64_FORMAT
+      " p_claimed=%" G_GUINT64_FORMAT " p_share=%.3f skip_same=%"
+      G_GUINT64_FORMAT " skip_claimed=%" G_GUINT64_FORMAT " skip_touched=%"
+      G_GUINT64_FORMAT " skip_intra=%" G_GUINT64_FORMAT " skip_coded=%"
+      G_GUINT64_FORMAT " skip_moving=%" G_GUINT64_FORMAT " skip_alone=%"
+      G_GUINT64_FORMAT " damage=%" G_GINT64_FORMAT " clip=%s\n",
+      check.frames, check.known, check.no_meta, check.claims, check.wrong,
+      check.types, check.types_wrong,
+      check.first_wrong ? check.first_wrong : "-", check.p_same,
+      check.p_claimed,
+      check.p_blocks ? (double) check.p_same / check.p_blocks : 0.0,
+      check.skip_same, check.skip_claimed, check.skip_touched,
+      check.skip_why[WHY_INTRA], check.skip_why[WHY_CODED],
+      check.skip_why[WHY_MOVING], check.skip_why[WHY_ALONE], damage, name);
+  if (text)
+    g_print ("# %s\n", text);
+  g_free (text);
+  if (stats)
+    gst_structure_free (stats);
+  for (guint k = 0; k < HISTORY; k++)
+    shown_clear (&check.ring[k]);
+  shown_clear (&check.anchor);
+  g_free (check.first_wrong);
+  g_clear_pointer (&check.damage, damage_free);
+  if (check.wrong || check.types_wrong)
+    return 1;
+  /* a decoder may give up on a damaged stream */
+  return ok || damage >= 0 ? 0 : 2;
+}
+
 int
 main (int argc, char **argv)
 {
-  static gchar *decoder, *between;
-  static gint max_frames;
   static const GOptionEntry entries[] = {
     {"decoder", 0, 0, G_OPTION_ARG_STRING, &decoder, "Decoder element", "NAME"},
     {"between", 0, 0, G_OPTION_ARG_STRING, &between,
         "Elements before deltaextract", "ELEMENTS"},
     {"max-frames", 0, 0, G_OPTION_ARG_INT, &max_frames, "Stop early", "N"},
+    {"damaged", 0, 0, G_OPTION_ARG_INT, &n_damaged,
+        "So many copies of each clip, damaged behind the parser", "N"},
+    {"first-damage", 0, 0, G_OPTION_ARG_INT, &first_damage,
+        "Seed of the first of them (0)", "N"},
+    {"one-in", 0, 0, G_OPTION_ARG_INT, &one_in,
+        "A buffer in so many is damaged (8)", "N"},
+    {"nal-length", 0, 0, G_OPTION_ARG_INT, &nal_length,
+        "Bytes of the length fields of damaged avc streams", "N"},
     {NULL}
   };
   GOptionContext *context = g_option_context_new ("CLIP...");
@@ -315,7 +392,8 @@ main (int argc, char **argv)
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_group (context, gst_init_get_option_group ());
-  if (!g_option_context_parse (context, &argc, &argv, NULL) || argc < 2)
+  if (!g_option_context_parse (context, &argc, &argv, NULL) || argc < 2
+      || one_in < 1)
     return 2;
   g_option_context_free (context);
   GST_ELEMENT_REGISTER (deltaextract, NULL);
@@ -323,49 +401,12 @@ main (int argc, char **argv)
   test_stateful_dec_register ();
 #endif
 
-  for (int i = 1; i < argc; i++) {
-    Check check = { 0, };
-    Clip clip = {.clip = argv[i],.decoder =
-          decoder ? decoder : clip_is_h264 (argv[i]) ? "avdec_h264" :
-          "avdec_mpeg2video",.between =
-          between,.max_frames = max_frames,.frame = on_frame,.user_data = &check
-    };
-    GstStructure *stats = NULL;
-    gchar *text = NULL;
-    gboolean ok = clip_run (&clip, &stats);
+  for (int i = 1; i < argc; i++)
+    for (gint k = 0; k < MAX (n_damaged, 1); k++) {
+      int one = check_clip (argv[i], n_damaged ? first_damage + k : -1);
 
-    if (stats)
-      text = gst_structure_to_string (stats);
-    g_print ("frames=%" G_GUINT64_FORMAT " known=%" G_GUINT64_FORMAT
-        " no_meta=%" G_GUINT64_FORMAT " claims=%" G_GUINT64_FORMAT
-        " wrong=%" G_GUINT64_FORMAT " types=%" G_GUINT64_FORMAT " types_wrong=%"
-        G_GUINT64_FORMAT " first_wrong=%s p_same=%" G_GUINT64_FORMAT
-        " p_claimed=%" G_GUINT64_FORMAT " p_share=%.3f skip_same=%"
-        G_GUINT64_FORMAT " skip_claimed=%" G_GUINT64_FORMAT " skip_touched=%"
-        G_GUINT64_FORMAT " skip_intra=%" G_GUINT64_FORMAT " skip_coded=%"
-        G_GUINT64_FORMAT " skip_moving=%" G_GUINT64_FORMAT " skip_alone=%"
-        G_GUINT64_FORMAT " clip=%s\n",
-        check.frames, check.known, check.no_meta, check.claims, check.wrong,
-        check.types, check.types_wrong,
-        check.first_wrong ? check.first_wrong : "-", check.p_same,
-        check.p_claimed,
-        check.p_blocks ? (double) check.p_same / check.p_blocks : 0.0,
-        check.skip_same, check.skip_claimed, check.skip_touched,
-        check.skip_why[WHY_INTRA], check.skip_why[WHY_CODED],
-        check.skip_why[WHY_MOVING], check.skip_why[WHY_ALONE], argv[i]);
-    if (text)
-      g_print ("# %s\n", text);
-    g_free (text);
-    if (stats)
-      gst_structure_free (stats);
-    for (guint k = 0; k < HISTORY; k++)
-      shown_clear (&check.ring[k]);
-    shown_clear (&check.anchor);
-    g_free (check.first_wrong);
-    if (!ok)
-      status = 2;
-    else if ((check.wrong || check.types_wrong) && status == 0)
-      status = 1;
-  }
+      if (one == 2 || status == 0)
+        status = one;
+    }
   return status;
 }

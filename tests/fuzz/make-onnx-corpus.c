@@ -309,6 +309,107 @@ label_tail(void)
   save(w, "map", "labels");
 }
 
+/* Each function of one number, one behind the other. */
+static void
+unary_functions(void)
+{
+  static const char *const types[] = {
+      "Abs",        "Ceil",  "Elu",  "Erf",      "Exp",      "Floor", "Gelu", "Mish",
+      "Reciprocal", "Round", "Selu", "Softplus", "Softsign", "Sqrt",  "Log",  "HardSwish"};
+  OnnxWriter *w = start(20, 4, (int64_t[]){1, 2, 2, 3});
+  const char *y = onnx_conv(w, "x", 2, 2, 1, 1, 0, 1, TRUE);
+  for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
+    y = onnx_unary(w, types[i], y);
+  save(w, y, "functions");
+
+  w = start(20, 4, image);
+  onnx_node_string(onnx_writer_node(w, "Gelu", "x", "g"), "approximate", "tanh");
+  onnx_node_float(onnx_writer_node(w, "Celu", "g", "c"), "alpha", 2);
+  onnx_node_float(onnx_writer_node(w, "ThresholdedRelu", "c", "t"), "alpha", 0.5f);
+  onnx_writer_floats(w, "two", 0, NULL, (float[]){2}, 0);
+  onnx_writer_floats(w, "pair", 3, (int64_t[]){2, 1, 1}, NULL, 1);
+  onnx_writer_node(w, "Pow", "t two", "p");
+  onnx_writer_node(w, "Pow", "two p", "q");
+  onnx_writer_node(w, "Min", "q pair x", "l");
+  onnx_writer_node(w, "Max", "l t", "m");
+  save(w, onnx_unary(w, "Neg", "m"), "min-max-pow");
+}
+
+/* A block of ConvNeXt's kind: LayerNormalization over channels, and a Gelu that is spelled out. */
+static void
+layer_norm(void)
+{
+  const int64_t channels = 3;
+  OnnxWriter *w = start(17, 4, (int64_t[]){1, 3, 4, 5});
+  onnx_node_ints(onnx_writer_node(w, "Transpose", "x", "t"), "perm", 4, 0, 2, 3, 1);
+  onnx_writer_floats(w, "scale", 1, &channels, NULL, 1);
+  onnx_writer_floats(w, "bias", 1, &channels, NULL, 1);
+  Dcn__Onnx__Node *norm = onnx_writer_node(w, "LayerNormalization", "t scale bias", "n");
+  onnx_node_int(norm, "axis", -1);
+  onnx_node_float(norm, "epsilon", 1e-6f);
+  onnx_writer_floats(w, "up", 2, (int64_t[]){3, 4}, NULL, 1);
+  onnx_writer_floats(w, "down", 2, (int64_t[]){4, 3}, NULL, 1);
+  onnx_writer_floats(w, "root", 0, NULL, (float[]){1.41421356f}, 0);
+  onnx_writer_floats(w, "one", 0, NULL, (float[]){1}, 0);
+  onnx_writer_floats(w, "half", 0, NULL, (float[]){0.5f}, 0);
+  const char *h = onnx_binary(w, "MatMul", "n", "up");
+  const char *erf =
+      onnx_binary(w, "Add", onnx_unary(w, "Erf", onnx_binary(w, "Div", h, "root")), "one");
+  h = onnx_binary(w, "Mul", onnx_binary(w, "Mul", h, erf), "half");
+  onnx_node_ints(onnx_writer_node(w, "Transpose", onnx_binary(w, "MatMul", h, "down"), "b"), "perm",
+                 4, 0, 3, 1, 2);
+  save(w, onnx_binary(w, "Add", "b", "x"), "layer-norm");
+}
+
+/* QDQ form: weights per channel, biases of 32 bits, values in and out. */
+static void
+qdq(void)
+{
+  enum { UINT8 = 2, INT8 = 3, INT32 = 6 };
+  static const int levels[] = {7, -3, 127, -128, 0, 50}, zeros[] = {0, 3}, bias[] = {1000, -70000},
+                   middle[] = {128};
+  static const float scales[] = {0.01f, 0.2f};
+  const int64_t two = 2;
+  OnnxWriter *w = start(13, 4, (int64_t[]){1, 3, 3, 3});
+  onnx_writer_levels(w, "w8", INT8, 4, (int64_t[]){2, 3, 1, 1}, levels);
+  onnx_writer_floats(w, "ws", 1, &two, scales, 0);
+  onnx_writer_levels(w, "wz", INT8, 1, &two, zeros);
+  onnx_writer_levels(w, "b32", INT32, 1, &two, bias);
+  onnx_writer_floats(w, "s", 0, NULL, (float[]){0.05f}, 0);
+  onnx_writer_levels(w, "z", UINT8, 0, NULL, middle);
+  onnx_writer_node(w, "QuantizeLinear", "x s z", "q");
+  onnx_writer_node(w, "DequantizeLinear", "q s z", "d");
+  onnx_node_int(onnx_writer_node(w, "DequantizeLinear", "w8 ws wz", "w"), "axis", 0);
+  onnx_node_int(onnx_writer_node(w, "DequantizeLinear", "b32 ws", "b"), "axis", 0);
+  onnx_writer_node(w, "Conv", "d w b", "c");
+  onnx_writer_node(w, "QuantizeLinear", "c s z", "e");
+  onnx_writer_node(w, "MaxPool", "e", "m");
+  onnx_node_ints(w->model->graph->node[w->model->graph->n_node - 1], "kernel_shape", 2, 2, 2);
+  onnx_writer_node(w, "DequantizeLinear", "m s z", "f");
+  save(w, onnx_binary(w, "Add", "f", "f"), "qdq");
+}
+
+/* What classifiers end in, several outputs, integers in, sizes left free. */
+static void
+ends(void)
+{
+  OnnxWriter *w = onnx_writer_new(13);
+  onnx_writer_input(w, "x", 2, 4, (int64_t[]){0, 3, 0, 0});
+  onnx_node_int(onnx_writer_node(w, "Cast", "x", "f"), "to", 1);
+  onnx_writer_output(w, "f");
+  const char *y = onnx_unary(w, "GlobalAveragePool", onnx_conv(w, "f", 3, 4, 3, 2, 1, 1, TRUE));
+  y = onnx_unary(w, "Flatten", y);
+  onnx_writer_output(w, y);
+  y = onnx_unary(w, "Softmax", onnx_gemm(w, y, 4, 5));
+  onnx_node_int(onnx_writer_node(w, "ArgMax", y, "best"), "axis", 1);
+  onnx_writer_ints(w, "k", 1, (int64_t[]){3});
+  char *inputs = g_strdup_printf("%s k", y);
+  onnx_node_output(onnx_writer_node(w, "TopK", inputs, "values"), "numbers");
+  g_free(inputs);
+  onnx_writer_output(w, "numbers");
+  save(w, onnx_unary(w, "Squeeze", "best"), "ends");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -330,6 +431,10 @@ main(int argc, char **argv)
   functions();
   quantized();
   label_tail();
+  unary_functions();
+  layer_norm();
+  qdq();
+  ends();
   one_node("HardSigmoid", 13, "hard-sigmoid");
   one_node("LogSoftmax", 11, "log-softmax");
   one_node("LogSoftmax", 13, "log-softmax-13");

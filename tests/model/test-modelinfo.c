@@ -289,12 +289,20 @@ test_errors(Fixture *f, gconstpointer data)
       {"[deltacnn]\ntolerance=relu1\n", "\"relu1\" is not NAME,VALUE"},
       {"[deltacnn]\ntolerance=relu1,-1\n", "\"relu1,-1\" is not NAME,VALUE"},
       {"[deltacnn]\ntolerance=,1\n", "\",1\" is not NAME,VALUE"},
+      /* bytes that are no UTF-8, in values and where messages quote them */
+      {"[deltacnn]\nlabels=gr\xfc\xdf"
+       "e.txt\n",
+       "labels is not text"},
+      {"[input]\nranges=0,1\xff\n", "ranges is not text"},
+      {"[input\xff]\ndir=input\nranges=0\n", "\"0\" is not a pair"},
+      {"[input]\xff\n", "not a key file"},
   };
   for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
     GError *error = NULL;
     g_assert_null(load(f, bad[i].text, &error));
     g_assert_error(error, DCN_ERROR, DCN_ERROR_INVALID);
     g_assert_nonnull(strstr(error->message, "net.onnx.modelinfo"));
+    g_assert_true(g_utf8_validate(error->message, -1, NULL));
     if (!strstr(error->message, bad[i].words))
       g_error("\"%s\" does not say \"%s\"", error->message, bad[i].words);
     g_error_free(error);

@@ -265,7 +265,14 @@ test_threads(gconstpointer data)
         dcn_state_run(state[t], touched, DCN_MODE_DELTA, t + 1, &info[t]);
       }
       for (int t = 1; t < 3; t++) {
-        g_assert_cmpmem(&info[0], sizeof info[0], &info[t], sizeof info[t]);
+        g_assert_cmpuint(info[0].macs, ==, info[t].macs);
+        g_assert_cmpuint(info[0].macs_dense, ==, info[t].macs_dense);
+        g_assert_cmpuint(info[0].values_changed, ==, info[t].values_changed);
+        g_assert_cmpuint(info[0].values, ==, info[t].values);
+        g_assert_cmpfloat(info[0].cost, ==, info[t].cost);
+        g_assert_cmpint(info[0].full, ==, info[t].full);
+        g_assert_cmpint(info[0].reused, ==, info[t].reused);
+        g_assert_cmpint(info[0].exact, ==, info[t].exact);
         for (int v = 0; v < s->program->n_values; v++) {
           size_t bytes = dcn_value_elements(&s->program->values[v]) * sizeof(float);
           dcn_state_value(state[0], v, s->logical[0]);
