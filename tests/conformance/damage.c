@@ -341,6 +341,12 @@ learn_caps (Damage * self, GstPadProbeInfo * info)
   }
 }
 
+static gpointer
+ref_unit (gconstpointer unit, gpointer unused)
+{
+  return g_bytes_ref ((GBytes *) unit);
+}
+
 static GstPadProbeReturn
 on_data (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
 {
@@ -360,7 +366,7 @@ on_data (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
     return GST_PAD_PROBE_OK;
   units = take_apart (self, map.data, map.size);
   gst_buffer_unmap (buffer, &map);
-  good = g_ptr_array_copy (units, (GCopyFunc) g_bytes_ref, NULL);
+  good = g_ptr_array_copy (units, ref_unit, NULL);
   for (guint i = 0; i < units->len; i++)
     if (self->headers->len < 64 && is_header (self, units->pdata[i]))
       g_ptr_array_add (self->headers, g_bytes_ref (units->pdata[i]));

@@ -3,7 +3,6 @@
  *
  * Any text gives values within what modelinfo.h says, or an error; and what writes tolerances and labels into it gives a
  * file that is read again, with these. */
-#define _GNU_SOURCE
 #include "fuzz.h"
 #include "model/modelinfo.h"
 #include <math.h>

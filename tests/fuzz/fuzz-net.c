@@ -3,7 +3,6 @@
  *
  * Whatever program comes of a model's bytes can be packed and run, in all ways, within its memory; and a model with
  * another last layer loads where the editor says that it made one. */
-#define _GNU_SOURCE
 #include "fuzz.h"
 #include "model/head.h"
 #include "model/onnx.h"
