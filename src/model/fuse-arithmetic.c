@@ -1,4 +1,4 @@
-/* deltacnn: batch normalisation joins convolutions, activations join what they follow.
+/* deltacnn: batch normalisation and what scales channels joins convolutions, activations join what they follow.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/loader.h"
 #include <math.h>
@@ -63,6 +63,47 @@ fuse_affine(DcnLoader *loader, DcnUses *uses, DcnOp *op)
     return;
   }
   replace(uses, before, op);
+}
+
+/* Whether every window lies inside of the image: with padding the border would be scaled as well. */
+static gboolean
+is_unpadded(DcnLoader *loader, const DcnOp *op)
+{
+  const DcnConv *conv = &op->u.conv;
+  const DcnValue *in = dcn_loader_get(loader, op->inputs[0]),
+                 *out = dcn_loader_get(loader, op->output);
+  return conv->pad_top == 0 && conv->pad_left == 0 &&
+         (int64_t)(out->h - 1) * conv->stride_h + (int64_t)(conv->kh - 1) * conv->dil_h < in->h &&
+         (int64_t)(out->w - 1) * conv->stride_w + (int64_t)(conv->kw - 1) * conv->dil_w < in->w;
+}
+
+/* W (x * scale + shift) + b = (W scale) x + (W shift + b): what follows a LayerNormalization, mostly. */
+static void
+fuse_affine_before(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  DcnOp *before = sole_producer(loader, uses, op);
+  if (!before || before->kind != DCN_OP_AFFINE || !is_unpadded(loader, op))
+    return;
+  DcnConv *conv = &op->u.conv;
+  const float *scale = before->u.affine.scale, *shift = before->u.affine.shift;
+  const int out_channels = dcn_loader_get(loader, op->output)->c;
+  const int of_group = dcn_loader_get(loader, op->inputs[0])->c / conv->groups;
+  const size_t taps = (size_t)conv->kh * conv->kw;
+  if (!conv->bias)
+    conv->bias = g_new0(float, out_channels);
+  for (int m = 0; m < out_channels; m++) {
+    const int first = m / (out_channels / conv->groups) * of_group;
+    float *w = conv->weights + (size_t)m * of_group * taps;
+    double bias = conv->bias[m];
+    for (int c = 0; c < of_group; c++)
+      for (size_t t = 0; t < taps; t++, w++) {
+        bias += (double)*w * shift[first + c];
+        *w *= scale[first + c];
+      }
+    conv->bias[m] = (float)bias;
+  }
+  op->inputs[0] = before->inputs[0];
+  before->output = -1;
 }
 
 /* Limits before rounding are limits of what is rounded to: rounding keeps the order.  So Relu and Clip join the
@@ -139,6 +180,8 @@ dcn_fuse_arithmetic(DcnLoader *loader)
       continue;
     if (op->kind == DCN_OP_AFFINE)
       fuse_affine(loader, uses, op);
+    else if (op->kind == DCN_OP_CONV)
+      fuse_affine_before(loader, uses, op);
     else if (op->kind == DCN_OP_ACT)
       fuse_act(loader, uses, op);
   }

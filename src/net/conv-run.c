@@ -111,9 +111,19 @@ block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   return TRUE;
 }
 
-/* The block's outputs of one group, channel blocks [b0, b1), from values. */
+/* From one group to the next all pointers move by its channels; those to zeros as well, which are as many. */
 static void
-block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnWorker *worker)
+point_to_next_group(const DcnConvPlan *plan, const float **pointers, int count)
+{
+  for (int i = 0; i < count; i++)
+    pointers[i] += plan->cg;
+}
+
+/* The block's outputs of one group, channel blocks [b0, b1), from values.  pointed: the group to which the worker's
+ * pointers point already for this block, or -1. */
+static void
+block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, int *pointed,
+            DcnWorker *worker)
 {
   const DcnJob *job = loop->job;
   const DcnConvPlan *plan = loop->plan;
@@ -123,7 +133,11 @@ block_igemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
   float *tile_out = worker->floats, *block_out = tile_out + (size_t)mr * nr;
   if (block_rgemm(loop, begin, np, group, b0, b1, worker))
     return;
-  dcn_conv_point_to_values(job, begin, np, group, worker->pointers);
+  if (*pointed >= 0 && *pointed == group - 1)
+    point_to_next_group(plan, worker->pointers, tiles * plan->taps * mr);
+  else if (*pointed != group)
+    dcn_conv_point_to_values(job, begin, np, group, worker->pointers);
+  *pointed = group;
   for (int b = b0; b < b1; b++) {
     int column = group * plan->mg + b * nr, columns = MIN(nr, plan->mg - b * nr);
     size_t packed = (size_t)group * plan->blocks + b;
@@ -246,7 +260,7 @@ blocks(void *context, int first, int end, int number)
     int block = item / loop->parts, part = item % loop->parts, begin;
     int np = block_pixels(loop, block, &begin);
     int from = (int)((int64_t)all * part / loop->parts),
-        to = (int)((int64_t)all * (part + 1) / loop->parts);
+        to = (int)((int64_t)all * (part + 1) / loop->parts), pointed = -1;
     while (from < to) {
       int group = from / plan->blocks, b0 = from % plan->blocks;
       int b1 = MIN(plan->blocks, b0 + to - from), columns = MIN(plan->mg, b1 * nr) - b0 * nr;
@@ -254,6 +268,7 @@ blocks(void *context, int first, int end, int number)
       uint64_t padded = 0, multiplies = 0;
       uint64_t values = dcn_cost_igemm(job->kernels, np, taps, plan->mg), deltas = values;
       if (block >= loop->n_stale_blocks) {
+        pointed = -1;
         multiplies = dcn_conv_point_to_deltas(job, begin, np, group, worker, &padded);
         deltas = dcn_cost_dgemm(job->kernels, np, plan->taps, padded, plan->mg);
       }
@@ -262,7 +277,7 @@ blocks(void *context, int first, int end, int number)
         worker->macs += multiplies * (uint64_t)columns / (uint64_t)plan->merged;
         worker->blocks_dgemm++;
       } else {
-        block_igemm(loop, begin, np, group, b0, b1, worker);
+        block_igemm(loop, begin, np, group, b0, b1, &pointed, worker);
         worker->macs += taps * (uint64_t)np * (uint64_t)columns / (uint64_t)plan->merged;
         worker->blocks_igemm++;
       }

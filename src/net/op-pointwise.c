@@ -284,21 +284,51 @@ softmax_run(DcnJob *job)
 
 const DcnOpClass dcn_softmax_class = {"softmax", nothing_to_prepare, softmax_run, NULL};
 
+/* In so many sums, which need not wait for each other. */
+#define NORM_SUMS 16
+
+static double
+sum_of(const float *x, int n)
+{
+  float sums[NORM_SUMS] = {0};
+  double sum = 0;
+  int c = 0;
+  for (; c + NORM_SUMS <= n; c += NORM_SUMS)
+    for (int i = 0; i < NORM_SUMS; i++)
+      sums[i] += x[c + i];
+  for (; c < n; c++)
+    sum += x[c];
+  for (int i = 0; i < NORM_SUMS; i++)
+    sum += sums[i];
+  return sum;
+}
+
+static double
+sum_of_squares(const float *x, int n)
+{
+  float sums[NORM_SUMS] = {0};
+  double sum = 0;
+  int c = 0;
+  for (; c + NORM_SUMS <= n; c += NORM_SUMS)
+    for (int i = 0; i < NORM_SUMS; i++)
+      sums[i] += x[c + i] * x[c + i];
+  for (; c < n; c++)
+    sum += x[c] * x[c];
+  for (int i = 0; i < NORM_SUMS; i++)
+    sum += sums[i];
+  return sum;
+}
+
 /* Two passes: the mean first, as a difference of two large sums would lose the variance. */
 static void
 layer_norm_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
   const float *x = dcn_ref(job->in, p);
   int n = job->out->net->c;
-  double sum = 0, squares = 0;
+  const float mean = (float)(sum_of(x, n) / n);
   for (int c = 0; c < n; c++)
-    sum += x[c];
-  const float mean = (float)(sum / n);
-  for (int c = 0; c < n; c++) {
     y[c] = x[c] - mean;
-    squares += y[c] * y[c];
-  }
-  const float scale = (float)(1 / sqrt(squares / n + job->op->op->u.norm.epsilon));
+  const float scale = (float)(1 / sqrt(sum_of_squares(y, n) / n + job->op->op->u.norm.epsilon));
   for (int c = 0; c < n; c++)
     y[c] *= scale;
 }

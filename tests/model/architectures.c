@@ -425,7 +425,7 @@ const Architecture architectures[] = {
     {"mobilenet-v3-spelled-out", mobilenet_v3_spelled_out, 0, 0, 1},
     {"efficientnet", efficientnet, 0, 0, 0},
     {"darknet", darknet, 0, 0, 0},
-    {"convnext", convnext, 0, 3, 0},
+    {"convnext", convnext, 0, 0, 0},
     {"shufflenet-v1", shufflenet_v1, 1, 0, 0},
     {"shufflenet-v2", shufflenet_v2, 3, 0, 0},
     {"densenet", densenet, 0, 4, 0},
