@@ -3,7 +3,7 @@
  *
  *   random-stream SEED FILE
  * Field pictures, frames and MBAFF frames in turn, reordered lists, memory management commands, long-term references,
- * explicit and implicit weights, slices with filters of their own; CAVLC, macroblocks without residual (vectors, direct
+ * explicit and implicit weights, slices with filters of their own, quantisers at which only one chroma plane is filtered; CAVLC, macroblocks without residual (vectors, direct
  * prediction, skipped) and I_PCM.  The syntax is that of ITU-T H.264 7.3; what is decoded from it is for decoders to say. */
 #include <glib.h>
 #include <stdint.h>
@@ -90,6 +90,8 @@ static struct {
   int w, h; /* macroblocks of the frame */
   gboolean frames_only, mbaff, inference, weighted, b_pictures, commands, modify, temporal;
   int bipred, num_refs, qp, poc_type;
+  gboolean high; /* High profile, whose Cb and Cr have quantisers of their own, */
+  int cb_offset, cr_offset;
 } cfg;
 static Ref refs[16];
 static int n_refs;
@@ -108,10 +110,16 @@ static void
 parameter_sets(void)
 {
   Bits *b = &out;
-  u(b, 8, 77);
+  u(b, 8, cfg.high ? 100 : 77);
   u(b, 8, 0);
   u(b, 8, 40);
   ue(b, 0);
+  if (cfg.high) { /* 4:2:0, 8 bits, flat matrices */
+    ue(b, 1);
+    ue(b, 0);
+    ue(b, 0);
+    u(b, 2, 0);
+  }
   ue(b, 0); /* log2_max_frame_num_minus4 */
   ue(b, (unsigned)cfg.poc_type);
   if (cfg.poc_type == 0)
@@ -148,9 +156,14 @@ parameter_sets(void)
   u(b, 2, (unsigned)cfg.bipred);
   se(b, cfg.qp - 26);
   se(b, 0);
-  se(b, rnd(3) - 1);
+  int offset = rnd(3) - 1;
+  se(b, cfg.high ? cfg.cb_offset : offset);
   u(b, 1, 1); /* deblocking filter control */
   u(b, 2, 0);
+  if (cfg.high) {
+    u(b, 2, 0); /* 4x4 transforms, flat matrices */
+    se(b, cfg.cr_offset);
+  }
   nal(b, 3, 8);
   /* User data as x264 writes it, for vectors-h264. */
   char text[32];
@@ -535,6 +548,12 @@ main(int argc, char **argv)
   cfg.commands = rnd(3) == 0;
   cfg.modify = rnd(3) == 0;
   cfg.temporal = rnd(2);
+  cfg.high = atoi(argv[1]) % 4 == 3;
+  if (cfg.high) { /* below 16 nothing is filtered but for offsets */
+    cfg.qp = 6 + rnd(14);
+    cfg.cb_offset = rnd(25) - 12;
+    cfg.cr_offset = rnd(25) - 12;
+  }
   parameter_sets();
   int base = 0; /* order count of the last reference frame */
   for (int i = 0; i < 30; i++) {
