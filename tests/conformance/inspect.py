@@ -11,6 +11,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -121,6 +122,10 @@ def main():
         said = result.stdout.decode()
         tap.case(result.returncode == 0 and all(k in said for k in KEYS + ["--born", "--vectors", "--picture", "--frame"]),
                  "--help explains")
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "meson.build"), encoding="utf-8") as file:
+            version = re.search(r"^project\(.*?version: '([^']+)'", file.read(), re.M | re.S).group(1)
+        result = run(inspect, "--version")
+        tap.case(result.returncode == 0 and result.stdout.decode() == "deltacnn-inspect %s\n" % version, "--version", result.stdout)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return tap.end()

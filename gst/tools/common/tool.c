@@ -22,15 +22,29 @@ tool_bad_use (GError ** error, const gchar * format, ...)
   return FALSE;
 }
 
+static gboolean
+show_version (const gchar * option, const gchar * value, gpointer data,
+    GError ** error)
+{
+  g_print ("%s %s\n", g_get_prgname (), VERSION);
+  exit (EXIT_SUCCESS);
+}
+
 gboolean
 tool_parse (const GOptionEntry * entries, const gchar * parameters,
     const gchar * summary, int *argc, char ***argv, GError ** error)
 {
+  static const GOptionEntry version[] = {
+    {"version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, show_version,
+        "Print the version and exit", NULL},
+    {NULL}
+  };
   GOptionContext *context = g_option_context_new (parameters);
   gboolean ok;
 
   g_option_context_set_summary (context, summary);
   g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_add_main_entries (context, version, NULL);
   g_option_context_add_group (context, gst_init_get_option_group ());
   ok = g_option_context_parse (context, argc, argv, error);
   g_option_context_free (context);

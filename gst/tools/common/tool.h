@@ -15,7 +15,8 @@ gboolean tool_bad_use (GError ** error, const gchar * format, ...)
 
 /* Parses entries, and GStreamer's own options, out of argv.  parameters: as for
  * g_option_context_new(); summary: for --help, or NULL.  Words that are no options are
- * left to a G_OPTION_REMAINING of entries; without one, they are an error. */
+ * left to a G_OPTION_REMAINING of entries; without one, they are an error.  --version is
+ * answered here, and ends the program. */
 gboolean tool_parse (const GOptionEntry * entries, const gchar * parameters,
     const gchar * summary, int *argc, char ***argv, GError ** error);
 
