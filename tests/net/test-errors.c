@@ -70,6 +70,42 @@ test_drift(gconstpointer data)
   subject_free(s);
 }
 
+/* The same of a fully connected layer, of which a few inputs change in each run; all taps but one of its window lie outside of
+ * the input. */
+static void
+test_fc_drift(gconstpointer data)
+{
+  enum { INPUTS = 512, OUTPUTS = 130, RUNS = 6000 };
+  Subject *s = subject_new(netgen_conv(6, 1, 1, INPUTS, OUTPUTS, 3, 1, 1, DCN_ACT_NONE),
+                           netgen_conv(6, 1, 1, INPUTS, OUTPUTS, 3, 1, 1, DCN_ACT_NONE), data);
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(6);
+  float *frame = g_malloc0(frame_bytes(in));
+  DcnState *state = state_new(s->net);
+  double worst[2] = {0, 0}; /* of the first 256 runs and the last */
+  dcn_state_set_adaptive(state, FALSE);
+  for (int run = 0; run < RUNS; run++) {
+    for (int i = 0; i < (run ? 20 : INPUTS); i++)
+      frame[run ? g_rand_int_range(rand, 0, INPUTS) : i] = (float)g_rand_double_range(rand, -1, 1);
+    memcpy(dcn_state_input(state), frame, frame_bytes(in));
+    dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+    if (run >= 256 && run < RUNS - 256)
+      continue;
+    frame_elements(in, frame, s->values[s->program->input]);
+    reference_run_ops(s->program, s->values);
+    dcn_state_output(state, 0, s->logical[0]);
+    double d = difference(s->logical[0], s->values[s->program->outputs[0]], OUTPUTS);
+    worst[run >= 256] = fmax(worst[run >= 256], d);
+  }
+  g_test_message("off by %.3g in the first 256 runs, by %.3g in the last", worst[0], worst[1]);
+  g_assert_cmpfloat(worst[0], <, 1e-5);
+  g_assert_cmpfloat(worst[1], <, 2 * worst[0]);
+  g_free(frame);
+  dcn_state_free(state);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
 static double
 rms_of(const float *x, size_t count)
 {
@@ -168,6 +204,41 @@ test_closed_loop(void)
   subject_free(s);
 }
 
+/* What a tolerance has let pass stays, and is told, when the tolerances that follow are 0, until a run is asked to be exact. */
+static void
+test_let_pass(void)
+{
+  Subject *s = subject_new(netgen_classifier(5, 20), netgen_classifier(5, 20), dcn_kernels_get());
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(7);
+  DcnState *state = state_new(s->net), *dense = state_new(s->net);
+  uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+  float *frame = g_malloc0(frame_bytes(in));
+  dcn_state_set_adaptive(state, FALSE);
+  dcn_state_set_tolerance(state, 0.5);
+  for (int i = 0; i < 8; i++) {
+    DcnRunInfo info;
+    change_frame(rand, in,
+                 i == 0  ? CHANGE_ALL
+                 : i < 6 ? CHANGE_NOISE
+                         : CHANGE_PIXEL,
+                 1, frame, touched);
+    dcn_state_scale_tolerances(state, i < 6 ? 1 : 0);
+    memcpy(dcn_state_input(state), frame, frame_bytes(in));
+    dcn_state_run(state, touched, i == 7 ? DCN_MODE_EXACT : DCN_MODE_DELTA, 1, &info);
+    g_assert_cmpint(info.exact, ==, i == 0 || i == 7);
+  }
+  memcpy(dcn_state_input(dense), frame, frame_bytes(in));
+  dcn_state_run(dense, NULL, DCN_MODE_DENSE, 1, NULL);
+  assert_same(s, state, dense, 5e-5, "exact after tolerances");
+  g_free(frame);
+  g_free(touched);
+  dcn_state_free(state);
+  dcn_state_free(dense);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -176,7 +247,11 @@ main(int argc, char **argv)
     char *path = g_strdup_printf("/net/errors/%s/drift", (*k)->isa);
     g_test_add_data_func(path, *k, test_drift);
     g_free(path);
+    path = g_strdup_printf("/net/errors/%s/fc-drift", (*k)->isa);
+    g_test_add_data_func(path, *k, test_fc_drift);
+    g_free(path);
   }
   g_test_add_func("/net/errors/closed-loop", test_closed_loop);
+  g_test_add_func("/net/errors/let-pass", test_let_pass);
   return g_test_run();
 }
