@@ -169,7 +169,9 @@ gst_delta_cnn_start (GstBaseTransform * trans)
     g_clear_error (&error);
     g_clear_pointer (&classifier, gst_delta_cnn_classifier_free);
   }
-  if (classifier && (warning = gst_delta_cnn_model_warning (model))) {
+  if (classifier && (warning = gst_delta_cnn_model_warning (model,
+              dcn_net_program (gst_delta_cnn_classifier_get_net
+                  (classifier))))) {
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", warning), (NULL));
     g_free (warning);
   }

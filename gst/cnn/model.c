@@ -6,6 +6,7 @@
 
 #include "model.h"
 #include <math.h>
+#include <string.h>
 #include "ranking.h"
 #include "util/error.h"
 #include "util/memory.h"
@@ -165,14 +166,16 @@ make_spec (GstDeltaCnnModel * self, GError ** error)
   const DcnModelInfo *info = self->info;
   const DcnValue *input = input_of (self->net);
   DcnTensorSpec *spec = &self->spec;
-  gboolean integer = dcn_net_program (self->net)->integer_input;
+  const DcnProgram *program = dcn_net_program (self->net);
+  gboolean integer = program->integer_input;
   gint i, channels = input->dims[1];
 
   spec->width = input->dims[3];
   spec->height = input->dims[2];
   spec->channels = channels;
   spec->channel_stride = dcn_channel_pitch (input->c);
-  spec->order = channels == 1 ? DCN_COLOR_GRAY : DCN_COLOR_RGB;
+  spec->order = channels == 1 ? DCN_COLOR_GRAY :
+      program->input_bgr && !info->has_ranges ? DCN_COLOR_BGR : DCN_COLOR_RGB;
   if (info->has_color) {
     if ((info->color == DCN_COLOR_GRAY) != (channels == 1)) {
       g_set_error (error, DCN_ERROR, DCN_ERROR_INVALID,
@@ -187,7 +190,8 @@ make_spec (GstDeltaCnnModel * self, GError ** error)
   spec->resize = info->resize;
   spec->crop_fraction = info->crop_fraction;
   for (i = 0; i < channels; i++) {
-    gdouble min = 0.0, max = integer ? 255.0 : 1.0;
+    gdouble min = 0.0, max = integer ? 255.0 :
+        program->input_max > 0.0 ? program->input_max : 1.0;
 
     if (info->has_ranges && info->n_ranges > 0) {
       gint r = MIN (i, info->n_ranges - 1);
@@ -289,15 +293,38 @@ failed:
   return FALSE;
 }
 
-gchar *
-gst_delta_cnn_model_warning (const gchar * path)
+void
+gst_delta_cnn_model_options (const gchar * path, DcnOnnxOptions * options)
 {
-  gchar *description = dcn_modelinfo_find (path);
-  gchar *text = description ? NULL :
-      g_strdup_printf ("%s has no .modelinfo: frames are given to it as RGB "
-      "(or grey) from 0 to 1 (to 255 where its input is of integers), stretched "
-      "to its size", path);
+  DcnModelInfo *info = dcn_modelinfo_load (path, NULL, 0, NULL);
 
+  memset (options, 0, sizeof *options);
+  options->classifier = TRUE;
+  if (info) {
+    options->input_height = info->height;
+    options->input_width = info->width;
+    dcn_modelinfo_free (info);
+  }
+}
+
+gchar *
+gst_delta_cnn_model_warning (const gchar * path, const DcnProgram * program)
+{
+  gchar *description = dcn_modelinfo_find (path), *text = NULL;
+  const DcnValue *input = &program->values[program->input];
+  const gchar *order = input->c == 1 ? "grey" : program->input_bgr ? "BGR" :
+      "RGB";
+  const gchar *why = program->integer_input ? "as its input is of integers" :
+      program->input_max > 1.0 ? "as its first nodes normalise such numbers" :
+      program->input_max > 0.0 ? "which its first nodes normalise" :
+      "and nothing in it normalises them: most networks want that";
+
+  if (!description)
+    text = g_strdup_printf ("%s has no .modelinfo: frames are given to it as "
+        "%s from 0 to %s, %s, stretched to its size. Where it was trained with "
+        "other numbers, its labels mean nothing: say so in a .modelinfo", path,
+        order, program->integer_input || program->input_max > 1.0 ? "255" : "1",
+        why);
   g_free (description);
   return text;
 }

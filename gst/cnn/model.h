@@ -9,6 +9,7 @@
 #include <gst/gst.h>
 #include "frame/tensor.h"
 #include "model/modelinfo.h"
+#include "model/onnx.h"
 #include "net/net.h"
 
 G_BEGIN_DECLS
@@ -44,8 +45,13 @@ gboolean gst_delta_cnn_model_load (GstDeltaCnnModel * self, const gchar * path,
 void gst_delta_cnn_model_clear (GstDeltaCnnModel * self);
 
 /* A sentence for the user about how frames are prepared for a file that has no .modelinfo;
- * NULL where it has one.  Free with g_free(). */
-gchar *gst_delta_cnn_model_warning (const gchar * path);
+ * NULL where it has one.  program: as it was loaded.  Free with g_free(). */
+gchar *gst_delta_cnn_model_warning (const gchar * path,
+    const DcnProgram * program);
+
+/* How the elements load a file: as a classifier, of the size that its .modelinfo says where the file leaves that
+ * free. */
+void gst_delta_cnn_model_options (const gchar * path, DcnOnnxOptions * options);
 
 /* How many loaded models of the process share the weights, this one included. */
 guint gst_delta_cnn_model_users (const GstDeltaCnnModel * self);

@@ -74,7 +74,8 @@ expand_once(DcnLoader *loader, GHashTable *functions, size_t *bytes, guint *numb
   Dcn__Onnx__Node **list = realloc(graph->node, MAX(expansion.nodes->len, 1) * sizeof *list);
   if (!list)
     g_error("no memory for a list of nodes"); /* as GLib's own allocations */
-  memcpy(list, expansion.nodes->pdata, expansion.nodes->len * sizeof *list);
+  for (guint i = 0; i < expansion.nodes->len; i++)
+    list[i] = g_ptr_array_index(expansion.nodes, i);
   graph->node = list;
   graph->n_node = expansion.nodes->len;
   g_ptr_array_unref(expansion.nodes);

@@ -1,6 +1,8 @@
 /* deltacnn: finds the last layer of a classifier.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/head-internal.h"
+#include "model/loader.h"
+#include "model/onnx.h"
 #include "model/tensor.h"
 #include "util/error.h"
 #include <string.h>
@@ -344,6 +346,95 @@ read_model(const char *path, GError **error)
   return NULL;
 }
 
+static gboolean
+drop_output(Dcn__Onnx__Graph *graph, size_t i)
+{
+  dcn__onnx__value_info__free_unpacked(graph->output[i], NULL);
+  graph->n_output--;
+  memmove(&graph->output[i], &graph->output[i + 1], (graph->n_output - i) * sizeof *graph->output);
+  return TRUE;
+}
+
+/* Of several outputs the one that a classifier's classes are taken from; "" where that is not known. */
+static char *
+chosen_output(const char *path)
+{
+  const DcnOnnxOptions options = {.classifier = TRUE, .input_height = 224, .input_width = 224};
+  DcnProgram *program = dcn_onnx_load_file(path, &options, NULL);
+  char *name =
+      g_strdup(program && program->n_outputs == 1 ? program->values[program->outputs[0]].name : "");
+  dcn_program_free(program);
+  return name;
+}
+
+/* The outputs as the elements read them: what ArgMax, TopK and the like rank, and of several the one with the classes.
+ * What stood behind goes from the file, too. */
+static void
+take_scores(Dcn__Onnx__Model *model, const char *path)
+{
+  Dcn__Onnx__Graph *graph = model->graph;
+  char **old = g_new0(char *, graph->n_output + 1);
+  for (size_t i = 0; i < graph->n_output; i++)
+    old[i] = g_strdup(dcn_head_text(graph->output[i]->name));
+  dcn_ends_skip_ranking(graph);
+  for (size_t i = 0; i < graph->n_output; i++) {
+    Dcn__Onnx__ValueInfo *output = graph->output[i];
+    if (g_str_equal(old[i], dcn_head_text(output->name)) || !output->type)
+      continue;
+    /* Scores, of whatever shape. */
+    Dcn__Onnx__TensorType *type = output->type->tensor_type;
+    if (type) {
+      type->has_elem_type = TRUE;
+      type->elem_type = DCN_ONNX_FLOAT;
+      if (type->shape)
+        dcn__onnx__tensor_shape__free_unpacked(g_steal_pointer(&type->shape), NULL);
+    } else { /* a ZipMap's: a sequence of maps, which this library does not know */
+      dcn__onnx__type__free_unpacked(g_steal_pointer(&output->type), NULL);
+    }
+  }
+  g_strfreev(old);
+  if (graph->n_output < 2)
+    return;
+  char *chosen = chosen_output(path);
+  gboolean kept = FALSE;
+  for (size_t i = 0; *chosen && i < graph->n_output;) {
+    const gboolean is = g_str_equal(dcn_head_text(graph->output[i]->name), chosen);
+    if (is && !kept)
+      kept = TRUE;
+    else if (drop_output(graph, i))
+      continue;
+    i++;
+  }
+  g_free(chosen);
+}
+
+/* Takes out the nodes that no output needs; the rest keeps its order. */
+static void
+drop_unread(Dcn__Onnx__Graph *graph)
+{
+  GHashTable *read = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (size_t i = 0; i < graph->n_output; i++)
+    g_hash_table_add(read, g_strdup(dcn_head_text(graph->output[i]->name)));
+  /* From the end: in files that keep the order that the format asks for, readers come later. */
+  size_t kept = graph->n_node;
+  for (size_t i = graph->n_node; i-- > 0;) {
+    Dcn__Onnx__Node *node = graph->node[i];
+    gboolean needed = FALSE;
+    for (size_t k = 0; k < node->n_output; k++)
+      needed = needed || g_hash_table_contains(read, node->output[k]);
+    if (!needed) {
+      dcn__onnx__node__free_unpacked(node, NULL);
+      continue;
+    }
+    for (size_t k = 0; k < node->n_input; k++)
+      g_hash_table_add(read, g_strdup(node->input[k]));
+    graph->node[--kept] = node;
+  }
+  graph->n_node -= kept;
+  memmove(graph->node, graph->node + kept, graph->n_node * sizeof *graph->node);
+  g_hash_table_unref(read);
+}
+
 DcnHead *
 dcn_head_open(const char *path, int n_layers, GError **error)
 {
@@ -352,6 +443,13 @@ dcn_head_open(const char *path, int n_layers, GError **error)
     return NULL;
   DcnHead *head = g_new0(DcnHead, 1);
   head->model = model;
+  const size_t n_outputs = model->graph->n_output;
+  char *first = g_strdup(n_outputs ? dcn_head_text(model->graph->output[0]->name) : "");
+  take_scores(model, path);
+  if (model->graph->n_output != n_outputs ||
+      (n_outputs && !g_str_equal(first, dcn_head_text(model->graph->output[0]->name))))
+    drop_unread(model->graph);
+  g_free(first);
   head->folder = g_path_get_dirname(path);
   head->tail = g_array_new(FALSE, FALSE, sizeof(int));
   head->dropped = g_array_new(FALSE, FALSE, sizeof(int));

@@ -222,6 +222,9 @@ DcnTensor *dcn_fold_binary(DcnLoader *loader, DcnBinaryKind kind, DcnTensor *a, 
 /* graph.c: order in which the nodes that the outputs need are to be lowered. */
 gboolean dcn_graph_sort(DcnLoader *loader, GArray *order); /* of int: node indices */
 
+/* input-range.c: DcnProgram.input_max and input_bgr; before arithmetic is fused, after movements are. */
+void dcn_guess_input(DcnLoader *loader, double *max, gboolean *bgr);
+
 /* fuse-*.c: rewrites the ops; each keeps what the program computes. */
 void dcn_fuse_movement(DcnLoader *loader);
 void dcn_fuse_hoist(DcnLoader *loader);

@@ -239,8 +239,10 @@ parse_dims(DcnModelInfo *info, const char *text)
   char **words = g_strsplit(text, ",", -1);
   double dims[4];
   gboolean ok = g_strv_length(words) == 4;
+  /* The batch is one picture, whatever it says: -1, often. */
   for (int d = 0; ok && d < 4; d++)
-    ok = parse_number(words[d], &dims[d]) && dims[d] >= 1 && dims[d] <= 1 << 16;
+    ok = parse_number(words[d], &dims[d]) &&
+         (d == 0 || (dims[d] >= 1 && dims[d] <= 1 << 16 && dims[d] == (int)dims[d]));
   if (ok) {
     const int height_axis = dims[1] == 1 || dims[1] == 3 ? 2 : 1;
     info->height = (int)dims[height_axis];

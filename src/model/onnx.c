@@ -352,6 +352,8 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
 {
   GPtrArray *bound = g_ptr_array_new();
   DcnProgram *program = NULL;
+  double input_max = 0;
+  gboolean input_bgr = FALSE;
 
   loader->graph = model->graph;
   const size_t n_outputs = model->graph->n_output;
@@ -372,6 +374,7 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
       dcn_fuse_hoist(loader);
       dcn_fuse_movement(loader);
       dcn_fuse_swish(loader);
+      dcn_guess_input(loader, &input_max, &input_bgr);
       dcn_fuse_arithmetic(loader);
       dcn_fuse_padding(
           loader); /* last: before a maximum it asks for the activation that precedes it */
@@ -381,6 +384,8 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
     program->model_name = g_path_get_basename(name);
     program->input = loader->input;
     program->integer_input = loader->integer_input;
+    program->input_max = input_max;
+    program->input_bgr = input_bgr;
     program->n_file_outputs = (int)n_outputs;
     program->n_values = (int)loader->values->len;
     program->values = (DcnValue *)g_array_free(g_steal_pointer(&loader->values), FALSE);

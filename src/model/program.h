@@ -174,6 +174,10 @@ typedef struct {
   DcnOp *ops; /* owned */
   int input;  /* value index; for image models n = 1, c = 1, 3 or 4 */
   gboolean integer_input; /* the model calls its elements integers: bytes of a picture, 0 to 255 */
+  /* What the first nodes say about the picture that they take, by how they scale and shift it: its largest number,
+   * 1 or 255, and whether its first channel is blue.  0: nothing.  A guess, for models without a description. */
+  double input_max;
+  gboolean input_bgr;
   int n_file_outputs;     /* how many the model has, of which n_outputs were kept */
   int n_outputs;
   int *outputs; /* value indices, owned; an output may be the input itself */

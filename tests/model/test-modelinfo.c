@@ -102,6 +102,43 @@ test_full(Fixture *f, gconstpointer data)
   dcn_modelinfo_free(info);
 }
 
+/* The size that a model leaves free. */
+static void
+test_dims(Fixture *f, gconstpointer data)
+{
+  static const struct {
+    const char *dims;
+    int height, width;
+  } cases[] = {
+      {"1,3,224,160", 224, 160},
+      {"-1,3,224,160", 224, 160}, /* the batch may be free in the description, too */
+      {"1,1,20,30", 20, 30},
+      {"1,224,160,3", 224, 160}, /* channels last */
+      {"1,224,160,1", 224, 160},
+      {"1, 3, 10 , 12", 10, 12},
+      {"1,3,65536,1", 65536, 1},
+      {"1,3,65537,8", 0, 0},
+      {"1,3,0,0", 0, 0},
+      {"1,3,-1,-1", 0, 0},
+      {"1,3,224", 0, 0},
+      {"1,3,224,224,1", 0, 0},
+      {"1,3,20.5,20", 0, 0},
+      {"1,3,nan,20", 0, 0},
+      {"1,3,1e30,20", 0, 0},
+      {"1,3,height,width", 0, 0},
+      {"", 0, 0},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+    char *text = g_strdup_printf("[input]\ndir=input\ndims=%s\n", cases[i].dims);
+    DcnModelInfo *info = load_good(f, text);
+    g_test_message("dims=%s", cases[i].dims);
+    g_assert_cmpint(info->height, ==, cases[i].height);
+    g_assert_cmpint(info->width, ==, cases[i].width);
+    dcn_modelinfo_free(info);
+    g_free(text);
+  }
+}
+
 /* Everything but the key stays as it was, to the byte. */
 static void
 test_write(Fixture *f, gconstpointer data)
@@ -372,6 +409,7 @@ main(int argc, char **argv)
 #define ADD(name, func) g_test_add("/model/modelinfo/" name, Fixture, NULL, set_up, func, tear_down)
   ADD("defaults", test_defaults);
   ADD("full", test_full);
+  ADD("dims", test_dims);
   ADD("variants", test_variants);
   ADD("errors", test_errors);
   ADD("write", test_write);

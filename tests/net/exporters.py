@@ -460,6 +460,24 @@ def resize_down_antialiased():
     return Example(net({}), IMAGE)
 
 
+def normalising(*steps):
+    n = Net(11, IMAGE)
+    x = 'x'
+    for kind, numbers in steps:
+        x = n.op(kind, x, n.const(numpy.array(numbers, numpy.float32).reshape(-1, 1, 1)))
+    return Example(n.done(n.op('GlobalAveragePool', n.op('Relu', n.conv(x, 3, 6)))), IMAGE)
+
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+# Name of a style -> the largest number of the pictures that its first nodes normalise (0: they say nothing), and whether
+# blue is their first channel.
+RANGES = {
+    'pytorch means': (1, False), 'pytorch means of bytes': (255, False), 'caffe means': (255, True),
+    'caffe means and scale': (255, True), 'times 2 minus 1': (1, False), 'divided by 255': (255, False),
+    'mxnet': (255, False), 'keras strided slice': (255, False), 'bytes in': (255, False), 'torchscript, opset 13': (0, False),
+}
+
+
 # Quantised: computed in whole numbers.
 
 def _levels(n, array, scale, kind=numpy.int8):
@@ -556,6 +574,12 @@ def styles():
               reductions, dynamo, attention_free_vit, paddle, mxnet, batch_norm_per_value, bytes_in,
               resize_down_antialiased):
         made[f.__name__.replace('_', ' ')] = f()
+    made['pytorch means'] = normalising(('Sub', MEAN), ('Div', STD))
+    made['pytorch means of bytes'] = normalising(('Div', [255]), ('Sub', MEAN), ('Div', STD))
+    made['caffe means'] = normalising(('Add', [-104, -117, -123]))
+    made['caffe means and scale'] = normalising(('Sub', [103.94, 116.78, 123.68]), ('Mul', [0.017] * 3))
+    made['times 2 minus 1'] = normalising(('Mul', [2]), ('Sub', [1]))
+    made['divided by 255'] = normalising(('Div', [255]))
     made['qoperator, uint8'] = qoperator(numpy.uint8)
     made['qoperator, int8'] = qoperator(numpy.int8)
     return made

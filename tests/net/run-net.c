@@ -183,10 +183,12 @@ main(int argc, char **argv)
          "\"frames\":%zu,"
          "\"median_ms\":%.3f,\"min_ms\":%.3f,\"mean_ms\":%.3f,\"mean_cpu_ms\":%.3f,\"mac_share\":%."
          "4f,\"full\":%zu,"
+         "\"input_max\":%g,\"input_bgr\":%s,"
          "\"macs\":%.0f,\"weight_mb\":%.1f,\"cache_mb\":%.1f}\n",
          program->model_name, in->n, in->c, in->h, in->w, kernels->isa, dense ? "dense" : "delta",
          tolerance, threads, n_ms, ms[n_ms / 2], ms[0], total / (double)n_ms, cpu / (double)n_ms,
-         macs / ((double)MAX(dcn_net_macs(net), 1) * (double)n_ms), full, (double)dcn_net_macs(net),
+         macs / ((double)MAX(dcn_net_macs(net), 1) * (double)n_ms), full, program->input_max,
+         program->input_bgr ? "true" : "false", (double)dcn_net_macs(net),
          (double)dcn_net_weight_bytes(net) / 1e6, (double)dcn_state_cache_bytes(state) / 1e6);
   if (profile)
     print_profile(program, sums, (int)n_ms);

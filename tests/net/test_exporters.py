@@ -89,6 +89,11 @@ def main():
             report.case(False, name, f'onnxruntime: {failed[i]}')
         else:
             compare(report, run_net, example, path, frames[name], numpy.fromfile(path + '.wanted', '<f4'), name)
+    for name, wanted in exporters.RANGES.items():
+        path = os.path.join(work, f'{list(styles).index(name)}.onnx')
+        said = json.loads(subprocess.run([run_net, '--classifier', path], stdout=subprocess.PIPE, check=True).stdout)
+        got = said['input_max'], said['input_bgr']
+        report.case(got == wanted, f'range of the picture: {name}', f'{got} instead of {wanted}')
     for name, (model, pattern) in exporters.refusals().items():
         path = os.path.join(work, 'refused.onnx')
         with open(path, 'wb') as file:

@@ -55,6 +55,16 @@ def test_fields_on_a_clip():
     assert r['bytes']['weights'] > 1e6 and r['bytes']['caches'] <= 2.5 * r['bytes']['activations'], r['bytes']
 
 
+def test_version():
+    """Of all tools, which share it."""
+    with open(os.path.join(ROOT, 'meson.build')) as f:
+        version = re.search(r"version: '([^']+)'", f.read()).group(1)
+    for tool in ('bench', 'calibrate', 'eval', 'inspect', 'run', 'transfer'):
+        path = os.path.join(os.path.dirname(BENCH), f'deltacnn-{tool}')
+        out, err = call(path, '--version', timeout=20)
+        assert re.fullmatch(rf'deltacnn-{tool} {re.escape(version)}\n', out) and not err, (out, err)
+
+
 def test_interrupted():
     written = os.path.join(tmp, 'long.json')
     for after in (0, 0.5):  # while it decodes, and while it measures

@@ -321,6 +321,9 @@ def test_ends():
         'MatMul': (pooled + [onnx.node('MatMul', ['f', 'v'], ['y'])], [turned], 'v', 'y_bias', False, None),
         'MatMul, Add': (pooled + [onnx.node('MatMul', ['f', 'v'], ['q']), onnx.node('Add', ['a', 'q'], ['t']),
                                   onnx.node('Softmax', ['t'], ['y'])], [turned, bias], 'v', 'a', True, None),
+        # the class instead of the scores
+        'ArgMax': (pooled + [onnx.node('Gemm', ['f', 'v', 'a'], ['q']), onnx.node('Softmax', ['q'], ['t']),
+                             onnx.node('ArgMax', ['t'], ['y'], onnx.attr_int('axis', 1))], [turned, bias], 'v', 'a', True, None),
         # kept in half precision, and cast
         'Cast': (pooled + [onnx.node('Cast', ['h'], ['v'], onnx.attr_int('to', 1)), onnx.node('Gemm', ['f', 'v', 'a'], ['y'])],
                  [onnx.num(1, 8) + onnx.num(1, 5) + onnx.num(2, 10) + onnx.blob(8, 'h') +
@@ -358,6 +361,19 @@ def test_ends():
         if dropped == 'Sigmoid':
             info = read(os.path.join(os.path.dirname(new), 'new.modelinfo'))
             assert b'activation=softmax\n' in info and b'sigmoid' not in info, info
+
+
+def test_free_size():
+    """A base whose .modelinfo says the size that its file leaves open."""
+    rng = numpy.random.default_rng(8)
+    end = [onnx.node('GlobalAveragePool', ['r'], ['p']), onnx.node('Flatten', ['p'], ['f']), onnx.node('Gemm', ['f', 'v'], ['y'])]
+    conv = onnx.node('Conv', ['image', 'w'], ['c'])
+    data = onnx.model([conv, onnx.node('Relu', ['c'], ['r']), *end],
+                      [onnx.tensor('w', [8, 3, 3, 3], rng.normal(0, .3, 216)), onnx.tensor('v', [8, 6], rng.normal(0, 1, 48))],
+                      [onnx.value('image', [1, 3, 0, 0])], [onnx.value('y', [1, 6])])
+    model, new = base(data, INFO.replace('ranges=-1,1\n', 'ranges=-1,1\ndims=-1,3,20,24\n', 1))
+    call(TRANSFER, '--model', model, '--clips', CLIPS, '--out', new)
+    assert b'dims=-1,3,20,24' in read(os.path.join(os.path.dirname(new), 'new.modelinfo'))
 
 
 def test_layers():

@@ -263,7 +263,8 @@ run (const Options * o, GError ** error)
     return tool_bad_use (error, "there are no tolerances in %s.modelinfo "
         "(deltacnn-calibrate writes them)", o->model);
   }
-  tool_warn (NULL, gst_delta_cnn_model_warning (o->model));
+  tool_warn (NULL, gst_delta_cnn_model_warning (o->model,
+          dcn_net_program (gst_delta_cnn_classifier_get_net (probe))));
   frames = load_frames (o, error);
   result = frames ? bench_measure (&settings, frames, error) : NULL;
   tool_progress_wipe ();

@@ -361,7 +361,9 @@ calibrate (const Options * o, GError ** error)
   tool_progress_wipe ();
   if (!frames)
     goto done;
-  tool_warn (NULL, gst_delta_cnn_model_warning (o->files[0]));
+  tool_warn (NULL, gst_delta_cnn_model_warning (o->files[0],
+          dcn_net_program (gst_delta_cnn_classifier_get_net
+              (frames->classifier))));
   if (frames->interrupted || tool_is_interrupted ())
     goto done;
   if (frames->frames->len < FEWEST_FRAMES) {

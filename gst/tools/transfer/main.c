@@ -117,13 +117,15 @@ open_base (Transfer * t, GError ** error)
   DcnProgram *program = NULL;
   DcnNet *net = NULL;
   const DcnHeadInfo *info;
+  DcnOnnxOptions options;
 
   if (!(t->cut.head = dcn_head_open (t->o.model, t->cut.layers, error)))
     return FALSE;
   info = dcn_head_info (t->cut.head);
+  gst_delta_cnn_model_options (t->o.model, &options);
   bytes = dcn_head_features (t->cut.head, &size, error);
   if (bytes)
-    program = dcn_onnx_load_memory (bytes, size, t->o.model, NULL, error);
+    program = dcn_onnx_load_memory (bytes, size, t->o.model, &options, error);
   g_free (bytes);
   if (!program)
     return FALSE;
@@ -136,7 +138,7 @@ open_base (Transfer * t, GError ** error)
     dcn_program_free (program);
     return FALSE;
   }
-  tool_warn (NULL, gst_delta_cnn_model_warning (t->o.model));
+  tool_warn (NULL, gst_delta_cnn_model_warning (t->o.model, program));
   net = dcn_net_new (program, error);
   if (!net)
     return FALSE;

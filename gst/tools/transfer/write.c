@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "model/modelinfo.h"
+#include "model.h"
 #include "model/onnx.h"
 
 static gboolean
@@ -201,14 +202,16 @@ transfer_files_write (TransferFiles * files, const DcnHead * head,
   size_t size = 0;
   guint8 *bytes = dcn_head_replace (head, n, layer->weights, layer->bias,
       &size, error);
+  DcnOnnxOptions options;
   DcnProgram *program = NULL;
   gchar *lines = g_strjoinv ("\n", labels);
   gchar *text = g_strconcat (lines, "\n", NULL);
   gboolean ok;
 
+  gst_delta_cnn_model_options (files->base, &options);
   if (bytes)
     program = dcn_onnx_load_memory (bytes, size, files->places[TRANSFER_MODEL],
-        NULL, error);
+        &options, error);
   ok = program && make_folder (files, error)
       && g_file_set_contents (files->drafts[TRANSFER_MODEL],
       (const gchar *) bytes, size, error)
