@@ -14,3 +14,5 @@ DcnProgram *netgen_conv(guint32 seed, int h, int w, int c, int m, int k, int str
                         DcnActKind act);
 /* A small classifier: convolutions, pools, a residual sum, a fully connected layer. */
 DcnProgram *netgen_classifier(guint32 seed, int size);
+/* Two convolutions of an image, to first and second channels, one behind the other, and a third one of both. */
+DcnProgram *netgen_concat(guint32 seed, int size, int first, int second);

@@ -534,6 +534,40 @@ test_refused(void)
   }
 }
 
+/* Channels behind others, whose marks begin and end anywhere in a word. */
+static void
+test_concat(void)
+{
+  static const int channels[][2] = {{64, 64}, {96, 96}, {40, 100}, {100, 30}, {160, 224}};
+  for (guint i = 0; i < G_N_ELEMENTS(channels); i++) {
+    Subject *s =
+        subject_new(netgen_concat(i, 14, channels[i][0], channels[i][1]),
+                    netgen_concat(i, 14, channels[i][0], channels[i][1]), dcn_kernels_get());
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(i);
+    DcnState *delta = state_new(s->net);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    float *frame = g_malloc0(frame_bytes(in));
+    uint64_t blocks_dgemm = 0;
+    dcn_state_set_adaptive(delta, FALSE);
+    for (int run = 0; run < 12; run++) {
+      change_frame(rand, in, run ? CHANGE_PIXEL : CHANGE_ALL, 1, frame, touched);
+      memcpy(dcn_state_input(delta), frame, frame_bytes(in));
+      dcn_state_run(delta, touched, DCN_MODE_DELTA, 1, NULL);
+      blocks_dgemm += dcn_state_op_stats(delta)[s->program->n_ops - 1].blocks_dgemm;
+      frame_elements(in, frame, s->values[s->program->input]);
+      reference_run_ops(s->program, s->values);
+      assert_values(s, delta, 5e-5, "concatenated");
+    }
+    g_assert_cmpuint(blocks_dgemm, >, 0); /* or nobody read the marks */
+    g_free(frame);
+    g_free(touched);
+    dcn_state_free(delta);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -556,6 +590,7 @@ main(int argc, char **argv)
     }
   }
   g_test_add_func("/net/scaled-tolerances", test_scaled_tolerances);
+  g_test_add_func("/net/concat", test_concat);
   g_test_add_func("/net/adaptive", test_adaptive);
   g_test_add_func("/net/reset", test_reset);
   g_test_add_func("/net/not-finite", test_not_finite);
