@@ -221,6 +221,9 @@ typedef struct {
       *offset; /* [elements of the output] floats from the start of ref, or -1 for fill; owned */
   int32_t
       *source; /* [pixels of the output] the one input pixel it reads, -1 none, -2 several; owned */
+  /* Where each output pixel is one of the input with its channels in another order, the same everywhere, as shuffles
+   * make it: [channels] which; owned.  There is no `offset` then. */
+  int32_t *order;
 } GatherPlan;
 
 static void
@@ -228,8 +231,28 @@ gather_clear(DcnNetOp *op)
 {
   GatherPlan *plan = op->plan;
   g_free(plan->offset);
+  g_free(plan->order);
   dcn_aligned_free(plan->source);
   g_free(plan);
+}
+
+/* Makes `order` of `offset` where it can be. */
+static void
+find_order(GatherPlan *plan, const DcnNetValue *in, const DcnNetValue *out)
+{
+  for (int p = 0; p < out->pixels; p++) {
+    const int32_t *offset = plan->offset + (size_t)p * out->c;
+    int32_t base = plan->source[p] * in->ref_pitch, base0 = plan->source[0] * in->ref_pitch;
+    if (plan->source[p] < 0)
+      return;
+    for (int c = 0; c < out->c; c++)
+      if (offset[c] < 0 || offset[c] - base != plan->offset[c] - base0)
+        return;
+  }
+  plan->order = g_new(int32_t, out->c);
+  for (int c = 0; c < out->c; c++)
+    plan->order[c] = plan->offset[c] - plan->source[0] * in->ref_pitch;
+  g_clear_pointer(&plan->offset, g_free);
 }
 
 static gboolean
@@ -258,7 +281,9 @@ gather_prepare(DcnNet *net, DcnNetOp *op, GError **error)
     }
     plan->source[p] = source;
   }
-  op->weight_bytes = ((size_t)out->pixels * (out->c + 1)) * sizeof(int32_t);
+  find_order(plan, in, out);
+  op->weight_bytes = (size_t)out->pixels * sizeof(int32_t) +
+                     (plan->order ? 1 : (size_t)out->pixels) * (size_t)out->c * sizeof(int32_t);
   return TRUE;
 }
 
@@ -267,6 +292,12 @@ gather_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
   const GatherPlan *plan = job->op->plan;
   int n = job->out->net->c;
+  if (plan->order) {
+    const float *pixel = dcn_ref(job->in, plan->source[p]);
+    for (int c = 0; c < n; c++)
+      y[c] = pixel[plan->order[c]];
+    return;
+  }
   const int32_t *offset = plan->offset + (size_t)p * n;
   const float *from = job->in->ref;
   float fill = job->op->op->u.gather.fill;

@@ -4,7 +4,8 @@
 has learned, as long as its values are of a sane size and about as many of them are zero.
 
     models.py DIR [NAME...]      alexnet, squeezenet1.1, resnet18, mobilenetv2, vgg11, googlenet, resnet50, densenet121,
-                                 shufflenetv2, mobilenetv3small, efficientnetb0; default: all
+                                 shufflenetv2, mobilenetv3small, efficientnetb0, resnext50, mnasnet, convnextatto,
+                                 darknet53; default: all
 
 Shapes are torchvision's, 1x3x224x224 -> 1x1000.  Prints the multiplies of each.
 """
@@ -176,9 +177,67 @@ def efficientnetb0(net):
     return net.linear(net.flatten(net.mean(x)), CLASSES)
 
 
+def resnext50(net):
+    """32 groups of 4 channels and more."""
+    x = net.max_pool(net.relu(net.conv(net.input(), 64, 7, 2, 3, norm='folded')), 3, 2, 1)
+    for inner, count, first in ((128, 3, 1), (256, 4, 2), (512, 6, 2), (1024, 3, 2)):
+        for i in range(count):
+            stride = first if i == 0 else 1
+            y = net.relu(net.conv(x, inner, 1, norm='folded'))
+            y = net.relu(net.conv(y, inner, 3, stride, 1, groups=32, norm='folded'))
+            y = net.conv(y, inner * 2, 1, norm='folded')
+            x = net.relu(net.add(y, x if i else net.conv(x, inner * 2, 1, stride, norm='folded')))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
+def mnasnet(net):
+    """Of depth 1.0."""
+    def separable(x, kernel, hidden, out, stride):
+        y = net.relu(net.conv(x, hidden, kernel, stride, kernel // 2, groups=hidden, norm='folded'))
+        return net.conv(y, out, 1, norm='folded')
+
+    x = separable(net.relu(net.conv(net.input(), 32, 3, 2, 1, norm='folded')), 3, 32, 16, 1)
+    for kernel, expand, out, count, first in ((3, 3, 24, 3, 2), (5, 3, 40, 3, 2), (5, 6, 80, 3, 2), (3, 6, 96, 2, 1),
+                                              (5, 6, 192, 4, 2), (3, 6, 320, 1, 1)):
+        for i in range(count):
+            hidden, stride = x[1] * expand, first if i == 0 else 1
+            y = separable(net.relu(net.conv(x, hidden, 1, norm='folded')), kernel, hidden, out, stride)
+            x = net.add(x, y) if stride == 1 and x[1] == out else y
+    return net.linear(net.flatten(net.mean(net.relu(net.conv(x, 1280, 1, norm='folded')))), CLASSES)
+
+
+def convnextatto(net):
+    """Normalised over channels, which are last there, and Gelu spelled out, as exporters write it."""
+    def norm(x):
+        return net.permute(net.layer_norm(net.permute(x, 0, 2, 3, 1)), 0, 3, 1, 2)
+
+    x = norm(net.conv(net.input(), 40, 4, 4))
+    for width, count in ((40, 2), (80, 2), (160, 6), (320, 2)):
+        if width > x[1]:
+            x = net.conv(norm(x), width, 2, 2)
+        for _ in range(count):
+            y = net.layer_norm(net.permute(net.conv(x, width, 7, 1, 3, groups=width), 0, 2, 3, 1))
+            y = net.matmul(net.gelu(net.matmul(y, 4 * width)), width)
+            x = net.add(x, net.permute(y, 0, 3, 1, 2))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
+def darknet53(net):
+    def conv(x, out, kernel, stride=1):
+        return net.leaky_relu(net.conv(x, out, kernel, stride, kernel // 2, norm='folded'))
+
+    x = conv(net.input(), 32, 3)
+    for out, count in ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4)):
+        x = conv(x, out, 3, 2)
+        for _ in range(count):
+            x = net.add(x, conv(conv(x, out // 2, 1), out, 3))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
 MODELS = {'alexnet': alexnet, 'squeezenet1.1': squeezenet, 'resnet18': resnet18, 'mobilenetv2': mobilenetv2, 'vgg11': vgg11,
           'googlenet': googlenet, 'resnet50': resnet50, 'densenet121': densenet121, 'shufflenetv2': shufflenetv2,
-          'mobilenetv3small': mobilenetv3small, 'efficientnetb0': efficientnetb0}
+          'mobilenetv3small': mobilenetv3small, 'efficientnetb0': efficientnetb0,
+          'resnext50': resnext50, 'mnasnet': mnasnet, 'convnextatto': convnextatto, 'darknet53': darknet53}
 
 
 def write(folder, name):

@@ -15,7 +15,7 @@ import onnx_writer as onnx  # noqa: E402
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 CLASSES = 1000
-OPSET = 14  # the first with HardSwish
+OPSET = 17  # the first with LayerNormalization
 
 
 class Net:
@@ -76,6 +76,37 @@ class Net:
     def hard_swish(self, x):
         name, c, size, squares = x
         return self._add('HardSwish', [name]), c, size, squares / 2
+
+    def leaky_relu(self, x):
+        name, c, size, squares = x
+        return self._add('LeakyRelu', [name], alpha=0.1), c, size, squares / 2
+
+    def gelu(self, x):
+        """Spelled out, as exporters write it."""
+        name, c, size, squares = x
+        for number, value in (('root', np.sqrt(2)), ('one', 1), ('half', 0.5)):
+            self._weight(number, np.float32(value))
+        gate = self._add('Add', [self._add('Erf', [self._add('Div', [name, 'root'])]), 'one'])
+        return self._add('Mul', [self._add('Mul', [name, gate]), 'half']), c, size, squares / 2
+
+    def permute(self, x, *order):
+        return (self._add('Transpose', [x[0]], perm=list(order)),) + x[1:]
+
+    def layer_norm(self, x):
+        """Of an image whose channels are last."""
+        name, c, size, _ = x
+        n = len(self.nodes)
+        inputs = [name, self._weight(f'gamma{n}', self.rand.normal(1, 0.1, c)), self._weight(f'beta{n}', self.rand.normal(0, 0.1, c))]
+        return self._add('LayerNormalization', inputs, axis=-1, epsilon=1e-6), c, size, 1.0
+
+    def matmul(self, x, out):
+        """A fully connected layer of each pixel of an image whose channels are last."""
+        name, c, size, squares = x
+        n = len(self.nodes)
+        w = self.rand.standard_normal((c, out), dtype=np.float32) * np.float32(np.sqrt(1 / c))
+        y = self._add('MatMul', [name, self._weight(f'w{n}', w)])
+        self.macs += c * out * size * size
+        return self._add('Add', [y, self._weight(f'b{n}', self.rand.normal(0, 0.1, out))]), out, size, squares
 
     def silu(self, x):
         """x times its sigmoid, as exporters write it."""
