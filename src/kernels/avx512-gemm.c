@@ -88,6 +88,43 @@ dcn_f32_igemm_12x32__avx512(const float *const *a, int taps, int channels, const
                                    columns);
 }
 
+#define KEPT        8 /* input channels */
+#define KEPT_PIXELS 8
+
+/* One tap of 8 channels to at most 16, by tiles of 8 pixels: the weights stay in registers for the whole run, and FMAs
+ * broadcast their inputs themselves, a load each.  Returns how many pixels it has done. */
+static int
+rgemm_kept(const Run *run, int pixels)
+{
+  Vector w[KEPT], start = run->init ? load(run->init) : zero();
+  Vector low = splat(run->lo), high = splat(run->hi);
+  Mask m = first(run->columns);
+  DCN_UNROLL for (int k = 0; k < KEPT; k++) w[k] = load_aligned(run->w + k * NR);
+  const float *x = run->a[0];
+  float *out = run->out;
+  const size_t step = run->step, ldo = run->ldo;
+  int done = 0;
+  for (; done + KEPT_PIXELS <= pixels; done += KEPT_PIXELS) {
+    Vector c[KEPT_PIXELS];
+    DCN_UNROLL for (int i = 0; i < KEPT_PIXELS; i++) c[i] = start;
+    DCN_UNROLL for (int k = 0; k < KEPT; k++)
+    {
+      DCN_UNROLL for (int i = 0; i < KEPT_PIXELS; i++) c[i] =
+          _mm512_fmadd_ps(_mm512_set1_ps(x[(size_t)i * step + (size_t)k]), w[k], c[i]);
+    }
+    DCN_UNROLL for (int i = 0; i < KEPT_PIXELS; i++)
+    {
+      Vector y = clamp(c[i], low, high);
+      if (m == 0xffff) /* masks cost more than their work on some CPUs */
+        store(out + (size_t)i * ldo, y);
+      else
+        store_first(out + (size_t)i * ldo, m, y);
+    }
+    x += KEPT_PIXELS * step, out += KEPT_PIXELS * ldo;
+  }
+  return done;
+}
+
 void
 dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int channels,
                             const float *w, const float *ahead, const float *init, float lo,
@@ -109,7 +146,13 @@ dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int ch
                                columns);
   else if (columns > LANES)
     rgemm_run(&run, wide, 12, pixels);
-  else
+  else if (taps == 1 && channels == KEPT && pixels >= KEPT_PIXELS) {
+    int done = rgemm_kept(&run, pixels);
+    const float *rest = a[0] + (size_t)done * step;
+    run.a = &rest;
+    run.out += (size_t)done * ldo;
+    rgemm_run(&run, narrow, 12, pixels - done);
+  } else
     rgemm_run(&run, narrow, 12, pixels);
 }
 

@@ -24,9 +24,9 @@
 /* More of its outputs than that are nearly all. */
 #define MOST_PIXELS 0.7
 
-/* Blocks of weights of more floats are asked for ahead by igemm, tile by tile, which gains more than
- * rgemm does by having no lists. */
-#define RGEMM_MOST_WEIGHTS 4096
+/* Both ask for the block after; of larger ones than this igemm brings its own weights nearer as well, which gains more
+ * than rgemm does by having no lists. */
+#define RGEMM_MOST_WEIGHTS 16384
 /* Blocks done as one where the whole image is one run, without lists, and no block of channels reads its inputs again. */
 #define POINT_BLOCKS 4
 
