@@ -5,7 +5,7 @@
  * nothing, or stand on frames that are corrupt; pictures left out, repeated and out of order; timestamps that jump; flushes, gaps,
  * restarts, other models and settings.  At tolerance 0 the outputs are those of mode=dense, by the codec and by samples.
  *
- * DCN_STRESS_SEEDS: how many random courses (12); DCN_STRESS_FIRST: the first of them.
+ * DCN_STRESS_SEEDS: how many random courses (16); DCN_STRESS_FIRST: the first of them.
  */
 #include "common.h"
 #include <stdlib.h>
@@ -404,7 +404,7 @@ static void
 test_courses (void)
 {
   const gchar *text = g_getenv ("DCN_STRESS_SEEDS");
-  guint seeds = text ? strtoul (text, NULL, 10) : 12, first = 1;
+  guint seeds = text ? strtoul (text, NULL, 10) : 16, first = 1;
   guint64 by_codec = 0;
   Twins sums = { 0, };
 
