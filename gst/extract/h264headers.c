@@ -7,6 +7,7 @@
  * decoder may read in another way than we do would make every claim after it worthless.
  */
 #include "h264headers.h"
+#include "h264sei.h"
 
 #define GST_USE_UNSTABLE_API
 #include <gst/codecparsers/gsth264parser.h>
@@ -26,6 +27,7 @@ struct _DeltaH264
   GBytes *sps_bytes[GST_H264_MAX_SPS_COUNT];    /* as they came last, NULL: unusable */
   gboolean pps_usable[GST_H264_MAX_PPS_COUNT];
 
+  DeltaH264Sei sei;             /* outlasts resets, as decoders are not new then */
   DcnH264Sps sps;               /* of the open picture */
   DcnH264SliceHeader header;    /* of the last slice */
   DcnH264Pps pps;
@@ -317,6 +319,7 @@ sei_nal (DeltaH264 * self, GstH264NalUnit * nalu)
 {
   GArray *messages = NULL;
 
+  delta_h264_sei_read (&self->sei, nalu->data + nalu->offset, nalu->size);
   gst_h264_parser_parse_sei (self->parser, nalu, &messages);
   if (!messages)
     return;
@@ -351,6 +354,7 @@ slice_nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
 {
   GstH264SliceHdr slice;
   DcnH264SliceHeader header;
+  const gchar *doubt;
   gsize size = nalu->size;
   const guint8 *data = nalu->data + nalu->offset;
 
@@ -386,6 +390,10 @@ slice_nal (DeltaH264 * self, GstH264NalUnit * nalu, DeltaResult * result)
       return;
     }
   }
+  doubt = delta_h264_sei_doubt (&self->sei,
+      header.slice_type == DCN_H264_SLICE_B, self->sps.chroma_format_idc);
+  if (doubt)
+    dcn_h264_extractor_refuse (self->extractor, doubt);
   while (size > 1 && data[size - 1] == 0)       /* trailing_zero_8bits, B.1 */
     size--;
   dcn_h264_extractor_slice (self->extractor, &self->pps, &self->header, data,

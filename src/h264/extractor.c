@@ -121,6 +121,13 @@ dcn_h264_extractor_fail(DcnH264Extractor *extractor, const char *reason)
     doubt(extractor);
 }
 
+void
+dcn_h264_extractor_refuse(DcnH264Extractor *extractor, const char *reason)
+{
+  if (extractor->picture_is_open)
+    dcn_h264_fail(&extractor->coded, reason);
+}
+
 /* ---- parameters ---- */
 
 static gboolean

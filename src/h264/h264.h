@@ -208,6 +208,9 @@ void dcn_h264_extractor_slice(DcnH264Extractor *extractor, const DcnH264Pps *pps
 /* The open picture holds something that was not understood: reason, a static string. */
 void dcn_h264_extractor_fail(DcnH264Extractor *extractor, const char *reason);
 
+/* The open picture is as it should be, but its samples are not what its slices say: reason, a static string. */
+void dcn_h264_extractor_refuse(DcnH264Extractor *extractor, const char *reason);
+
 /* Ends the coded picture.  Macroblocks no slice covered make the picture not known.  The picture becomes complete
  * here, unless it is a first field.  A picture that is not known and a reference also ends the epoch: what the decoder
  * conceals cannot be foreseen; nothing is known then before the references it may have touched are gone. */

@@ -13,6 +13,7 @@ PART is one of
     clips        the same for every H.264 clip of the shared data folder
     complete     P pictures of static cameras (shared data): claimed share of the blocks that did not change
     corrupt      damaged streams: frames still flow, and no claim is wrong
+    sei          messages after which decoders put out other samples than the slices say
     units        streams damaged behind the parser, as byte streams and with length fields of 1 to 4 bytes
     openh264dec  encodes and clips with openh264 in place of libavcodec, where it decodes them
     stateful     encodes, random streams and clips with a decoder that treats frames as the V4L2 stateful ones do
@@ -35,6 +36,7 @@ import sys
 import tempfile
 
 import encodes_h264
+import sei_h264
 from conformance import FAST, check, number, run_part, skip_all, soundness_case, units_case, words, workers
 
 NOT_COMPARED = [
@@ -315,6 +317,40 @@ def part_units(options, folder, tap):
         units_case(tap, options, name, paths[name], "avdec_h264 max-threads=%d" % threads, one_in, seed, count, *form)
 
 
+def part_sei(options, folder, tap):
+    if "short-gop" not in encodes_h264.names(False):
+        skip_all("no encoder")
+
+    def found(name, data):
+        path = os.path.join(folder, name + ".264")
+        with open(path, "wb") as file:
+            file.write(data)
+        status, result, notes = check(options.soundness, path)
+        tap.case(status == 0 and number(result, "wrong") == 0, "%s: %d of %d frames known, %d claims, %d wrong" % (
+            name, number(result, "known"), number(result, "frames"), number(result, "claims"), number(result, "wrong")),
+            *([] if status == 0 else notes))
+        return number(result, "known"), number(result, "frames")
+
+    with open(encodes_h264.make("short-gop", folder), "rb") as file:
+        stream = file.read()
+    known, frames = found("plain", stream)
+    tap.case(known == frames > 25, "all frames of a stream without messages are known")
+    grain, _ = found("film-grain", sei_h264.before_pictures(stream, {10: sei_h264.film_grain()}))
+    tap.case(5 <= grain <= 10, "none is known with film grain, %d before it" % grain)
+    # IDR pictures are five apart.
+    cancelled, _ = found("film-grain-cancelled", sei_h264.before_pictures(
+        stream, {5: sei_h264.film_grain(), 15: sei_h264.film_grain(cancel=True)}))
+    tap.case(frames - 20 <= cancelled <= frames - 10, "%d are known where it is cancelled after ten" % cancelled)
+
+    for name, build in (("b3-pyramid", 20), ("444", 140)):
+        with open(encodes_h264.make(name, folder), "rb") as file:
+            stream = file.read()
+        now, frames = found(name, stream)
+        old, _ = found("%s-x264-%d" % (name, build), re.sub(rb"x264 - core \d{3}", b"x264 - core %03d" % build, stream))
+        tap.case(now == frames and old < frames / 2, "%d of %d frames are known of %s by x264's build %d" % (
+            old, frames, name, build))
+
+
 def openh264_decodes(path, folder):
     """Whether openh264 gives the frames that libavcodec gives.  Its B pictures are not always right, and pictures that
     are reordered across an IDR picture come in another order."""
@@ -399,7 +435,7 @@ def part_stateful(options, folder, tap):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "units", "openh264dec", "stateful"])
+    parser.add_argument("part", choices=["encodes", "generated", "clips", "complete", "corrupt", "sei", "units", "openh264dec", "stateful"])
     parser.add_argument("--soundness", required=True)
     parser.add_argument("--vectors")
     parser.add_argument("--generate")
