@@ -167,6 +167,8 @@ def main(folder):
     write('bytes.onnx', classifier(3, 32, 32, 6, image=value('bytes', [1, 3, 32, 32], 2), constants=[tensor('255', [1], [255.0])],
                                    more=[node('Cast', ['bytes'], ['numbers'], attr_int('to', 1)),
                                          node('Div', ['numbers', '255'], ['image'])]))
+    write('batch.onnx', classifier(3, 32, 32, 6, image=value('image', [2, 3, 32, 32])))
+    write('batch.onnx.modelinfo', info)
     write('one.onnx', classifier(3, 32, 32, 1, seed=4))
 
     # What must be refused with a sentence.
@@ -184,7 +186,6 @@ def main(folder):
     write('free.onnx', classifier(3, 32, 32, 6, image=value('image', [1, 3, 'height', 'width'])))
     write('sized.onnx', classifier(3, 32, 32, 6, image=value('image', [1, 3, 'height', 'width'])))
     write('sized.onnx.modelinfo', info.replace('dir=input\n', 'dir=input\ndims=1,3,32,32\n'))
-    write('batch.onnx', classifier(3, 32, 32, 6, image=value('image', [2, 3, 32, 32])))
     write('channels4.onnx', classifier(4, 32, 32, 6))
     conv = node('Conv', ['image', 'w'], ['map'], attr_ints('kernel_shape', [1, 1]))
     map_init = [tensor('w', [2, 3, 1, 1], [0.5] * 6)]

@@ -245,12 +245,12 @@ test_confidences (void)
 }
 
 /* Models that say the best class only, give other things as well, or the scores in
- * another shape, or whose size only the .modelinfo tells: the confidences are those of the scores all the same. */
+ * another shape, whose size only the .modelinfo tells, or made for two pictures at a time: the confidences are those of the scores all the same. */
 static void
 test_ends (void)
 {
   static const gchar *const models[] = { "argmax.onnx", "topk.onnx",
-    "several.onnx", "last.onnx", "first.onnx", "sized.onnx"
+    "several.onnx", "last.onnx", "first.onnx", "sized.onnx", "batch.onnx"
   };
   gfloat plain[6], got[6];
   guint i, k;

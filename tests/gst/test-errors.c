@@ -39,8 +39,6 @@ static const Case cases[] = {
       {"channels4.onnx", "1x4x32x32", "image"}},
   {"free-size", "free.onnx", NULL, STREAM,
       {"free.onnx", "\"image\" is free", "fixed size"}},
-  {"batch-of-2", "batch.onnx", NULL, STREAM,
-      {"batch.onnx", "2x3x32x32", "1x3xHEIGHTxWIDTH"}},
   {"not-a-classifier", "map.onnx", NULL, STREAM,
       {"map.onnx", "1x2x8x8", "classifier"}},
   {"unsupported", "unsupported.onnx", NULL, STREAM,

@@ -232,8 +232,10 @@ compare(Tally *tally, const float *got, const float *wanted, int n, double step)
   for (int i = 0; i < n; i++) {
     const double off = fabs((double)got[i] - wanted[i]) / step;
     tally->compared++;
-    tally->different += off > 1e-3;
-    tally->furthest = fmax(tally->furthest, off);
+    if (!(off <= 1e-3)) /* a NaN, too */
+      tally->different++;
+    if (!(off <= tally->furthest))
+      tally->furthest = isnan(off) ? HUGE_VAL : off;
   }
 }
 
