@@ -125,14 +125,11 @@ spoil (Damage * self, GBytes * unit)
     case 1:
     case 2:{
       guint which = below (self, G_N_ELEMENTS (inserted));
-      guint8 *copy;
 
       n = inserted[which].n;
       g_byte_array_append (bytes, inserted[which].bytes, n);
-      copy = g_memdup2 (bytes->data + at, bytes->len - n - at);
-      memmove (bytes->data + at + n, copy, bytes->len - n - at);
+      memmove (bytes->data + at + n, bytes->data + at, bytes->len - n - at);
       memcpy (bytes->data + at, inserted[which].bytes, n);
-      g_free (copy);
       break;
     }
     case 3:{                   /* the same at the end */
