@@ -240,7 +240,7 @@ class Compare:
                 self.dense_rows(HALF_NETS, (1, 2), half=True))
 
     def others(self):
-        return ('## Dense, other networks\n\nAs above, one thread; there is no goal for these.\n\n' + self.dense_rows(OTHER_NETS, (1,)))
+        return ('## Dense, other networks\n\nAs above, one thread.\n\n' + self.dense_rows(OTHER_NETS, (1,)))
 
     def full(self):
         rows = []
