@@ -88,12 +88,23 @@ launch() {
 # What a file's video is coded in, as a caps name (video/mpeg 2, video/x-h264, image/jpeg, ...); empty when there is none.
 # The last caps that flow are the parser's; before it the container has spoken, and fields come in any order.
 codec_of() {
-  local fd pid
+  local fd pid line lines='' wait=30
   # Not a pipe: after an error gst-launch-1.0 may wait for ever, and so would we for it.  Newer ones do so after SIGTERM, too.
-  exec {fd}< <(exec timeout -k 0.5 30 "${in_english[@]}" "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
+  exec {fd}< <(exec timeout -k 0.5 30 "${in_english[@]}" GST_DEBUG=GST_ERROR_SYSTEM:4 GST_DEBUG_NO_COLOR=1 GST_DEBUG_FILE= \
+    "${gst_launch[@]}" -v filesrc location="$1" ! parsebin ! fakesink num-buffers=1 2>&1)
   pid=$!
-  awk '/^ERROR/ { exit }
-       /caps = (video\/|image\/jpeg)/ {
+  # parsebin loses the error of a demuxer now and then, one in some hundred: the log has it, and nothing comes behind it then.
+  while IFS= read -r -t "$wait" line; do
+    case $line in
+      ERROR*) break ;;
+      *"posted error message"*) wait=3 ;;
+      *) lines+=$line$'\n' ;;
+    esac
+  done <&"$fd"
+  exec {fd}<&-
+  kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  awk '/caps = (video\/|image\/jpeg)/ {
          sub(/.*caps = /, "")
          name = $0
          sub(/,.*/, "", name)
@@ -106,10 +117,7 @@ codec_of() {
          }
          codec = name
        }
-       END { print codec }' <&"$fd" || true
-  exec {fd}<&-
-  kill "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+       END { print codec }' <<<"$lines"
 }
 
 # The decoding part of a pipeline: with the codec's changes where we can read them, else the pixels are compared.
