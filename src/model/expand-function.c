@@ -149,11 +149,5 @@ dcn_expand_function(DcnExpansion *expansion, const Dcn__Onnx__Node *call)
     set_text(&node->name, strdup(name));
     g_free(name);
   }
-  if (!expansion->loader->error)
-    return TRUE;
-  /* The call stays in the list, so what replaced it must not. */
-  while (expansion->nodes->len > before)
-    dcn__onnx__node__free_unpacked(
-        g_ptr_array_steal_index(expansion->nodes, expansion->nodes->len - 1), NULL);
-  return FALSE;
+  return dcn_expansion_end(expansion, before);
 }

@@ -214,10 +214,5 @@ dcn_expand_quantized(DcnExpansion *expansion, const Dcn__Onnx__Node *call)
   }
   free(result);
   g_ptr_array_unref(inputs);
-  if (!expansion->loader->error)
-    return TRUE;
-  while (expansion->nodes->len > before)
-    dcn__onnx__node__free_unpacked(
-        g_ptr_array_steal_index(expansion->nodes, expansion->nodes->len - 1), NULL);
-  return FALSE;
+  return dcn_expansion_end(expansion, before);
 }

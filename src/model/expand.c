@@ -48,6 +48,17 @@ dcn_expansion_copy(DcnExpansion *expansion, const Dcn__Onnx__Node *node)
   return copy;
 }
 
+gboolean
+dcn_expansion_end(DcnExpansion *expansion, guint before)
+{
+  if (!expansion->loader->error)
+    return TRUE;
+  while (expansion->nodes->len > before)
+    dcn__onnx__node__free_unpacked(
+        g_ptr_array_steal_index(expansion->nodes, expansion->nodes->len - 1), NULL);
+  return FALSE;
+}
+
 /* One round over the graph.  changed: something was replaced. */
 static void
 expand_once(DcnLoader *loader, GHashTable *functions, size_t *bytes, guint *number,

@@ -25,6 +25,10 @@ Dcn__Onnx__Node *dcn_expansion_copy(DcnExpansion *expansion, const Dcn__Onnx__No
 /* The inner name, as the graph knows it; free() it. */
 char *dcn_expansion_name(const DcnExpansion *expansion, const char *inner);
 
+/* A replacement that began when the new list had so many nodes is complete: TRUE; after an error, when the call stays in
+ * the list, what was added is taken off again and freed. */
+gboolean dcn_expansion_end(DcnExpansion *expansion, guint before);
+
 /* Each says whether the node is one of its kind and was replaced; FALSE as well on an error. */
 gboolean dcn_expand_function(DcnExpansion *expansion, const Dcn__Onnx__Node *call);
 gboolean dcn_expand_quantized(DcnExpansion *expansion, const Dcn__Onnx__Node *call);

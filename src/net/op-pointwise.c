@@ -39,18 +39,34 @@ act_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
   dcn_act_run(job->kernels, &job->op->op->act, dcn_ref(job->in, p), y, job->out->net->c);
 }
 
+/* Of one number; says how many pixels a thread takes. */
+static size_t
+act_cost(DcnActKind kind)
+{
+  switch (kind) {
+  case DCN_ACT_NONE:
+  case DCN_ACT_RELU:
+  case DCN_ACT_LEAKY_RELU:
+  case DCN_ACT_CLIP:
+  case DCN_ACT_PRELU:
+  case DCN_ACT_HARD_SIGMOID:
+  case DCN_ACT_HARD_SWISH:
+  case DCN_ACT_QUANTIZE:
+    return 8;
+  case DCN_ACT_EXP:
+  case DCN_ACT_LOG:
+  case DCN_ACT_POWER:
+    return 400;
+  default:
+    return 40;
+  }
+}
+
 static void
 act_run(DcnJob *job)
 {
-  DcnActKind kind = job->op->op->act.kind;
   dcn_list_changed(job, job->in);
-  dcn_run_pixels(job, act_pixel,
-                 (size_t)job->out->net->c * (kind >= DCN_ACT_EXP && kind <= DCN_ACT_POWER ? 400
-                                             : kind > DCN_ACT_QUANTIZE || kind == DCN_ACT_TANH ||
-                                                     kind == DCN_ACT_SIGMOID ||
-                                                     kind == DCN_ACT_SWISH
-                                                 ? 40
-                                                 : 8));
+  dcn_run_pixels(job, act_pixel, (size_t)job->out->net->c * act_cost(job->op->op->act.kind));
 }
 
 const DcnOpClass dcn_act_class = {"activation", nothing_to_prepare, act_run, NULL};
@@ -287,33 +303,18 @@ const DcnOpClass dcn_softmax_class = {"softmax", nothing_to_prepare, softmax_run
 /* In so many sums, which need not wait for each other. */
 #define NORM_SUMS 16
 
-static double
-sum_of(const float *x, int n)
+/* Of the numbers, or of their squares; inlined, so that neither asks which. */
+static inline double
+sum_of(const float *x, int n, gboolean squares)
 {
   float sums[NORM_SUMS] = {0};
   double sum = 0;
   int c = 0;
   for (; c + NORM_SUMS <= n; c += NORM_SUMS)
     for (int i = 0; i < NORM_SUMS; i++)
-      sums[i] += x[c + i];
+      sums[i] += squares ? x[c + i] * x[c + i] : x[c + i];
   for (; c < n; c++)
-    sum += x[c];
-  for (int i = 0; i < NORM_SUMS; i++)
-    sum += sums[i];
-  return sum;
-}
-
-static double
-sum_of_squares(const float *x, int n)
-{
-  float sums[NORM_SUMS] = {0};
-  double sum = 0;
-  int c = 0;
-  for (; c + NORM_SUMS <= n; c += NORM_SUMS)
-    for (int i = 0; i < NORM_SUMS; i++)
-      sums[i] += x[c + i] * x[c + i];
-  for (; c < n; c++)
-    sum += x[c] * x[c];
+    sum += squares ? x[c] * x[c] : x[c];
   for (int i = 0; i < NORM_SUMS; i++)
     sum += sums[i];
   return sum;
@@ -325,10 +326,10 @@ layer_norm_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
   const float *x = dcn_ref(job->in, p);
   int n = job->out->net->c;
-  const float mean = (float)(sum_of(x, n) / n);
+  const float mean = (float)(sum_of(x, n, FALSE) / n);
   for (int c = 0; c < n; c++)
     y[c] = x[c] - mean;
-  const float scale = (float)(1 / sqrt(sum_of_squares(y, n) / n + job->op->op->u.norm.epsilon));
+  const float scale = (float)(1 / sqrt(sum_of(y, n, TRUE) / n + job->op->op->u.norm.epsilon));
   for (int c = 0; c < n; c++)
     y[c] *= scale;
 }
