@@ -1,6 +1,6 @@
 /* A small RTSP server for the tests: /mpeg2, /h264 and /h264-b (with
- * B pictures, CAVLC) serve moving test pictures.  Prints its port, then serves until it is killed or, at the latest,
- * for two minutes.
+ * B pictures, CAVLC) serve moving test pictures.  Prints its port, the first argument or a free one, then serves until it
+ * is killed or, at the latest, for two minutes.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include <gst/gst.h>
@@ -36,7 +36,7 @@ main (int argc, char **argv)
   loop = g_main_loop_new (NULL, FALSE);
   server = gst_rtsp_server_new ();
   gst_rtsp_server_set_address (server, "127.0.0.1");
-  gst_rtsp_server_set_service (server, "0");
+  gst_rtsp_server_set_service (server, argc > 1 ? argv[1] : "0");
   mounts = gst_rtsp_server_get_mount_points (server);
   mount (mounts, "/mpeg2",
       PICTURES "mpeg2enc format=3 bitrate=1000 b-per-refframe=0 "
