@@ -39,6 +39,7 @@ class Camera:
         self.pipeline = Gst.parse_launch(
             f'{source} ! parsebin name=parse  decodebin name=decode ! {pace}queue name=backlog {leaky}max-size-buffers=5 max-size-time=0 '
             f'max-size-bytes=0 ! deltacnn name=cnn top-k=1 post-messages=true ! fakesink sync=false')
+        self.pipeline.connect('deep-element-added', self.on_inner)
         self.pipeline.get_by_name('source').set_property('location', self.url)
         cnn = self.pipeline.get_by_name('cnn')
         for key in 'tolerance', 'threads':
@@ -59,6 +60,11 @@ class Camera:
         self.seen = time.monotonic()
         self.pipeline.set_state(Gst.State.PLAYING)
         return GLib.SOURCE_REMOVE
+
+    def on_inner(self, pipeline, part, element):
+        # Cameras are work enough for all cores; and a decoder of several threads keeps a frame back for each.
+        if element.find_property('max-threads'):
+            element.set_property('max-threads', 1)
 
     def on_stream(self, parse, pad):
         """Of a stream's elements, in its thread: the first video goes on, with deltaextract where that knows the codec."""
@@ -237,6 +243,7 @@ def parse(argv):
     p.add_argument('--model', required=True)
     p.add_argument('--tolerance', type=float, default=0)
     p.add_argument('--source', default='auto')
+    p.add_argument('--decoders', default='')
     p.add_argument('--mode', choices=('delta', 'dense'), default='delta')
     p.add_argument('--threads', type=int, default=1)
     p.add_argument('--hold', type=int, default=3)
@@ -273,6 +280,11 @@ def main():
     for element in 'deltaextract', 'deltacnn':
         if not Gst.ElementFactory.find(element):
             sys.exit(f'cameras.sh: GStreamer does not know {element}: GST_PLUGIN_PATH must name the folder with the plugin')
+    for name in options.decoders.split():
+        feature = Gst.Registry.get().find_feature(name, Gst.ElementFactory)
+        if not feature:
+            sys.exit(f'cameras.sh: GStreamer knows no decoder {name}')
+        feature.set_rank(Gst.Rank.PRIMARY + 1000)  # decodebin takes the one of the highest
     sys.exit(Watch(options).run())
 
 

@@ -14,7 +14,7 @@
 #     --latency MS       how long RTSP waits for packets that come late (default: 200)
 #     --patience S       a camera is lost when it sends nothing for so long (default: 10)
 # The end is a table on standard error: frames a second, frames left out, time a frame, and the processor's share.
-# Variables: see common.sh.
+# The environment's DCN_BUILD, DCN_MODEL, DCN_DECODER, DCN_H264_DECODER, TOLERANCE and SOURCE mean what they do to file.sh (see its --help).
 . "$(dirname "$0")/common.sh"
 case ${1:-} in -h | --help) usage; exit ;; esac
 args=("$@") previous=
@@ -30,4 +30,5 @@ python=python3
 "$python" -c 'import gi' 2>/dev/null || die "python3-gi and gir1.2-gstreamer-1.0 are needed (pipelines/install-deps.sh test)"
 dcn_setup
 exec ${DCN_PRELOAD:+env "LD_PRELOAD=$DCN_PRELOAD"} "$python" "$dcn_root/pipelines/cameras.py" \
-  --model "$model" --tolerance "$(tolerance_of "$model")" --source "${SOURCE:-auto}" "${args[@]}"
+  --model "$model" --tolerance "$(tolerance_of "$model")" --source "${SOURCE:-auto}" \
+  --decoders "${DCN_DECODER:-} ${DCN_H264_DECODER:-}" "${args[@]}"

@@ -125,6 +125,19 @@ def test_cameras_lost_and_back():
     assert changed[len(changed) // 2] < 0.3, changed
 
 
+def test_another_decoder():
+    if subprocess.run(['gst-inspect-1.0', '--exists', 'mpeg2dec']).returncode:
+        raise tap.Skip('no mpeg2dec')
+    os.environ['DCN_DECODER'] = 'mpeg2dec'
+    try:
+        lines, _ = lines_of('cameras.sh', '--every-frame', f'door={CLIP}')
+    finally:
+        del os.environ['DCN_DECODER']
+    alone, _ = lines_of('headless-messages.sh', CLIP)
+    # it keeps the last two frames to itself at the end of the stream
+    assert len(alone) - sum('label' in r for r in lines) == 2
+
+
 def test_what_cannot_be():
     for args, status, word in (((), 1, 'which cameras'), (('/none.ts',), 1, 'no file /none.ts'), (('http://a/b',), 1, 'http://'),
                                (('--hold', 'x', CLIP), 2, '--hold'), (('--model', '/none.onnx', CLIP), 1, 'no model /none.onnx')):
