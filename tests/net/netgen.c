@@ -482,3 +482,25 @@ netgen_concat(guint32 seed, int size, int first, int second)
   int out = conv(&m, both, 24, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1, 1, relu);
   return maker_finish(&m, &out, 1);
 }
+
+DcnProgram *
+netgen_moved(guint32 seed, int size)
+{
+  Maker m = maker_new(seed);
+  const int c = 24, elements = size * size * c;
+  const DcnAct relu = {.kind = DCN_ACT_RELU};
+  add_value(&m, 1, size, size, 3);
+  const int a = conv(&m, 0, c, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1, 1, relu);
+  const int turned = add_value(&m, 1, size, size, c);
+  DcnOp *op = add_op(&m, DCN_OP_GATHER, turned, 1, a, 0);
+  op->u.gather.index = g_new(int32_t, (size_t)elements);
+  for (int i = 0; i < elements; i++)
+    op->u.gather.index[i] = i % 4 ? elements - 1 - i : -1;
+  op->u.gather.fill = 5;
+  const int both = add_value(&m, 1, 2 * size, size, c);
+  op = add_op(&m, DCN_OP_CONCAT, both, 2, a, turned);
+  op->u.concat.origins = g_new0(DcnOrigin, 2);
+  op->u.concat.origins[1].y = size;
+  const int out = conv(&m, both, 16, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1, 1, relu);
+  return maker_finish(&m, &out, 1);
+}

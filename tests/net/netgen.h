@@ -16,3 +16,6 @@ DcnProgram *netgen_conv(guint32 seed, int h, int w, int c, int m, int k, int str
 DcnProgram *netgen_classifier(guint32 seed, int size);
 /* Two convolutions of an image, to first and second channels, one behind the other, and a third one of both. */
 DcnProgram *netgen_concat(guint32 seed, int size, int first, int second);
+/* A convolution of an image; the same turned by half, with a large number in place of each fourth; both one above the
+ * other; and a convolution of these. */
+DcnProgram *netgen_moved(guint32 seed, int size);

@@ -204,6 +204,50 @@ test_closed_loop(void)
   subject_free(s);
 }
 
+/* What was only moved was tested before: it is not tested again, or errors of two tolerances would add up. */
+static void
+test_moved(void)
+{
+  Subject *s = subject_new(netgen_moved(9, 12), netgen_moved(9, 12), dcn_kernels_get());
+  const DcnProgram *p = s->program;
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(9);
+  DcnState *state = state_new(s->net);
+  uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+  uint64_t changed = 0;
+  dcn_state_set_adaptive(state, FALSE);
+  dcn_state_set_tolerance(state, 0.1);
+  for (int i = 0; i < 40; i++) {
+    DcnRunInfo info;
+    change_frame(rand, in,
+                 i == 0  ? CHANGE_ALL
+                 : i % 2 ? CHANGE_NOISE
+                         : CHANGE_BLOCK,
+                 i ? 0.2f : 1, dcn_state_input(state), touched);
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, &info);
+    changed += i ? info.values_changed : 0;
+    for (int v = 0; v < p->n_values; v++) {
+      dcn_state_value(state, v, s->logical[0]);
+      reference_from_logical(&p->values[v], s->logical[0], s->values[v]);
+    }
+    for (int o = 0; o < p->n_ops; o++) {
+      if (p->ops[o].kind != DCN_OP_GATHER && p->ops[o].kind != DCN_OP_CONCAT)
+        continue;
+      float *shown = s->values[p->ops[o].output];
+      const size_t bytes = dcn_value_elements(&p->values[p->ops[o].output]) * sizeof(float);
+      float *was = g_memdup2(shown, bytes);
+      reference_run_op(p, &p->ops[o], s->values);
+      g_assert_cmpmem(was, bytes, shown, bytes);
+      g_free(was);
+    }
+  }
+  g_assert_cmpuint(changed, >, 0);
+  g_free(touched);
+  dcn_state_free(state);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
 /* What a tolerance has let pass stays, and is told, when the tolerances that follow are 0, until a run is asked to be exact. */
 static void
 test_let_pass(void)
@@ -252,6 +296,7 @@ main(int argc, char **argv)
     g_free(path);
   }
   g_test_add_func("/net/errors/closed-loop", test_closed_loop);
+  g_test_add_func("/net/errors/moved", test_moved);
   g_test_add_func("/net/errors/let-pass", test_let_pass);
   return g_test_run();
 }
