@@ -166,7 +166,7 @@ apply_parameters(DcnOp *op, const DcnValue *new, Moved *moved)
 static void
 set_layout(DcnValue *value, const DcnValue *like)
 {
-  dcn_value_set_dims(value, like->rank, like->dims);
+  dcn_value_set_layout(value, like->rank, like->dims, like->last);
 }
 
 /* second: a movement.  Walks up from it to an earlier one; TRUE when they were joined. */

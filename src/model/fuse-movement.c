@@ -94,11 +94,59 @@ can_drop(DcnLoader *loader, const DcnOp *op, const char *facts)
     return FALSE; /* that value has a shape and a name of its own to keep */
   if (output) {
     from->rank = to->rank;
+    from->last = to->last;
     memcpy(from->dims, to->dims, sizeof from->dims);
     g_free(from->name);
     from->name = g_strdup(to->name);
   }
   return TRUE;
+}
+
+/* Parts that all are moved from one value, as a picture is that is rolled over its edge: one movement.  Its elements
+ * are NULL where parts come from several, or something is filled in. */
+static int32_t *
+joined_index(DcnLoader *loader, const int *producer, const DcnOp *op, int *source)
+{
+  const DcnValue *to = dcn_loader_get(loader, op->output);
+  *source = -1;
+  for (int k = 0; k < op->n_inputs; k++) {
+    const int before = producer[op->inputs[k]];
+    const DcnOp *first = before >= 0 ? get_op(loader, before) : NULL;
+    if (!first || first->kind != DCN_OP_GATHER || (k > 0 && first->inputs[0] != *source))
+      return NULL;
+    *source = first->inputs[0];
+    const size_t count = dcn_value_elements(dcn_loader_get(loader, op->inputs[k]));
+    for (size_t i = 0; i < count; i++)
+      if (first->u.gather.index[i] < 0)
+        return NULL;
+  }
+  int32_t *index = g_try_new(int32_t, dcn_value_elements(to));
+  for (int k = 0; index && k < op->n_inputs; k++) {
+    const DcnOrigin *o = &op->u.concat.origins[k];
+    const DcnValue *part = dcn_loader_get(loader, op->inputs[k]);
+    const int32_t *from = get_op(loader, producer[op->inputs[k]])->u.gather.index;
+    for (int n = 0; n < part->n; n++)
+      for (int y = 0; y < part->h; y++)
+        for (int x = 0; x < part->w; x++, from += part->c)
+          memcpy(index + ((((size_t)n + o->n) * to->h + y + o->y) * to->w + x + o->x) * to->c +
+                     o->c,
+                 from, sizeof *from * (size_t)part->c);
+  }
+  return index;
+}
+
+static void
+join_parts(DcnLoader *loader, const int *producer, DcnOp *op)
+{
+  int source;
+  int32_t *index = op->n_inputs > 1 ? joined_index(loader, producer, op, &source) : NULL;
+  if (!index)
+    return;
+  g_free(op->u.concat.origins);
+  op->kind = DCN_OP_GATHER;
+  op->u.gather = (DcnGather){.index = index};
+  op->n_inputs = 1;
+  op->inputs[0] = source;
 }
 
 /* Whether each image keeps its pixels in their order, though perhaps in rows of another length. */
@@ -128,10 +176,12 @@ dcn_fuse_movement(DcnLoader *loader)
   }
   for (guint k = 0; k < loader->outputs->len; k++)
     facts[g_array_index(loader->outputs, int, k)] |= IS_OUTPUT;
-  for (guint i = 0; i < loader->ops->len; i++)
-    for (int k = 0; get_op(loader, i)->kind == DCN_OP_MATMUL && k < get_op(loader, i)->n_inputs;
-         k++)
-      facts[get_op(loader, i)->inputs[k]] |= READ_BY_MATMUL;
+  for (guint i = 0; i < loader->ops->len; i++) {
+    const DcnOp *op = get_op(loader, i);
+    for (int k = 0; op->kind == DCN_OP_MATMUL && k < op->n_inputs; k++)
+      if (!(k == 0 && !op->u.matmul.a_constant ? op->u.matmul.a_index : op->u.matmul.b_index))
+        facts[op->inputs[k]] |= READ_BY_MATMUL;
+  }
 
   for (guint i = 0; i < loader->ops->len; i++) {
     DcnOp *op = get_op(loader, i);
@@ -139,6 +189,8 @@ dcn_fuse_movement(DcnLoader *loader)
       continue;
     for (int k = 0; k < op->n_inputs; k++)
       op->inputs[k] = alias[op->inputs[k]];
+    if (op->kind == DCN_OP_CONCAT)
+      join_parts(loader, producer, op);
     const int before = producer[op->inputs[0]];
     const DcnOp *first = before >= 0 && get_op(loader, before)->kind == DCN_OP_GATHER
                              ? get_op(loader, before)

@@ -142,7 +142,7 @@ dcn_loader_need_ints(DcnLoader *loader, int i, const char *what, int64_t *out)
 }
 
 int
-dcn_loader_value(DcnLoader *loader, int i)
+dcn_loader_any_value(DcnLoader *loader, int i)
 {
   DcnEntry *entry = dcn_loader_input(loader, i);
   if (!entry)
@@ -153,14 +153,31 @@ dcn_loader_value(DcnLoader *loader, int i)
 }
 
 int
-dcn_loader_float_value(DcnLoader *loader, int i)
+dcn_loader_value(DcnLoader *loader, int i)
+{
+  const int value = dcn_loader_any_value(loader, i);
+  return value < 0 ? -1 : dcn_relaid_value(loader, value, FALSE, "image");
+}
+
+static gboolean
+fail_integer(DcnLoader *loader, int i)
 {
   DcnEntry *entry = dcn_loader_input(loader, i);
-  if (entry && entry->integer) {
+  if (entry && entry->integer)
     dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "arithmetic on integers is not supported");
-    return -1;
-  }
-  return dcn_loader_value(loader, i);
+  return !entry || entry->integer;
+}
+
+int
+dcn_loader_float_value(DcnLoader *loader, int i)
+{
+  return fail_integer(loader, i) ? -1 : dcn_loader_value(loader, i);
+}
+
+int
+dcn_loader_any_float_value(DcnLoader *loader, int i)
+{
+  return fail_integer(loader, i) ? -1 : dcn_loader_any_value(loader, i);
 }
 
 gboolean
@@ -171,6 +188,7 @@ dcn_loader_input_shape(DcnLoader *loader, int i, DcnShape *shape)
     return FALSE;
   if (entry->tensor) {
     shape->rank = entry->tensor->rank;
+    shape->last = FALSE;
     memcpy(shape->dims, entry->tensor->dims, sizeof shape->dims);
   } else {
     *shape = dcn_loader_shape(loader, entry->value);
@@ -259,7 +277,7 @@ dcn_loader_add_value(DcnLoader *loader, const char *role, const DcnShape *shape)
   for (int i = 0; i < shape->rank; i++)
     dims[i] = (int)shape->dims[i];
   DcnValue value = {0};
-  dcn_value_set_dims(&value, shape->rank, dims);
+  dcn_value_set_layout(&value, shape->rank, dims, shape->last);
   const char *base = loader->node && loader->node->n_output ? loader->node->output[0] : "";
   char *valid = g_utf8_make_valid(base, -1);
   value.name = role ? g_strdup_printf("%s/%s", valid, role) : g_strdup(valid);
@@ -294,7 +312,7 @@ DcnShape
 dcn_loader_shape(DcnLoader *loader, int value)
 {
   const DcnValue *v = dcn_loader_get(loader, value);
-  DcnShape shape = {.rank = v->rank};
+  DcnShape shape = {.rank = v->rank, .last = v->last};
   for (int i = 0; i < v->rank; i++)
     shape.dims[i] = v->dims[i];
   return shape;
@@ -350,6 +368,7 @@ gboolean
 dcn_shape_broadcast(const DcnShape *a, const DcnShape *b, DcnShape *out)
 {
   out->rank = MAX(a->rank, b->rank);
+  out->last = (a->last && a->rank >= 3) || (b->last && b->rank >= 3);
   for (int i = 1; i <= out->rank; i++) {
     const int64_t x = i <= a->rank ? a->dims[a->rank - i] : 1;
     const int64_t y = i <= b->rank ? b->dims[b->rank - i] : 1;

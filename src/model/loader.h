@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
   int rank;
   int64_t dims[DCN_MAX_RANK];
+  gboolean last; /* of a value: as in DcnValue */
 } DcnShape;
 
 typedef struct {
@@ -42,6 +43,7 @@ typedef struct {
   int input;                   /* value index */
   int64_t file_batch;          /* pictures at a time in the file, where it is run with one; else 0 */
   gboolean integer_input;      /* its elements are of an integer type in the model */
+  GHashTable *relaid;          /* value -> the same with its channels elsewhere; both + 1 */
   GArray *outputs;             /* of int: value indices */
   const Dcn__Onnx__Node *node; /* being lowered */
   const char *output_name;     /* graph output being read, for messages; else NULL */
@@ -76,10 +78,14 @@ float *dcn_loader_take_floats(DcnLoader *loader, int i, const char *what);
 /* Small integer constant: at most DCN_MAX_RANK elements.  -1 and an error where it does not fit,
  * else the count. */
 int dcn_loader_need_ints(DcnLoader *loader, int i, const char *what, int64_t *out);
-/* The value of an input; a constant is made one.  -1 on error. */
+/* The value of an input; a constant is made one.  Its channels are its second dimension (from rank 2 on).  -1 on
+ * error. */
 int dcn_loader_value(DcnLoader *loader, int i);
 /* Same, and an integer value is an error. */
 int dcn_loader_float_value(DcnLoader *loader, int i);
+/* Same, for those who do not care which dimension the channels are: DcnShape.last may be set. */
+int dcn_loader_any_value(DcnLoader *loader, int i);
+int dcn_loader_any_float_value(DcnLoader *loader, int i);
 /* Logical shape of constant or value. */
 gboolean dcn_loader_input_shape(DcnLoader *loader, int i, DcnShape *shape);
 
@@ -129,6 +135,8 @@ int dcn_loader_materialise(DcnLoader *loader, DcnTensor *tensor, const char *rol
 int dcn_loader_add_act(DcnLoader *loader, int x, DcnAct act, const char *role);
 /* x * scale[c] + shift[c] per physical channel; the arrays are taken over (NULL: ones, zeros). */
 int dcn_loader_add_affine(DcnLoader *loader, int x, float *scale, float *shift, const char *role);
+/* x with mean 0 and variance 1 over the channels of each pixel. */
+int dcn_loader_add_layer_norm(DcnLoader *loader, int x, float epsilon, const char *role);
 /* Mean or maximum of each channel over all pixels of an image. */
 int dcn_loader_add_global(DcnLoader *loader, int x, gboolean maximum, const char *role);
 /* Numpy broadcasting; each side is a value or (where >= 0 does not hold) a constant. */
@@ -136,13 +144,17 @@ typedef struct {
   int value; /* -1: constant */
   DcnTensor *tensor;
 } DcnOperand;
+DcnShape dcn_operand_shape(DcnLoader *loader, DcnOperand operand);
 int dcn_loader_add_binary(DcnLoader *loader, DcnBinaryKind kind, DcnOperand a, DcnOperand b,
                           const char *role);
+
+/* Numpy's matmul of what has rank 2 at least; not both are constant. */
+int dcn_loader_add_product(DcnLoader *loader, DcnOperand a, DcnOperand b, const char *role);
 
 /* Whether a constant per channel makes it x * scale + shift. */
 gboolean dcn_binary_is_affine(const DcnBinary *binary);
 
-/* Numpy broadcasting of two shapes. */
+/* Numpy broadcasting of two shapes; the channels come out last where one has them there. */
 gboolean dcn_shape_broadcast(const DcnShape *a, const DcnShape *b, DcnShape *out);
 /* Normalises an axis in [-rank, rank) to [0, rank); fails otherwise. */
 gboolean dcn_loader_axis(DcnLoader *loader, int64_t axis, int rank, int *out);
@@ -230,6 +242,7 @@ void dcn_fuse_movement(DcnLoader *loader);
 void dcn_fuse_hoist(DcnLoader *loader);
 void dcn_fuse_swish(DcnLoader *loader);
 void dcn_fuse_padding(DcnLoader *loader);
+void dcn_fuse_products(DcnLoader *loader);
 void dcn_fuse_arithmetic(DcnLoader *loader);
 void dcn_prune(DcnLoader *loader);
 

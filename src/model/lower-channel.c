@@ -47,14 +47,20 @@ dcn_lower_softmax(DcnLoader *loader)
 {
   const DcnOpKind kind =
       strcmp(loader->node->op_type, "Softmax") == 0 ? DCN_OP_SOFTMAX : DCN_OP_LOG_SOFTMAX;
-  const int x = dcn_loader_float_value(loader, 0);
+  int x = dcn_loader_any_float_value(loader, 0);
   const int64_t attribute = dcn_attr_int(loader, "axis", loader->opset < 13 ? 1 : -1);
   int axis;
   if (x < 0)
     return FALSE;
-  const DcnShape shape = dcn_loader_shape(loader, x);
+  DcnShape shape = dcn_loader_shape(loader, x);
   if (shape.rank == 0)
     return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its input is a single number");
+  if (shape.rank >= 3 && (attribute == -1 || attribute == shape.rank - 1)) {
+    x = dcn_relaid_value(loader, x, TRUE, "last");
+    return dcn_loader_set_value(loader, 0, add_softmax(loader, x, kind, NULL), FALSE);
+  }
+  x = dcn_relaid_value(loader, x, FALSE, "image");
+  shape.last = FALSE;
   const int channel_axis = shape.rank == 1 ? 0 : 1;
 
   if (loader->opset < 13) {
@@ -99,11 +105,24 @@ dcn_lower_softmax(DcnLoader *loader)
          dcn_loader_set_value(loader, 0, dcn_transpose_value(loader, y, back, NULL), FALSE);
 }
 
+int
+dcn_loader_add_layer_norm(DcnLoader *loader, int x, float epsilon, const char *role)
+{
+  if (x < 0 || loader->error)
+    return -1;
+  const DcnShape shape = dcn_loader_shape(loader, x);
+  const int output = dcn_loader_add_value(loader, role, &shape);
+  DcnOp *op = dcn_loader_add_op(loader, DCN_OP_LAYER_NORM, 1, &x, output);
+  if (op)
+    op->u.norm.epsilon = epsilon;
+  return op ? output : -1;
+}
+
 /* ONNX LayerNormalization: over the axes from `axis` on, together; scale and bias are as large as those. */
 gboolean
 dcn_lower_layer_normalization(DcnLoader *loader)
 {
-  const int x = dcn_loader_float_value(loader, 0);
+  int x = dcn_loader_any_float_value(loader, 0);
   const float epsilon = dcn_attr_float(loader, "epsilon", 1e-5f);
   int axis;
   if (x < 0 || loader->error)
@@ -117,8 +136,7 @@ dcn_lower_layer_normalization(DcnLoader *loader)
   DcnShape matrix = {.rank = 2, .dims = {1, 1}};
   for (int d = 0; d < shape.rank; d++)
     matrix.dims[d >= axis] *= shape.dims[d];
-  const gboolean last = shape.rank > 2 && axis == shape.rank - 1;
-  const gboolean direct = shape.rank == 2 && axis == 1;
+  const gboolean direct = shape.rank >= 2 && axis == shape.rank - 1;
 
   const DcnTensor *scale = dcn_loader_need_constant(loader, 1, "its scale");
   const DcnTensor *bias =
@@ -132,20 +150,11 @@ dcn_lower_layer_normalization(DcnLoader *loader)
   float *factors = dcn_loader_take_floats(loader, 1, "its scale");
   float *shift = bias ? dcn_loader_take_floats(loader, 2, "its bias") : NULL;
 
-  int y = direct ? x
-          : last ? dcn_last_to_channels(loader, x, "channels")
+  int y = direct ? dcn_relaid_value(loader, x, TRUE, "last")
                  : dcn_reshape_value(loader, x, &matrix, "matrix");
-  if (y >= 0 && !loader->error) {
-    const DcnShape moved = dcn_loader_shape(loader, y);
-    const int output = dcn_loader_add_value(loader, "normalised", &moved);
-    DcnOp *op = dcn_loader_add_op(loader, DCN_OP_LAYER_NORM, 1, &y, output);
-    if (op)
-      op->u.norm.epsilon = epsilon;
-    y = op ? output : -1;
-  }
+  y = dcn_loader_add_layer_norm(loader, y, epsilon, "normalised");
   y = dcn_loader_add_affine(loader, y, factors, shift, direct ? NULL : "scaled");
-  if (y < 0 || direct)
-    return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
-  y = last ? dcn_channels_to_last(loader, y, NULL) : dcn_reshape_value(loader, y, &shape, NULL);
+  if (y >= 0 && !direct)
+    y = dcn_reshape_value(loader, y, &shape, NULL);
   return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
 }

@@ -49,7 +49,8 @@ concat_values(DcnLoader *loader, int axis, const DcnShape *shape, gboolean integ
 
   /* In rank 5 and more a row of pixels merges dimensions 3 and up; joining along an inner one of
    * them is not a rectangle, so that the axis trades places with the first dimension. */
-  const gboolean awkward = rank >= 5 && axis >= 4;
+  const gboolean last = shape->last && rank >= 3;
+  const gboolean awkward = rank >= 5 && (last ? axis >= 3 && axis < rank - 1 : axis >= 4);
   for (int d = 0; d < rank; d++)
     perm[d] = d;
   if (awkward) {
@@ -61,7 +62,7 @@ concat_values(DcnLoader *loader, int axis, const DcnShape *shape, gboolean integ
   memcpy(back, perm, sizeof back); /* a swap is its own inverse */
   const int at_axis = awkward ? 0 : axis;
   int64_t pixels = 1; /* per step of the axis, where that is in a row */
-  for (int d = 4; d < rank; d++)
+  for (int d = last ? 3 : 4; d < (last ? rank - 1 : rank); d++)
     pixels *= result.dims[d];
 
   for (int i = 0; i < n && !loader->error; i++) {
@@ -70,7 +71,9 @@ concat_values(DcnLoader *loader, int axis, const DcnShape *shape, gboolean integ
       break;
     if (part.dims[axis] == 0)
       continue;
-    int value = dcn_loader_value(loader, i);
+    int value = dcn_loader_any_value(loader, i);
+    if (value >= 0)
+      value = dcn_relaid_value(loader, value, last, "relaid");
     if (value >= 0 && awkward)
       value = dcn_transpose_value(loader, value, perm, "swapped");
     if (value < 0)
@@ -82,6 +85,11 @@ concat_values(DcnLoader *loader, int axis, const DcnShape *shape, gboolean integ
       origin->c = start;
     else if (rank == 2)
       *(at_axis == 0 ? &origin->x : &origin->c) = start;
+    else if (last)
+      *(at_axis == rank - 1        ? &origin->c
+        : at_axis == 0             ? &origin->n
+        : at_axis == 1 && rank > 3 ? &origin->y
+                                   : &origin->x) = (int)(start * (at_axis == 2 ? pixels : 1));
     else if (rank == 3)
       *(at_axis == 0 ? &origin->n : at_axis == 1 ? &origin->c : &origin->x) = start;
     else if (at_axis == 3)
@@ -110,7 +118,7 @@ dcn_lower_concat(DcnLoader *loader)
   const int64_t attribute = dcn_attr_int(loader, "axis", loader->opset < 4 ? 1 : 0);
   DcnShape shape, part;
   int axis;
-  gboolean constant = TRUE, integer = FALSE;
+  gboolean constant = TRUE, integer = FALSE, last = FALSE;
   if (!dcn_loader_input_shape(loader, 0, &shape) ||
       !dcn_loader_axis(loader, attribute, shape.rank, &axis))
     return FALSE;
@@ -119,6 +127,7 @@ dcn_lower_concat(DcnLoader *loader)
     if (!entry || !dcn_loader_input_shape(loader, i, &part))
       return FALSE;
     constant = constant && entry->tensor;
+    last = last || part.last;
     integer = integer || entry->integer;
     if (part.rank != shape.rank)
       return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its inputs have different ranks");
@@ -130,6 +139,7 @@ dcn_lower_concat(DcnLoader *loader)
     if (shape.dims[axis] > (int64_t)DCN_MAX_ELEMENTS)
       return dcn_loader_fail(loader, DCN_ERROR_MEMORY, "its output is too large");
   }
+  shape.last = last;
   return constant ? concat_constants(loader, axis, &shape)
                   : concat_values(loader, axis, &shape, integer);
 }

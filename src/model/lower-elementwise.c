@@ -71,7 +71,7 @@ dcn_lower_activation(DcnLoader *loader)
     act.alpha = dcn_attr_float(loader, "alpha", 0.2f);
     act.beta = dcn_attr_float(loader, "beta", 0.5f);
   }
-  const int x = dcn_loader_float_value(loader, 0);
+  const int x = dcn_loader_any_float_value(loader, 0);
   return dcn_loader_set_value(loader, 0, dcn_loader_add_act(loader, x, act, NULL), FALSE);
 }
 
@@ -104,7 +104,7 @@ dcn_lower_clip(DcnLoader *loader)
   /* min above max: the result is max everywhere. */
   if (act.alpha > act.beta)
     act.alpha = act.beta;
-  const int x = dcn_loader_float_value(loader, 0);
+  const int x = dcn_loader_any_float_value(loader, 0);
   return dcn_loader_set_value(loader, 0, dcn_loader_add_act(loader, x, act, NULL), FALSE);
 }
 
@@ -154,10 +154,10 @@ dcn_binary_is_affine(const DcnBinary *binary)
   return binary->kind <= DCN_BINARY_MUL || (binary->kind == DCN_BINARY_DIV && !binary->swap);
 }
 
-static DcnShape
-operand_shape(DcnLoader *loader, DcnOperand operand)
+DcnShape
+dcn_operand_shape(DcnLoader *loader, DcnOperand operand)
 {
-  DcnShape shape;
+  DcnShape shape = {0};
   if (operand.value >= 0)
     return dcn_loader_shape(loader, operand.value);
   shape.rank = operand.tensor->rank;
@@ -172,16 +172,17 @@ physical_shape(const DcnShape *shape, const DcnShape *out, DcnValue *physical)
 {
   int dims[DCN_MAX_RANK] = {0};
   gboolean all = TRUE, none = TRUE;
+  const int first = out->last ? 2 : 3, end = out->last ? out->rank - 1 : out->rank;
   for (int d = 0; d < out->rank; d++) {
     const int axis = d - (out->rank - shape->rank);
     dims[d] = axis < 0 ? 1 : (int)shape->dims[axis];
-    if (d >= 3 && dims[d] != out->dims[d])
+    if (d >= first && d < end && dims[d] != out->dims[d])
       all = FALSE;
-    if (d >= 3 && dims[d] != 1)
+    if (d >= first && d < end && dims[d] != 1)
       none = FALSE;
   }
   memset(physical, 0, sizeof *physical);
-  dcn_value_set_dims(physical, out->rank, dims);
+  dcn_value_set_layout(physical, out->rank, dims, out->last);
   return all || none;
 }
 
@@ -270,6 +271,7 @@ out:
   return output;
 }
 
+/* But for the layout. */
 static gboolean
 same_shape(const DcnShape *a, const DcnShape *b)
 {
@@ -282,7 +284,7 @@ dcn_loader_add_binary(DcnLoader *loader, DcnBinaryKind kind, DcnOperand a, DcnOp
 {
   if (loader->error)
     return -1;
-  DcnShape sa = operand_shape(loader, a), sb = operand_shape(loader, b), out;
+  DcnShape sa = dcn_operand_shape(loader, a), sb = dcn_operand_shape(loader, b), out;
   size_t count;
   if (!dcn_shape_broadcast(&sa, &sb, &out)) {
     dcn_loader_fail(loader, DCN_ERROR_INVALID, "the shapes of its inputs do not fit together");
@@ -315,7 +317,7 @@ dcn_loader_add_binary(DcnLoader *loader, DcnBinaryKind kind, DcnOperand a, DcnOp
     physical = *dcn_loader_get(loader, inputs[0]);
   } else {
     /* Rank alone can change the layout: give b the output's. */
-    DcnShape aligned = {.rank = out.rank};
+    DcnShape aligned = {.rank = out.rank, .last = out.last};
     for (int d = 0; d < out.rank; d++)
       aligned.dims[d] = physical.dims[d];
     inputs[1] = dcn_reshape_value(loader, inputs[1], &aligned, "aligned");
@@ -393,10 +395,10 @@ dcn_lower_binary(DcnLoader *loader)
     return FALSE;
   DcnTensor *aligned = NULL;
   if (b.tensor) {
-    const DcnShape shape = operand_shape(loader, a);
+    const DcnShape shape = dcn_operand_shape(loader, a);
     b.tensor = aligned = align_old_operand(loader, shape.rank, b.tensor);
   } else {
-    b.value = align_old_value(loader, operand_shape(loader, a).rank, b.value);
+    b.value = align_old_value(loader, dcn_operand_shape(loader, a).rank, b.value);
     if (b.value < 0)
       return FALSE;
   }

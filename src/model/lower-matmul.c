@@ -8,7 +8,7 @@
 #include "util/error.h"
 #include <string.h>
 
-/* rows x k times k x m as a convolution of [rows, k]; weights [m][k] are taken over, and bias [m]
+/* rows x k times k x m as a convolution of [.., rows, k]; weights [m][k] are taken over, and bias [m]
  * or NULL. */
 static int
 add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *bias,
@@ -18,7 +18,7 @@ add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *
   DcnOp *op = NULL;
   if (x >= 0 && !loader->error) {
     DcnShape shape = dcn_loader_shape(loader, x);
-    shape.dims[1] = m;
+    shape.dims[shape.rank - 1] = m;
     output = dcn_loader_add_value(loader, role, &shape);
     op = dcn_loader_add_op(loader, DCN_OP_CONV, 1, &x, output);
   }
@@ -39,12 +39,11 @@ add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *
   return output;
 }
 
-/* Elements of input i, a k x m matrix, as m x k. */
+/* A k x m matrix as m x k; NULL, with an error, where there is none or no memory. */
 static float *
-take_transposed(DcnLoader *loader, int i, int64_t k, int64_t m)
+transposed(DcnLoader *loader, const DcnTensor *tensor, int64_t k, int64_t m)
 {
-  DcnTensor *tensor = dcn_loader_need_constant(loader, i, "its right factor");
-  if (!tensor)
+  if (!tensor || loader->error)
     return NULL;
   float *out = g_try_malloc_n(MAX(tensor->count, 1), sizeof *out);
   if (!out) {
@@ -97,7 +96,7 @@ dcn_lower_gemm(DcnLoader *loader)
   int y;
   if (b) {
     float *weights = trans_b ? dcn_loader_take_floats(loader, 1, "its right factor")
-                             : take_transposed(loader, 1, k, m);
+                             : transposed(loader, b, k, m);
     float *bias = c_is_bias ? g_new(float, m) : NULL;
     if (!weights) {
       g_free(bias);
@@ -120,14 +119,13 @@ dcn_lower_gemm(DcnLoader *loader)
     DcnOp *op = dcn_loader_add_op(loader, DCN_OP_MATMUL, 2, inputs, y);
     if (!op)
       return FALSE;
-    op->u.matmul = (DcnMatMul){
-        .batch = 1, .a_batch = 1, .b_batch = 1, .rows = (int)sa.dims[0], .k = (int)k, .m = (int)m};
-    if (alpha != 1) {
-      float *scale = g_new(float, m);
-      for (int64_t j = 0; j < m; j++)
-        scale[j] = alpha;
-      y = dcn_loader_add_affine(loader, y, scale, NULL, "scaled");
-    }
+    op->u.matmul = (DcnMatMul){.batch = 1,
+                               .a_batch = 1,
+                               .b_batch = 1,
+                               .rows = (int)sa.dims[0],
+                               .k = (int)k,
+                               .m = (int)m,
+                               .scale = alpha};
   }
   if (y < 0)
     return FALSE;
@@ -195,6 +193,9 @@ copy_factor(DcnLoader *loader, DcnTensor *tensor, const DcnShape *full, int *bat
 static int
 prepare_factor(DcnLoader *loader, int value, const DcnShape *full, int *batch, const char *role)
 {
+  value = dcn_relaid_value(loader, value, TRUE, role);
+  if (value < 0)
+    return -1;
   const DcnShape shape = dcn_loader_shape(loader, value);
   int64_t own = 1, all = 1;
   for (int d = 0; d < shape.rank - 2; d++)
@@ -208,96 +209,124 @@ prepare_factor(DcnLoader *loader, int value, const DcnShape *full, int *batch, c
   return dcn_expand_value(loader, value, full, role);
 }
 
-gboolean
-dcn_lower_matmul(DcnLoader *loader)
+/* With a constant matrix on the right: a 1x1 convolution of the rows. */
+static int
+add_product_of_rows(DcnLoader *loader, int x, DcnTensor *b, int64_t k, int64_t m, const char *role)
 {
-  DcnShape sa, sb;
-  if (!dcn_loader_input_shape(loader, 0, &sa) || !dcn_loader_input_shape(loader, 1, &sb))
-    return FALSE;
-  DcnEntry *ea = dcn_loader_input(loader, 0), *eb = dcn_loader_input(loader, 1);
-  if (ea->integer || eb->integer)
-    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
-                           "arithmetic on integers is not supported");
-  if (sa.rank < 1 || sb.rank < 1)
-    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors must have rank 1 at least");
-  DcnTensor *a = ea->tensor, *b = eb->tensor;
-  if (a && b) { /* rare: one side becomes a value */
-    a = NULL;
-  }
-  /* A vector is a row on the left, a column on the right; that dimension is not in the result. */
-  const gboolean a_vector = sa.rank == 1, b_vector = sb.rank == 1;
-  DcnShape ma = sa, mb = sb, batch_a = {0}, batch_b = {0}, batch, result;
-  if (a_vector)
-    ma = (DcnShape){.rank = 2, .dims = {1, sa.dims[0]}};
-  if (b_vector)
-    mb = (DcnShape){.rank = 2, .dims = {sb.dims[0], 1}};
-  const int64_t rows = ma.dims[ma.rank - 2], k = ma.dims[ma.rank - 1], m = mb.dims[mb.rank - 1];
-  batch_a = ma;
+  x = dcn_relaid_value(loader, x, TRUE, "rows");
+  float *weights = x < 0 ? NULL : transposed(loader, b, k, m);
+  return weights ? add_fully_connected(loader, x, m, weights, NULL, role) : -1;
+}
+
+int
+dcn_loader_add_product(DcnLoader *loader, DcnOperand a, DcnOperand b, const char *role)
+{
+  if (loader->error || (a.value < 0 && !a.tensor) || (b.value < 0 && !b.tensor))
+    return -1;
+  const DcnShape sa = dcn_operand_shape(loader, a), sb = dcn_operand_shape(loader, b);
+  DcnShape batch_a = sa, batch_b = sb, batch;
+  const int64_t rows = sa.dims[sa.rank - 2], k = sa.dims[sa.rank - 1], m = sb.dims[sb.rank - 1];
   batch_a.rank -= 2;
-  batch_b = mb;
   batch_b.rank -= 2;
-  if (mb.dims[mb.rank - 2] != k || !dcn_shape_broadcast(&batch_a, &batch_b, &batch))
-    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors do not fit together");
-  result = batch;
-  if (!a_vector)
-    result.dims[result.rank++] = rows;
-  if (!b_vector)
-    result.dims[result.rank++] = m;
-  size_t count;
-  if (!dcn_shape_count(result.rank, result.dims, &count) || count == 0 || k == 0)
-    return dcn_loader_fail(loader, DCN_ERROR_MEMORY, "its output is empty or too large");
-
-  if (b && mb.rank == 2) {
-    const DcnShape flat = {.rank = 2, .dims = {(int64_t)count / m, k}};
-    const gboolean image = sa.rank > 2 && !b_vector;
-    int x = dcn_loader_float_value(loader, 0);
-    if (x >= 0)
-      x = image ? dcn_last_to_channels(loader, x, "rows")
-                : dcn_reshape_value(loader, x, &flat, "rows");
-    float *weights = x >= 0 ? take_transposed(loader, 1, k, m) : NULL;
-    if (!weights)
-      return FALSE;
-    int y = add_fully_connected(loader, x, m, weights, NULL, "product");
-    if (y >= 0)
-      y = image ? dcn_channels_to_last(loader, y, NULL)
-                : dcn_reshape_value(loader, y, &result, NULL);
-    return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
+  if (sb.dims[sb.rank - 2] != k || !dcn_shape_broadcast(&batch_a, &batch_b, &batch)) {
+    dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors do not fit together");
+    return -1;
   }
-
   DcnShape full_a = batch, full_b = batch, product = batch;
   full_a.rank = full_b.rank = product.rank = batch.rank + 2;
+  if (product.rank > DCN_MAX_RANK) {
+    dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED, "its output has too many dimensions");
+    return -1;
+  }
   full_a.dims[batch.rank] = product.dims[batch.rank] = rows;
   full_a.dims[batch.rank + 1] = full_b.dims[batch.rank] = k;
   full_b.dims[batch.rank + 1] = product.dims[batch.rank + 1] = m;
-  DcnMatMul matmul = {
-      .batch = (int)(count / (rows * m)), .rows = (int)rows, .k = (int)k, .m = (int)m};
+  full_a.last = full_b.last = product.last = TRUE;
+  size_t count;
+  if (!dcn_shape_count(product.rank, product.dims, &count) || count == 0 || k == 0) {
+    dcn_loader_fail(loader, DCN_ERROR_MEMORY, "its output is empty or too large");
+    return -1;
+  }
+  if (b.value < 0 && sb.rank == 2)
+    return add_product_of_rows(loader, a.value, b.tensor, k, m, role);
+
+  DcnMatMul matmul = {.batch = (int)(count / (size_t)(rows * m)),
+                      .rows = (int)rows,
+                      .k = (int)k,
+                      .m = (int)m,
+                      .scale = 1};
   int inputs[2], n = 0;
-  if (a) {
-    DcnTensor *matrix = dcn_tensor_reshape(a, ma.rank, ma.dims);
-    matmul.a_constant = copy_factor(loader, matrix, &full_a, &matmul.a_batch);
-    dcn_tensor_unref(matrix);
-  } else {
-    int x = dcn_loader_float_value(loader, 0);
-    if (x >= 0)
-      x = dcn_reshape_value(loader, x, &ma, "left");
-    inputs[n++] = x < 0 ? -1 : prepare_factor(loader, x, &full_a, &matmul.a_batch, "left_expanded");
-  }
-  if (b) {
-    matmul.b_constant = copy_factor(loader, b, &full_b, &matmul.b_batch);
-  } else {
-    int x = dcn_loader_float_value(loader, 1);
-    if (x >= 0)
-      x = dcn_reshape_value(loader, x, &mb, "right");
-    inputs[n++] =
-        x < 0 ? -1 : prepare_factor(loader, x, &full_b, &matmul.b_batch, "right_expanded");
-  }
-  const int y = dcn_loader_add_value(loader, "product", &product);
+  if (a.value < 0)
+    matmul.a_constant = copy_factor(loader, a.tensor, &full_a, &matmul.a_batch);
+  else
+    inputs[n++] = prepare_factor(loader, a.value, &full_a, &matmul.a_batch, "left");
+  if (b.value < 0)
+    matmul.b_constant = copy_factor(loader, b.tensor, &full_b, &matmul.b_batch);
+  else
+    inputs[n++] = prepare_factor(loader, b.value, &full_b, &matmul.b_batch, "right");
+  const int y = dcn_loader_add_value(loader, role, &product);
   DcnOp *op = dcn_loader_add_op(loader, DCN_OP_MATMUL, n, inputs, y);
   if (!op) {
     g_free(matmul.a_constant);
     g_free(matmul.b_constant);
-    return FALSE;
+    return -1;
   }
   op->u.matmul = matmul;
-  return dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, y, &result, NULL), FALSE);
+  return y;
+}
+
+/* Operand i of a product; a vector is a row on the left and a column on the right. */
+static gboolean
+read_factor(DcnLoader *loader, int i, DcnOperand *factor, DcnTensor **owned, gboolean *vector)
+{
+  DcnEntry *entry = dcn_loader_input(loader, i);
+  DcnShape shape;
+  if (!entry || !dcn_loader_input_shape(loader, i, &shape))
+    return FALSE;
+  if (entry->integer)
+    return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
+                           "arithmetic on integers is not supported");
+  if (shape.rank < 1)
+    return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its factors must have rank 1 at least");
+  *vector = shape.rank == 1;
+  *factor = (DcnOperand){entry->tensor ? -1 : entry->value, entry->tensor};
+  if (!*vector)
+    return TRUE;
+  const DcnShape matrix = {.rank = 2,
+                           .dims = {i == 0 ? 1 : shape.dims[0], i == 0 ? shape.dims[0] : 1}};
+  if (factor->tensor)
+    *owned = factor->tensor = dcn_tensor_reshape(factor->tensor, 2, matrix.dims);
+  else
+    factor->value = dcn_reshape_value(loader, factor->value, &matrix, "matrix");
+  return !loader->error;
+}
+
+gboolean
+dcn_lower_matmul(DcnLoader *loader)
+{
+  DcnOperand a, b;
+  DcnTensor *owned[2] = {NULL, NULL};
+  gboolean row = FALSE, column = FALSE;
+  int y = -1;
+  if (read_factor(loader, 0, &a, &owned[0], &row) &&
+      read_factor(loader, 1, &b, &owned[1], &column)) {
+    if (a.tensor && b.tensor) { /* rare: one side becomes a value */
+      a.value = dcn_loader_materialise(loader, a.tensor, "constant");
+      a.tensor = NULL;
+    }
+    y = dcn_loader_add_product(loader, a, b, row || column ? "product" : NULL);
+  }
+  if (y >= 0 && (row || column)) {
+    const DcnShape product = dcn_loader_shape(loader, y);
+    DcnShape result = product;
+    result.rank -= 2;
+    if (!row)
+      result.dims[result.rank++] = product.dims[product.rank - 2];
+    if (!column)
+      result.dims[result.rank++] = product.dims[product.rank - 1];
+    y = dcn_reshape_value(loader, y, &result, NULL);
+  }
+  for (int i = 0; i < 2; i++)
+    dcn_tensor_unref(owned[i]);
+  return y >= 0 && dcn_loader_set_value(loader, 0, y, FALSE);
 }

@@ -37,6 +37,7 @@ dcn_lower_transpose(DcnLoader *loader)
   DcnMove move;
   int64_t perm[2 * DCN_MAX_RANK];
   gboolean seen[DCN_MAX_RANK] = {FALSE};
+  int axes[DCN_MAX_RANK] = {0};
   const int n = dcn_attr_ints(loader, "perm", perm);
   gboolean ok = start(loader, &move, &input);
   if (ok && n >= 0 && n != input.rank)
@@ -53,7 +54,9 @@ dcn_lower_transpose(DcnLoader *loader)
     else
       ok = take_range(loader, &move, d, axis, 0, 1, input.dims[axis]);
     seen[axis] = TRUE;
+    axes[d] = axis;
   }
+  move.shape.last = dcn_transposed_last(&input, axes);
   ok = ok && dcn_move_apply(loader, &move, 0, 0);
   dcn_move_clear(&move);
   return ok;
@@ -220,7 +223,7 @@ dcn_lower_gather(DcnLoader *loader)
     return FALSE;
   if (!indices->is_int)
     return dcn_loader_fail(loader, DCN_ERROR_INVALID, "its indices are not integers");
-  DcnShape shape = {.rank = input.rank - 1 + indices->rank};
+  DcnShape shape = {.rank = input.rank - 1 + indices->rank, .last = input.rank < 3 || input.last};
   if (shape.rank > DCN_MAX_RANK)
     return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                            "its output has rank %d, at most %d is supported", shape.rank,

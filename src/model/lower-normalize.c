@@ -20,12 +20,8 @@ add_normalisation(DcnLoader *loader, int x, int64_t groups, float epsilon, const
   for (int d = 2; d < shape.rank; d++)
     matrix.dims[1] *= shape.dims[d];
   const int rows = dcn_reshape_value(loader, x, &matrix, "rows");
-  const int output = rows < 0 ? -1 : dcn_loader_add_value(loader, "normalised", &matrix);
-  DcnOp *op = dcn_loader_add_op(loader, DCN_OP_LAYER_NORM, 1, &rows, output);
-  if (!op)
-    return -1;
-  op->u.norm.epsilon = epsilon;
-  return dcn_reshape_value(loader, output, &shape, role);
+  const int output = dcn_loader_add_layer_norm(loader, rows, epsilon, "normalised");
+  return output < 0 ? -1 : dcn_reshape_value(loader, output, &shape, role);
 }
 
 /* Input 0, an image of channels. */

@@ -68,7 +68,7 @@ dcn_loader_add_global(DcnLoader *loader, int x, gboolean maximum, const char *ro
   if (x < 0 || loader->error)
     return -1;
   DcnShape shape = dcn_loader_shape(loader, x);
-  for (int d = 2; d < shape.rank; d++)
+  for (int d = shape.last ? 1 : 2; d < (shape.last ? shape.rank - 1 : shape.rank); d++)
     shape.dims[d] = 1;
   const int output = dcn_loader_add_value(loader, role, &shape);
   DcnOp *op =

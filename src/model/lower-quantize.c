@@ -182,7 +182,7 @@ dcn_lower_quantize(DcnLoader *loader)
     return FALSE;
   if (entry->tensor)
     return fold_quantize(loader, entry->tensor, &grid, type, lo, hi);
-  const int x = dcn_loader_float_value(loader, 0);
+  const int x = dcn_loader_any_float_value(loader, 0);
   if (x < 0 || !check_per_tensor(loader, &grid))
     return FALSE;
   const float scale = grid.scale[0];
@@ -216,7 +216,7 @@ dcn_lower_dequantize(DcnLoader *loader)
   if (entry->quantized && entry->scale == scale && entry->zero_point == zero)
     return dcn_loader_set_value(loader, 0, entry->exact, FALSE);
   /* Levels that come from elsewhere: the input's, or moved ones. */
-  const int x = dcn_loader_value(loader, 0);
+  const int x = dcn_loader_any_value(loader, 0);
   if (x < 0)
     return FALSE;
   const int y = dcn_loader_add_affine(loader, x, repeat(loader, x, scale),

@@ -87,14 +87,14 @@ dcn_lower_reduce(DcnLoader *loader)
   if (product)
     return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                            "products are supported of constants and shapes only");
-  const int x = dcn_loader_float_value(loader, 0);
+  int x = dcn_loader_any_float_value(loader, 0);
   if (x < 0)
     return FALSE;
 
   int perm[DCN_MAX_RANK], n = 0;
   int64_t kept = 1, count = 1;
   DcnShape shape = {0};
-  gboolean spatial = input.rank >= 3;
+  gboolean spatial = input.rank >= 3, tokens = spatial;
   for (int d = 0; d < input.rank; d++) {
     reduced[d] = reduced[d] && !nothing;
     if (reduced[d])
@@ -103,6 +103,8 @@ dcn_lower_reduce(DcnLoader *loader)
       kept *= input.dims[d];
     if (reduced[d] != (d >= 2))
       spatial = FALSE;
+    if (reduced[d] != (d >= 1 && d < input.rank - 1))
+      tokens = FALSE;
     if (!reduced[d])
       perm[n++] = d;
     if (!reduced[d] || keep)
@@ -112,6 +114,13 @@ dcn_lower_reduce(DcnLoader *loader)
     if (reduced[d])
       perm[n++] = d;
 
+  /* What is kept of pixels are their channels, whichever dimension these are. */
+  if (tokens && !(spatial && !input.last)) {
+    x = dcn_relaid_value(loader, x, TRUE, "last");
+    spatial = TRUE;
+  } else if (!nothing) {
+    x = dcn_relaid_value(loader, x, FALSE, "image");
+  }
   int y = scale(loader, x, table[which].negated ? -1 : 1, "negated");
   y = apply(loader, y, table[which].before, 2, "before");
   if (!nothing && input.rank > 0) {

@@ -78,7 +78,7 @@ dcn_lower_unary(DcnLoader *loader)
     return FALSE;
   if (entry->tensor)
     return fold(loader, entry->tensor, &act);
-  const int x = dcn_loader_float_value(loader, 0);
+  const int x = dcn_loader_any_float_value(loader, 0);
   return dcn_loader_set_value(loader, 0, dcn_loader_add_act(loader, x, act, NULL), FALSE);
 }
 
@@ -102,7 +102,7 @@ dcn_lower_neg(DcnLoader *loader)
   if (!entry)
     return FALSE;
   if (!entry->tensor) {
-    const int x = dcn_loader_float_value(loader, 0);
+    const int x = dcn_loader_any_float_value(loader, 0);
     return dcn_loader_set_value(loader, 0, scale(loader, x, -1, NULL), FALSE);
   }
   DcnTensor *input = entry->tensor;
@@ -124,7 +124,7 @@ dcn_lower_celu(DcnLoader *loader)
   if (!loader->error && !(alpha > 0))
     return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                            "only a positive \"alpha\" is supported, and it is %g", alpha);
-  int x = dcn_loader_float_value(loader, 0);
+  int x = dcn_loader_any_float_value(loader, 0);
   if (alpha != 1)
     x = scale(loader, x, 1 / alpha, "scaled");
   const DcnAct act = {.kind = DCN_ACT_ELU, .alpha = alpha, .beta = alpha};
@@ -146,6 +146,6 @@ dcn_lower_pow(DcnLoader *loader)
       !dcn_shape_broadcast(&shape, &of_exponent, &out) || out.rank != shape.rank)
     return !loader->error && dcn_lower_binary(loader);
   const DcnAct act = {.kind = DCN_ACT_POWER, .alpha = (float)dcn_tensor_get(exponent->tensor, 0)};
-  const int x = dcn_loader_float_value(loader, 0);
+  const int x = dcn_loader_any_float_value(loader, 0);
   return dcn_loader_set_value(loader, 0, dcn_loader_add_act(loader, x, act, NULL), FALSE);
 }

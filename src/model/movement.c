@@ -151,13 +151,20 @@ dcn_move_apply(DcnLoader *loader, DcnMove *move, double fill, int output)
   return dcn_loader_set_value(loader, output, value, integer);
 }
 
+static gboolean
+same_layout(const DcnShape *a, const DcnShape *b)
+{
+  return a->rank == b->rank && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0 &&
+         (a->rank < 3 || a->last == b->last);
+}
+
 int
 dcn_reshape_value(DcnLoader *loader, int source, const DcnShape *shape, const char *role)
 {
   if (loader->error)
     return -1;
   const DcnShape old = dcn_loader_shape(loader, source);
-  if (old.rank == shape->rank && memcmp(old.dims, shape->dims, old.rank * sizeof *old.dims) == 0)
+  if (same_layout(&old, shape))
     return source;
   const int output = dcn_loader_add_value(loader, role, shape);
   DcnOp *op = dcn_loader_add_op(loader, DCN_OP_GATHER, 1, &source, output);
@@ -189,6 +196,38 @@ dcn_reshape_value(DcnLoader *loader, int source, const DcnShape *shape, const ch
   return output;
 }
 
+int
+dcn_relaid_value(DcnLoader *loader, int source, gboolean last, const char *role)
+{
+  if (loader->error)
+    return -1;
+  DcnShape shape = dcn_loader_shape(loader, source);
+  if (shape.rank < 3 || shape.last == last)
+    return source;
+  const gpointer known = g_hash_table_lookup(loader->relaid, GINT_TO_POINTER(source + 1));
+  if (known)
+    return GPOINTER_TO_INT(known) - 1;
+  shape.last = last;
+  const int relaid = dcn_reshape_value(loader, source, &shape, role);
+  if (relaid >= 0) {
+    g_hash_table_insert(loader->relaid, GINT_TO_POINTER(source + 1), GINT_TO_POINTER(relaid + 1));
+    g_hash_table_insert(loader->relaid, GINT_TO_POINTER(relaid + 1), GINT_TO_POINTER(source + 1));
+  }
+  return relaid;
+}
+
+/* Matrices have their channels last, and so has what they become; but for what pooling left of an image. */
+static gboolean
+channels_stay_last(const DcnShape *from, const DcnShape *to)
+{
+  if (from->rank >= 3)
+    return from->last;
+  for (int d = 2; d < to->rank; d++)
+    if (to->dims[d] != 1)
+      return TRUE;
+  return from->rank == 0 || to->rank < 3 || to->dims[1] != from->dims[from->rank - 1];
+}
+
 gboolean
 dcn_reshape_apply(DcnLoader *loader, const DcnShape *shape)
 {
@@ -205,7 +244,9 @@ dcn_reshape_apply(DcnLoader *loader, const DcnShape *shape)
     return dcn_loader_set_tensor(loader, 0,
                                  dcn_tensor_reshape(entry->tensor, shape->rank, shape->dims));
   const gboolean integer = entry->integer;
-  return dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, entry->value, shape, NULL),
+  DcnShape laid = *shape;
+  laid.last = channels_stay_last(&old, shape);
+  return dcn_loader_set_value(loader, 0, dcn_reshape_value(loader, entry->value, &laid, NULL),
                               integer);
 }
 
@@ -216,6 +257,13 @@ fill_identity(int32_t *coord, int64_t n)
     coord[i] = (int32_t)i;
 }
 
+gboolean
+dcn_transposed_last(const DcnShape *source, const int *perm)
+{
+  const int channels = source->last ? source->rank - 1 : 1;
+  return source->rank >= 3 && perm[1] != channels;
+}
+
 int
 dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *role)
 {
@@ -224,6 +272,7 @@ dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *
   const DcnShape shape = dcn_loader_shape(loader, source);
   DcnMove move;
   dcn_move_init(&move, &shape);
+  move.shape.last = dcn_transposed_last(&shape, perm);
   int output = -1;
   gboolean ok = TRUE;
   for (int d = 0; ok && d < shape.rank; d++) {
@@ -235,27 +284,6 @@ dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *
     output = dcn_move_value(loader, &move, source, 0, role);
   dcn_move_clear(&move);
   return output;
-}
-
-int
-dcn_last_to_channels(DcnLoader *loader, int source, const char *role)
-{
-  const int rank = dcn_loader_get(loader, source)->rank;
-  int perm[DCN_MAX_RANK] = {0, rank - 1};
-  for (int d = 2; d < rank; d++)
-    perm[d] = d - 1;
-  return dcn_transpose_value(loader, source, perm, role);
-}
-
-int
-dcn_channels_to_last(DcnLoader *loader, int source, const char *role)
-{
-  const int rank = dcn_loader_get(loader, source)->rank;
-  int perm[DCN_MAX_RANK] = {0};
-  for (int d = 1; d < rank - 1; d++)
-    perm[d] = d + 1;
-  perm[rank - 1] = 1;
-  return dcn_transpose_value(loader, source, perm, role);
 }
 
 /* Result dimension d of a broadcast reads the source dimension that numpy aligns with it, or only
@@ -284,7 +312,7 @@ dcn_expand_value(DcnLoader *loader, int source, const DcnShape *shape, const cha
   const DcnShape old = dcn_loader_shape(loader, source);
   DcnMove move;
   int output = -1;
-  if (old.rank == shape->rank && memcmp(old.dims, shape->dims, old.rank * sizeof *old.dims) == 0)
+  if (same_layout(&old, shape))
     return source;
   if (init_expand(loader, &move, &old, shape))
     output = dcn_move_value(loader, &move, source, 0, role);

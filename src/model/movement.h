@@ -32,12 +32,14 @@ gboolean dcn_move_apply(DcnLoader *loader, DcnMove *move, double fill, int outpu
 int dcn_reshape_value(DcnLoader *loader, int source, const DcnShape *shape, const char *role);
 gboolean dcn_reshape_apply(DcnLoader *loader, const DcnShape *shape);
 
+/* The same elements and shape; the channels are the last dimension, or the second one.  Where a model works along the
+ * last dimension of an image, a transposition has brought the channels there, and nothing is moved in memory. */
+int dcn_relaid_value(DcnLoader *loader, int source, gboolean last, const char *role);
+
+/* Whether the channels are last after a transposition: they are where the source has them, if that is the second
+ * dimension or the last one now. */
+gboolean dcn_transposed_last(const DcnShape *source, const int *perm);
 int dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *role);
-/* Rank 3 or more: the last axis becomes axis 1, and back.  Where a model works along the last axis, its image has the
- * channels there: moved to axis 1, where ours are, they meet the transposition that brought them there, and nothing
- * is moved. */
-int dcn_last_to_channels(DcnLoader *loader, int source, const char *role);
-int dcn_channels_to_last(DcnLoader *loader, int source, const char *role);
 /* Numpy broadcasting to a shape. */
 int dcn_expand_value(DcnLoader *loader, int source, const DcnShape *shape, const char *role);
 DcnTensor *dcn_expand_tensor(DcnLoader *loader, DcnTensor *source, const DcnShape *shape);

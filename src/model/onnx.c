@@ -373,6 +373,7 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
       dcn_fuse_movement(loader);
       dcn_fuse_hoist(loader);
       dcn_fuse_movement(loader);
+      dcn_fuse_products(loader);
       dcn_fuse_swish(loader);
       dcn_guess_input(loader, &input_max, &input_bgr);
       dcn_fuse_arithmetic(loader);
@@ -419,6 +420,7 @@ load(const uint8_t *data, size_t size, const char *name, const char *folder,
       .options = options ? options : &none, .budget = DCN_TOTAL_ELEMENTS, .input = -1};
   loader.external = dcn_external_new(folder);
   loader.entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
+  loader.relaid = g_hash_table_new(NULL, NULL);
   loader.values = g_array_new(FALSE, FALSE, sizeof(DcnValue));
   loader.ops = g_array_new(FALSE, FALSE, sizeof(DcnOp));
   loader.outputs = g_array_new(FALSE, FALSE, sizeof(int));
@@ -436,6 +438,7 @@ load(const uint8_t *data, size_t size, const char *name, const char *folder,
     g_array_unref(loader.outputs);
   }
   g_hash_table_unref(loader.entries);
+  g_hash_table_unref(loader.relaid);
   dcn_external_free(loader.external);
   dcn__onnx__model__free_unpacked(model, NULL);
   return program;

@@ -3,9 +3,25 @@
 #include "model/program.h"
 
 void
+dcn_value_set_layout(DcnValue *value, int rank, const int *dims, gboolean last)
+{
+  dcn_value_set_dims(value, rank, dims);
+  if (!last || rank < 3)
+    return;
+  value->last = TRUE;
+  value->n = dims[0];
+  value->h = rank > 3 ? dims[1] : 1;
+  value->c = dims[rank - 1];
+  value->w = 1;
+  for (int i = rank > 3 ? 2 : 1; i < rank - 1; i++)
+    value->w *= dims[i];
+}
+
+void
 dcn_value_set_dims(DcnValue *value, int rank, const int *dims)
 {
   value->rank = rank;
+  value->last = FALSE;
   value->n = value->h = value->w = value->c = 1;
   for (int i = 0; i < DCN_MAX_RANK; i++)
     value->dims[i] = i < rank ? dims[i] : 0;
@@ -31,6 +47,13 @@ void
 dcn_value_strides(const DcnValue *value, int *strides)
 {
   const int row = value->w * value->c;
+  if (value->last) {
+    for (int i = value->rank - 1, stride = 1; i >= 0; i--) {
+      strides[i] = stride;
+      stride *= value->dims[i];
+    }
+    return;
+  }
   switch (value->rank) {
   case 0:
     break;
@@ -92,6 +115,8 @@ dcn_op_clear(DcnOp *op)
   case DCN_OP_MATMUL:
     g_clear_pointer(&op->u.matmul.a_constant, g_free);
     g_clear_pointer(&op->u.matmul.b_constant, g_free);
+    g_clear_pointer(&op->u.matmul.a_index, g_free);
+    g_clear_pointer(&op->u.matmul.b_index, g_free);
     break;
   default:
     break;

@@ -6,7 +6,9 @@
  * Physical layout of every value: n images of h rows of w pixels of c channels (NHWC).  How ONNX
  * dims map to it: rank 4 [N,C,H,W] n,c,h,w; rank 3 [N,C,L] n,c,w with h = 1; rank 2 [A,K] w = A
  * pixels of c = K channels, n = h = 1; rank 1 [K] c = K; rank 0 one element; rank 5 and more
- * [N,C,d2,..] h = d2, w = product of the rest. "Element index" below means the position ((n*h +
+ * [N,C,d2,..] h = d2, w = product of the rest.  Values of rank 3 and more of which the last dimension is the
+ * channels, as tokens have it, are marked: [N,L,C] n,w,c, [N,H,W,C] n,h,w,c, [N,H,d2,..,C] w = product of the
+ * d's; their elements lie in logical order.  "Element index" below means the position ((n*h +
  * y)*w + x)*c + channel without any padding. */
 #pragma once
 #include <glib.h>
@@ -19,6 +21,7 @@ typedef struct {
   char *name; /* the ONNX value name, owned */
   int rank;
   int dims[DCN_MAX_RANK]; /* logical ONNX shape */
+  gboolean last;          /* rank 3 and more: the last dimension is the channels, not the second one */
   int n, h, w, c;         /* physical shape */
 } DcnValue;
 
@@ -130,11 +133,14 @@ typedef struct {
   int n, y, x, c;
 } DcnOrigin;
 
-/* out[b][i][j] = sum_k a[b][i][k] * b[b][k][j], all in logical row-major order of the ONNX values;
- * batch dims are already equal or one side has batch 1.  b_constant: [b_batch * k * m] where the op
- * has one input. */
+/* out[b][i][j] = scale * sum_k a[b][i][k] * b[b][k][j]; batches are already equal or one side has 1.  Pixel
+ * b * rows + i of the output has m channels.  b_constant: [b_batch * k * m] where the op has one input.
+ * a_index, b_index: [a_batch * rows * k], [b_batch * k * m] element indices of the value that is read; NULL: the
+ * elements in their logical order. */
 typedef struct {
   int batch, a_batch, b_batch, rows, k, m;
+  float scale;
+  int32_t *a_index, *b_index; /* owned or NULL */
   float *b_constant; /* owned or NULL */
   float *a_constant; /* owned or NULL: input 0 is then the right factor */
 } DcnMatMul;
@@ -189,6 +195,8 @@ void dcn_op_clear(DcnOp *op);               /* frees what the op owns */
 /* Sets the logical shape (rank in 0..DCN_MAX_RANK, dims >= 1, their product in int) and with it the
  * physical one. */
 void dcn_value_set_dims(DcnValue *value, int rank, const int *dims);
+/* The same; last: as in DcnValue, without effect for ranks below 3. */
+void dcn_value_set_layout(DcnValue *value, int rank, const int *dims, gboolean last);
 
 /* strides: [rank]; the element index of the logical position (i0, i1, ..) is i0 * strides[0] + i1 *
  * strides[1] + .. */

@@ -68,6 +68,7 @@ typedef struct {
   size_t marks;     /* words of all rows of any value */
   size_t tiles;    /* most tiles of a convolution done by Winograd's way */
   size_t inputs;   /* most inputs of a fully connected layer */
+  size_t products; /* floats of the largest product of two values */
 } DcnNeeds;
 
 /* One kind of operator. */
@@ -176,6 +177,7 @@ struct _DcnState {
   uint64_t *marks;    /* rows of any value: what the op at work is to compute */
   struct DcnWinogradTile *tiles; /* of the op at work */
   uint32_t *tile_bits;           /* its outputs that are to be computed, by tiles */
+  float *products; /* of the op at work, before they are tested */
   uint32_t *fc_index;
   float *fc_x;
   DcnWorker **workers;

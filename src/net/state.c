@@ -96,6 +96,7 @@ dcn_state_new(DcnNet *net, GError **error)
   state->marks = take(&budget, needs->marks, sizeof *state->marks);
   state->tiles = take(&budget, needs->tiles, sizeof *state->tiles);
   state->tile_bits = take(&budget, needs->tiles, sizeof *state->tile_bits);
+  state->products = take(&budget, needs->products, sizeof(float));
   state->fc_index = take(&budget, needs->inputs + 1, sizeof *state->fc_index);
   state->fc_x = take(&budget, needs->inputs + 1, sizeof(float));
   for (int i = 0; i < program->n_values && !budget.failed; i++) {
@@ -167,6 +168,7 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->marks);
   dcn_aligned_free(state->tiles);
   dcn_aligned_free(state->tile_bits);
+  dcn_aligned_free(state->products);
   dcn_aligned_free(state->fc_index);
   dcn_aligned_free(state->fc_x);
   g_free(state->values);

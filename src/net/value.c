@@ -75,12 +75,12 @@ dcn_value_finish(DcnValueState *v)
   v->n_changed = total;
 }
 
-/* Rank 3 and more is [N][C][rest]; below that the element order is the logical one (program.h). */
+/* Rank 3 and more is [N][C][rest]; below that, and where the channels are last, the element order is the logical one (program.h). */
 void
 dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const float *ref, float *out)
 {
   size_t plane = (size_t)nv->h * nv->w;
-  if (value->rank < 3) {
+  if (value->rank < 3 || value->last) {
     for (int p = 0; p < nv->pixels; p++)
       memcpy(out + (size_t)p * nv->c, ref + (size_t)p * nv->ref_pitch, sizeof(float) * nv->c);
     return;
@@ -98,7 +98,7 @@ size_t
 dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, size_t logical)
 {
   size_t c, pixel;
-  if (value->rank < 3) {
+  if (value->rank < 3 || value->last) {
     c = logical % nv->c;
     pixel = logical / nv->c;
   } else {

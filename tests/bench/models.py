@@ -5,12 +5,14 @@ has learned, as long as its values are of a sane size and about as many of them 
 
     models.py DIR [NAME...]      alexnet, squeezenet1.1, resnet18, mobilenetv2, vgg11, googlenet, resnet50, densenet121,
                                  shufflenetv2, mobilenetv3small, efficientnetb0, resnext50, mnasnet, convnextatto,
-                                 darknet53; default: all
+                                 darknet53, vittiny, mobilevitxxs, swinnano; default: all
 
 Shapes are torchvision's, 1x3x224x224 -> 1x1000.  Prints the multiplies of each.
 """
 import os
 import sys
+
+import numpy as np
 
 from netbuilder import CLASSES, Net
 
@@ -222,6 +224,107 @@ def convnextatto(net):
     return net.linear(net.flatten(net.mean(x)), CLASSES)
 
 
+def vittiny(net):
+    """DeiT-tiny: 196 patches of 16x16 and a token of their class."""
+    width, heads = 192, 3
+    x = net.permute(net.reshape(net.conv(net.input(), width, 16, 16), 1, width, 196), 0, 2, 1)
+    token = net._weight('token', net.rand.normal(0, 0.5, (1, 1, width)))
+    x = (net._add('Concat', [token, x[0]], axis=1),) + x[1:]
+    x = net.constant(x, 'Add', net.rand.normal(0, 0.5, (1, 197, width)))
+    for _ in range(12):
+        x = net.add(x, net.attention(net.layer_norm(x), 1, 197, heads))
+        x = net.add(x, net.matmul(net.gelu(net.matmul(net.layer_norm(x), 4 * width, 197)), width, 197))
+    x = net.layer_norm(x)
+    first = net._weight('first', np.array(0, np.int64))
+    return net.linear((net._add('Gather', [x[0], first], axis=1), width, 1, 1.0), CLASSES)
+
+
+def mobilevitxxs(net):
+    """Of 256x256; tokens are every fourth pixel, so that four images of tokens look at themselves."""
+    def block(x, out, stride):
+        hidden = 2 * x[1]
+        y = net.silu(net.conv(x, hidden, 1, norm='folded'))
+        y = net.silu(net.conv(y, hidden, 3, stride, 1, groups=hidden, norm='folded'))
+        y = net.conv(y, out, 1, norm='folded')
+        return net.add(x, y) if stride == 1 and x[1] == out else y
+
+    def attend(x, width, depth):
+        shortcut, channels, half = x, x[1], x[2] // 2
+        y = net.conv(net.silu(net.conv(x, channels, 3, 1, 1, norm='folded')), width, 1)
+        n = half * half
+        y = net.permute(net.reshape(y, width * half, 2, half, 2), 0, 2, 1, 3)
+        y = net.permute(net.reshape(y, 1, width, n, 4), 0, 3, 2, 1)
+        y = net.reshape(y, 4, n, width)
+        for _ in range(depth):
+            y = net.add(y, net.attention(net.layer_norm(y), 4, n, 4))
+            y = net.add(y, net.matmul(net.silu(net.matmul(net.layer_norm(y), 2 * width, 4 * n)), width, 4 * n))
+        y = net.permute(net.reshape(net.layer_norm(y), 1, 4, n, width), 0, 3, 2, 1)
+        y = net.permute(net.reshape(y, width * half, half, 2, 2), 0, 2, 1, 3)
+        y = (net.reshape(y, 1, width, 2 * half, 2 * half)[0], width, 2 * half, 1.0)
+        y = net.silu(net.conv(y, channels, 1, norm='folded'))
+        return net.silu(net.conv(net.concat(shortcut, y)[:1] + (2 * channels, 2 * half, 1.0), channels, 3, 1, 1, norm='folded'))
+
+    x = net.silu(net.conv(net.input(256), 16, 3, 2, 1, norm='folded'))
+    x = block(x, 16, 1)
+    for stride in (2, 1, 1):
+        x = block(x, 24, stride)
+    for out, width, depth in ((48, 64, 2), (64, 80, 4), (80, 96, 3)):
+        x = attend(block(x, out, 2), width, depth)
+    return net.linear(net.flatten(net.mean(net.silu(net.conv(x, 320, 1, norm='folded')))), CLASSES)
+
+
+def swinnano(net):
+    """Swin, two thirds as wide as the tiny one: attention within windows of 7x7, which every other time lie half a window
+    further, and a bias for each pair of places."""
+    def rolled(x, size, by):
+        for axis in (1, 2):
+            ends = [net._add('Slice', [x[0], net.ints(a), net.ints(b), net.ints(axis)])
+                    for a, b in ((by % size, size), (0, by % size))]
+            x = (net._add('Concat', ends, axis=axis),) + x[1:]
+        return x
+
+    def mask(size):
+        place = np.zeros((size, size))
+        for k, rows in enumerate((slice(0, -7), slice(-7, -3), slice(-3, None))):
+            for l, columns in enumerate((slice(0, -7), slice(-7, -3), slice(-3, None))):
+                place[rows, columns] = 3 * k + l
+        place = place.reshape(size // 7, 7, size // 7, 7).transpose(0, 2, 1, 3).reshape(-1, 49)
+        return np.where(place[:, None, :] == place[:, :, None], 0, -100)
+
+    def windows(x, size, heads, shift):
+        n, width = (size // 7) ** 2, x[1]
+        y = net.layer_norm(x)
+        y = rolled(y, size, 3) if shift else y
+        y = net.permute(net.reshape(y, 1, size // 7, 7, size // 7, 7, width), 0, 1, 3, 2, 4, 5)
+        bias = [lambda a: net.constant(a, 'Add', net.rand.normal(0, 0.5, (1, heads, 49, 49)))]
+        if shift:
+            bias.append(lambda a: net.reshape(net.constant(net.reshape(a, 1, n, heads, 49, 49), 'Add', mask(size)[None, :, None]),
+                                              n, heads, 49, 49))
+        y = net.attention(net.reshape(y, n, 49, width), n, 49, heads, bias)
+        y = net.permute(net.reshape(y, 1, size // 7, size // 7, 7, 7, width), 0, 1, 3, 2, 4, 5)
+        y = net.reshape(y, 1, size, size, width)
+        x = net.add(x, rolled(y, size, -3) if shift else y)
+        return net.add(x, net.matmul(net.gelu(net.matmul(net.layer_norm(x), 4 * width)), width))
+
+    def merged(x, size):
+        corners = []
+        for column, row in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            parts = [net.ints(row, column), net.ints(size, size), net.ints(1, 2), net.ints(2, 2)]
+            corners.append(net._add('Slice', [x[0], *parts]))
+        x = (net._add('Concat', corners, axis=3), 4 * x[1], size // 2, x[3])
+        return net.matmul(net.layer_norm(x), x[1] // 2)
+
+    x = net.layer_norm(net.permute(net.conv(net.input(), 64, 4, 4), 0, 2, 3, 1))
+    for k, depth in enumerate((2, 2, 6, 2)):
+        if k:
+            x = merged(x, x[2])
+        for i in range(depth):
+            x = windows(x, x[2], 2 << k, i % 2 == 1 and x[2] > 7)
+    x = net.layer_norm(x)
+    x = (net._add('ReduceMean', [x[0]], axes=[1, 2], keepdims=0), x[1], 1, 1.0)
+    return net.linear(x, CLASSES)
+
+
 def darknet53(net):
     def conv(x, out, kernel, stride=1):
         return net.leaky_relu(net.conv(x, out, kernel, stride, kernel // 2, norm='folded'))
@@ -237,7 +340,8 @@ def darknet53(net):
 MODELS = {'alexnet': alexnet, 'squeezenet1.1': squeezenet, 'resnet18': resnet18, 'mobilenetv2': mobilenetv2, 'vgg11': vgg11,
           'googlenet': googlenet, 'resnet50': resnet50, 'densenet121': densenet121, 'shufflenetv2': shufflenetv2,
           'mobilenetv3small': mobilenetv3small, 'efficientnetb0': efficientnetb0,
-          'resnext50': resnext50, 'mnasnet': mnasnet, 'convnextatto': convnextatto, 'darknet53': darknet53}
+          'resnext50': resnext50, 'mnasnet': mnasnet, 'convnextatto': convnextatto, 'darknet53': darknet53,
+          'vittiny': vittiny, 'mobilevitxxs': mobilevitxxs, 'swinnano': swinnano}
 
 
 def write(folder, name):

@@ -24,6 +24,7 @@ class Net:
     def __init__(self, name):
         self.name, self.nodes, self.weights, self.macs = name, [], {}, 0
         self.rand = np.random.default_rng(sum(name.encode()))
+        self.side = 224
 
     def _add(self, op, inputs, **attributes):
         name = f'{op.lower()}{len(self.nodes)}'
@@ -34,8 +35,9 @@ class Net:
         self.weights[name] = np.asarray(array, dtype=np.float32 if np.asarray(array).dtype != np.int64 else np.int64)
         return name
 
-    def input(self):
-        return 'image', 3, 224, 1.0
+    def input(self, side=224):
+        self.side = side
+        return 'image', 3, side, 1.0
 
     def conv(self, x, out, kernel, stride=1, pad=0, groups=1, norm=None):
         """norm: None, 'folded' (the convolution's own scale) or 'node' (a BatchNormalization)."""
@@ -99,14 +101,42 @@ class Net:
         inputs = [name, self._weight(f'gamma{n}', self.rand.normal(1, 0.1, c)), self._weight(f'beta{n}', self.rand.normal(0, 0.1, c))]
         return self._add('LayerNormalization', inputs, axis=-1, epsilon=1e-6), c, size, 1.0
 
-    def matmul(self, x, out):
-        """A fully connected layer of each pixel of an image whose channels are last."""
+    def matmul(self, x, out, pixels=None):
+        """A fully connected layer of each pixel of an image, or each of so many tokens, whose channels are last."""
         name, c, size, squares = x
         n = len(self.nodes)
         w = self.rand.standard_normal((c, out), dtype=np.float32) * np.float32(np.sqrt(1 / c))
         y = self._add('MatMul', [name, self._weight(f'w{n}', w)])
-        self.macs += c * out * size * size
+        self.macs += c * out * (pixels or size * size)
         return self._add('Add', [y, self._weight(f'b{n}', self.rand.normal(0, 0.1, out))]), out, size, squares
+
+    def ints(self, *numbers):
+        return self._weight('ints' + '_'.join(map(str, numbers)), np.array(numbers, np.int64))
+
+    def reshape(self, x, *dims):
+        return (self._add('Reshape', [x[0], self.ints(*dims)]),) + x[1:]
+
+    def constant(self, x, kind, array):
+        """x + array, or another operator of two numbers."""
+        return (self._add(kind, [x[0], self._weight(f'k{len(self.nodes)}', np.float32(array))]),) + x[1:]
+
+    def attention(self, x, batch, tokens, heads, bias=None):
+        """Of [batch, tokens, channels], as timm writes it: all heads' queries, keys and values of one product."""
+        width = x[1]
+        d = width // heads
+        qkv = self.permute(self.reshape(self.matmul(x, 3 * width, tokens * batch), batch, tokens, 3, heads, d), 2, 0, 3, 1, 4)
+        parts = []
+        for k in range(3):
+            number = self._weight(f'number{k}', np.array(k, np.int64))
+            parts.append((self._add('Gather', [qkv[0], number], axis=0), d, x[2], x[3]))
+        q, k, v = self.constant(parts[0], 'Mul', d ** -0.5), self.permute(parts[1], 0, 1, 3, 2), parts[2]
+        a = (self._add('MatMul', [q[0], k[0]]), tokens, x[2], 1.0)
+        for other in bias or ():
+            a = other(a)
+        a = (self._add('Softmax', [a[0]], axis=-1),) + a[1:]
+        y = (self._add('MatMul', [a[0], v[0]]), width, x[2], x[3])
+        self.macs += 2 * batch * tokens * tokens * width
+        return self.matmul(self.reshape(self.permute(y, 0, 2, 1, 3), batch, tokens, width), width, tokens * batch)
 
     def silu(self, x):
         """x times its sigmoid, as exporters write it."""
@@ -179,10 +209,10 @@ class Net:
         # the last node's output is the model's
         path = os.path.join(folder, self.name + '.onnx')
         with open(path, 'wb') as f:
-            f.write(onnx.model(self.name, self.nodes, self.weights, [('image', (1, 3, 224, 224))],
+            f.write(onnx.model(self.name, self.nodes, self.weights, [('image', (1, 3, self.side, self.side))],
                                [(end[0], (1, CLASSES))], producer='deltacnn tests/bench', opset=OPSET))
         ranges = ';'.join(f'{-m / s:.6g},{(1 - m) / s:.6g}' for m, s in zip(MEAN, STD))
         with open(path + '.modelinfo', 'w') as f:
-            f.write('[modelinfo]\nversion=1.0\n\n[image]\ndir=input\ntype=float32\ndims=1,3,224,224\n'
+            f.write('[modelinfo]\nversion=1.0\n\n[image]\ndir=input\ntype=float32\ndims=1,3,{self.side},{self.side}\n'
                     f'ranges={ranges}\n\n[deltacnn]\ncolor=rgb\nresize=crop\ncrop-fraction=0.875\n')
         return path

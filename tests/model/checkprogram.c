@@ -137,6 +137,19 @@ check_concat(const DcnProgram *program, const DcnOp *op, const DcnValue *out)
   return covered == dcn_value_elements(out) ? NULL : "a concatenation does not cover its output";
 }
 
+/* Whether a factor of so many elements can be read of a value. */
+static gboolean
+check_factor(const DcnValue *value, const int32_t *index, int64_t count)
+{
+  const int64_t elements = (int64_t)dcn_value_elements(value);
+  if (!index)
+    return elements == count;
+  for (int64_t i = 0; i < count; i++)
+    if (index[i] < 0 || index[i] >= elements)
+      return FALSE;
+  return TRUE;
+}
+
 static const char *
 check_matmul(const DcnProgram *program, const DcnOp *op, const DcnValue *out)
 {
@@ -149,20 +162,22 @@ check_matmul(const DcnProgram *program, const DcnOp *op, const DcnValue *out)
   if (m->rows < 1 || m->k < 1 || m->m < 1 ||
       (uint64_t)m->batch * (uint64_t)m->rows * (uint64_t)m->m != dcn_value_elements(out))
     return "a product's size is not its output's";
+  if (out->c != m->m)
+    return "a product's rows are not its output's pixels";
   int next = 0;
   volatile float sum = 0;
   if (m->a_constant) {
     for (int64_t i = 0; i < (int64_t)m->a_batch * m->rows * m->k; i++)
       sum += m->a_constant[i];
-  } else if (dcn_value_elements(&program->values[op->inputs[next++]]) !=
-             (size_t)m->a_batch * m->rows * m->k) {
+  } else if (!check_factor(&program->values[op->inputs[next++]], m->a_index,
+                           (int64_t)m->a_batch * m->rows * m->k)) {
     return "a product's left factor has another size";
   }
   if (m->b_constant) {
     for (int64_t i = 0; i < (int64_t)m->b_batch * m->k * m->m; i++)
       sum += m->b_constant[i];
-  } else if (dcn_value_elements(&program->values[op->inputs[next++]]) !=
-             (size_t)m->b_batch * m->k * m->m) {
+  } else if (!check_factor(&program->values[op->inputs[next++]], m->b_index,
+                           (int64_t)m->b_batch * m->k * m->m)) {
     return "a product's right factor has another size";
   }
   (void)sum;

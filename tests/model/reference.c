@@ -21,6 +21,12 @@ element_of(const DcnValue *v, size_t logical)
     index[d] = (int)(logical % v->dims[d]);
     logical /= v->dims[d];
   }
+  if (v->last) {
+    int x = 0;
+    for (int d = v->rank > 3 ? 2 : 1; d < v->rank - 1; d++)
+      x = x * v->dims[d] + index[d];
+    return at(v, index[0], v->rank > 3 ? index[1] : 0, x, index[v->rank - 1]);
+  }
   switch (v->rank) {
   case 0:
     return 0;
@@ -205,6 +211,18 @@ standardise(const float *pixel, int channels, int c, double epsilon)
   return (pixel[c] - mean) / sqrt(variance + epsilon);
 }
 
+/* A factor's elements in the matrices' order. */
+static float *
+factor(const DcnProgram *program, float **values, int value, const int32_t *index, int64_t count)
+{
+  if (!index)
+    return reference_logical(program, values, value);
+  float *elements = g_new(float, count);
+  for (int64_t i = 0; i < count; i++)
+    elements[i] = values[value][index[i]];
+  return elements;
+}
+
 static void
 matmul(const DcnProgram *program, const DcnOp *op, float **values, float *out)
 {
@@ -212,9 +230,11 @@ matmul(const DcnProgram *program, const DcnOp *op, float **values, float *out)
   int next = 0;
   float *a = m->a_constant, *b = m->b_constant, *owned[2] = {NULL, NULL};
   if (!a)
-    a = owned[0] = reference_logical(program, values, op->inputs[next++]);
+    a = owned[0] = factor(program, values, op->inputs[next++], m->a_index,
+                          (int64_t)m->a_batch * m->rows * m->k);
   if (!b)
-    b = owned[1] = reference_logical(program, values, op->inputs[next++]);
+    b = owned[1] =
+        factor(program, values, op->inputs[next++], m->b_index, (int64_t)m->b_batch * m->k * m->m);
   const DcnValue *result = &program->values[op->output];
   for (int batch = 0; batch < m->batch; batch++) {
     const float *left = a + (size_t)(m->a_batch == 1 ? 0 : batch) * m->rows * m->k;
@@ -224,7 +244,7 @@ matmul(const DcnProgram *program, const DcnOp *op, float **values, float *out)
         double sum = 0;
         for (int k = 0; k < m->k; k++)
           sum += (double)left[(size_t)i * m->k + k] * right[(size_t)k * m->m + j];
-        out[element_of(result, ((size_t)batch * m->rows + i) * m->m + j)] = (float)sum;
+        out[element_of(result, ((size_t)batch * m->rows + i) * m->m + j)] = (float)(m->scale * sum);
       }
     }
   }

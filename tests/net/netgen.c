@@ -44,6 +44,15 @@ add_value(Maker *m, int n, int h, int w, int c)
   return (int)m->values->len - 1;
 }
 
+/* Of [n, h, w, c]: as add_value(), but that its channels are its last dimension. */
+static int
+add_last_value(Maker *m, int n, int h, int w, int c)
+{
+  const int dims[] = {n, h, w, c}, value = add_value(m, n, h, w, c);
+  dcn_value_set_layout(&g_array_index(m->values, DcnValue, value), 4, dims, TRUE);
+  return value;
+}
+
 static DcnOp *
 add_op(Maker *m, DcnOpKind kind, int output, int n_inputs, int a, int b)
 {
@@ -299,7 +308,21 @@ random_gather(Maker *m, int in)
   return out;
 }
 
-/* Batched over images and channels: [n][c][h][w] times [w][cols], or with a value of the same
+/* Elements of a factor, in any order and some of them twice; now and then. */
+static int32_t *
+random_index(Maker *m, int value, int64_t count)
+{
+  const int elements = (int)dcn_value_elements(value_at(m, value));
+  if (pick(m, 0, 4) > 0)
+    return NULL;
+  int32_t *index = g_new(int32_t, count);
+  const int form = pick(m, 0, 2), step = pick(m, 1, elements);
+  for (int64_t i = 0; i < count; i++)
+    index[i] = form == 0 ? (int32_t)((i * step) % elements) : pick(m, 0, elements - 1);
+  return index;
+}
+
+/* Batched over the first two dimensions: [.][.][rows][k] times [k][cols], or with a value of the same
  * batch. */
 static int
 random_matmul(Maker *m, int in)
@@ -307,30 +330,38 @@ random_matmul(Maker *m, int in)
   DcnValue v = *value_at(m, in);
   if (v.rank != 4)
     return -1;
+  const int batch = v.dims[0] * v.dims[1], rows = v.dims[2], columns = v.dims[3];
   int other = -1, constant_left = pick(m, 0, 2) == 0;
   for (guint i = 0; i < m->values->len && !constant_left; i++) {
     DcnValue o = *value_at(m, (int)i);
-    if (o.rank == 4 && o.n == v.n && o.c == v.c && o.h == v.w)
+    if (o.rank == 4 && o.dims[0] == v.dims[0] && o.dims[1] == v.dims[1] && o.dims[2] == columns)
       other = (int)i;
   }
-  DcnMatMul mm = {.batch = v.n * v.c, .a_batch = v.n * v.c, .b_batch = v.n * v.c};
+  DcnMatMul mm = {.batch = batch,
+                  .a_batch = batch,
+                  .b_batch = batch,
+                  .scale = pick(m, 0, 1) ? 1 : 0.125f * (float)pick(m, 1, 9)};
   int out;
   DcnOp *op;
   if (constant_left) {
     mm.a_batch = 1;
-    mm.rows = pick(m, 1, 5), mm.k = v.h, mm.m = v.w;
+    mm.rows = pick(m, 1, 5), mm.k = rows, mm.m = columns;
     mm.a_constant = numbers(m, (size_t)mm.rows * mm.k, -0.4, 0.4);
-    out = add_value(m, v.n, mm.rows, mm.m, v.c);
+    mm.b_index = random_index(m, in, (int64_t)mm.b_batch * mm.k * mm.m);
+    out = add_last_value(m, v.dims[0], v.dims[1], mm.rows, mm.m);
     op = add_op(m, DCN_OP_MATMUL, out, 1, in, 0);
   } else if (other >= 0) {
-    mm.rows = v.h, mm.k = v.w, mm.m = value_at(m, other)->w;
-    out = add_value(m, v.n, mm.rows, mm.m, v.c);
+    mm.rows = rows, mm.k = columns, mm.m = value_at(m, other)->dims[3];
+    mm.a_index = random_index(m, in, (int64_t)mm.a_batch * mm.rows * mm.k);
+    mm.b_index = random_index(m, other, (int64_t)mm.b_batch * mm.k * mm.m);
+    out = add_last_value(m, v.dims[0], v.dims[1], mm.rows, mm.m);
     op = add_op(m, DCN_OP_MATMUL, out, 2, in, other);
   } else {
     mm.b_batch = 1;
-    mm.rows = v.h, mm.k = v.w, mm.m = pick(m, 1, 9);
+    mm.rows = rows, mm.k = columns, mm.m = pick(m, 1, 40);
     mm.b_constant = numbers(m, (size_t)mm.k * mm.m, -0.4, 0.4);
-    out = add_value(m, v.n, mm.rows, mm.m, v.c);
+    mm.a_index = random_index(m, in, (int64_t)mm.a_batch * mm.rows * mm.k);
+    out = add_last_value(m, v.dims[0], v.dims[1], mm.rows, mm.m);
     op = add_op(m, DCN_OP_MATMUL, out, 1, in, 0);
   }
   op->u.matmul = mm;
