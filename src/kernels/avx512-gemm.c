@@ -141,8 +141,11 @@ dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int ch
     run.ahead = ahead;
     run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
   }
-  if (columns <= LANES / 2)
-    dcn_f32_rgemm_48x8__avx512(a, taps, step, channels, w, ahead, init, lo, hi, out, ldo, pixels,
+  if (columns <= LANES / 2 && taps > 1)
+    dcn_f32_rgemm_24x8__avx512(a, taps, step, channels, w, ahead, init, lo, hi, out, ldo, pixels,
+                               columns);
+  else if (columns <= LANES / 2)
+    dcn_f32_rgemm_12x8__avx512(a, taps, step, channels, w, ahead, init, lo, hi, out, ldo, pixels,
                                columns);
   else if (columns > LANES)
     rgemm_run(&run, wide, 12, pixels);

@@ -1,4 +1,4 @@
-/* deltacnn: rgemm for at most 8 output channels, for CPUs with AVX-512.
+/* deltacnn: rgemm of one tap for at most 8 output channels, for CPUs with AVX-512.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * In vectors of 16, half of every multiply would be lost.  Of 8 there are as many multiplies in a cycle, and with 32

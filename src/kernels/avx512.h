@@ -6,7 +6,7 @@
 DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_12x32__avx512);
 DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_12x32__avx512);
 DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_12x8__avx512); /* columns <= 8 */
-DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_48x8__avx512); /* the same for some steps */
+DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_24x8__avx512); /* the same for several taps */
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x64__avx512);
 DCN_KERNEL_DECLARE(wgemm, dcn_f32_wgemm_64c__avx512);
 DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__avx512);

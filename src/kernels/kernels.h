@@ -12,7 +12,8 @@
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv, gemv_half and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
- * it the same bits as igemm, and depthwise_rows as depthwise with rows and pixels of zeros around the image,
+ * it the same bits whatever the run, with one tap or more than 8 columns those of igemm, else it may sum even and odd
+ * channels apart; depthwise_rows gives the bits of depthwise with rows and pixels of zeros around the image,
  * depthwise_wide as depthwise without the taps outside of it. */
 #pragma once
 #include <glib.h>

@@ -53,6 +53,9 @@ void dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int
 void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGroup *group,
                    const DcnFirstGroup *next, float *sums, size_t stride);
 
+/* Rows whose windows at a border are computed together in a full run. */
+#define DCN_FIRST_BORDER_ROWS 48
+
 /* first-rows.c: a partial run of a layer that keeps no sums. */
 void dcn_first_run_rows(DcnJob *job);
 

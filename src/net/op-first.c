@@ -128,7 +128,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   needs->floats = MAX(needs->floats, (size_t)k->mr * k->nr + (size_t)plan->unit * out->pitch +
                                          rows * plan->row_floats + 4);
   if (!plan->deltas)
-    needs->floats = MAX(needs->floats, conv->kh * line);
+    needs->floats = MAX(needs->floats, conv->kh * MAX(line, (size_t)DCN_FIRST_BORDER_ROWS *
+                                                                (size_t)plan->row_floats));
   if (plan->deltas) {
     /* Two groups, with a mark and a tap each. */
     needs->masks =

@@ -184,13 +184,20 @@ rgemm_case(const DcnKernels *k, const Case *c, size_t step)
     for (size_t j = i * ldo + c->columns; j < MIN((i + 1) * ldo, out_count); j++)
       if (to_bits(out[j]) != 0xffffffff)
         g_error("%s: wrote beyond the columns of pixel %d", what, i);
-    /* To the bit what igemm makes of it: the engine takes either. */
+    /* To the bit what igemm makes of it, or itself of the pixel alone: the engine takes either. */
     for (int j = 0; j < c->taps * k->mr; j++)
       tile[j] = a[j / k->mr] + i * step;
-    k->igemm(tile, c->taps, c->channels, w, NULL, with_init ? init : NULL, lo, hi, alone, 32, 1,
-             c->columns);
+    if (c->taps > 1 && c->columns <= 8) {
+      for (int t = 0; t < c->taps; t++)
+        tile[t] = tile[t * k->mr];
+      k->rgemm(tile, c->taps, step, c->channels, w, NULL, with_init ? init : NULL, lo, hi, alone,
+               32, 1, c->columns);
+    } else {
+      k->igemm(tile, c->taps, c->channels, w, NULL, with_init ? init : NULL, lo, hi, alone, 32, 1,
+               c->columns);
+    }
     if (memcmp(alone, out + i * ldo, c->columns * sizeof(float)) != 0)
-      g_error("%s: pixel %d: other bits than igemm's", what, i);
+      g_error("%s: pixel %d: other bits than alone", what, i);
   }
 
   guarded_free(out, what);
@@ -218,7 +225,7 @@ check_rgemm(const DcnKernels *k)
       rgemm_case(k, &(Case){3, 9, pixels, columns, n % 3, n % 2}, 6);
   /* First layers of few outputs: rows that end anywhere in a vector of pixels. */
   static const int steps[] = {1, 2, 3, 4, 6}, windows[] = {1, 3, 7},
-                   runs[] = {15, 16, 17, 31, 33, 47, 48, 49, 63, 64, 65, 97, 127};
+                   runs[] = {15, 16, 17, 24, 25, 31, 33, 39, 40, 41, 47, 48, 49, 64, 65, 97, 127};
   for (guint s = 0; s < G_N_ELEMENTS(steps); s++)
     for (guint t = 0; t < G_N_ELEMENTS(windows); t++)
       for (guint r = 0; r < G_N_ELEMENTS(runs); r++, n++)
