@@ -1,4 +1,4 @@
-/* deltacnn: activations that are curves in AVX2.
+/* deltacnn: activations that are curves, softmax and normalisation in AVX2.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/avx2.h"
 #include "kernels/avx2-tail.h"
@@ -18,10 +18,22 @@ typedef __m256i Mask;
 #define load_first(p, m)     _mm256_maskload_ps(p, m)
 #define store_first(p, m, v) _mm256_maskstore_ps(p, m, v)
 
-#include "kernels/squash-template.h"
+#include "kernels/channels-template.h"
 
 void
 dcn_f32_squash__avx2(DcnSquash kind, const float *x, float a, float b, float *y, int n)
 {
   squash(kind, x, a, b, y, n);
+}
+
+void
+dcn_f32_softmax__avx2(const float *x, float *y, int n)
+{
+  softmax(x, y, n);
+}
+
+void
+dcn_f32_normalise__avx2(const float *x, float epsilon, float *y, int n)
+{
+  normalise(x, epsilon, y, n);
 }

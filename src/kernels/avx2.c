@@ -26,6 +26,8 @@ const DcnKernels dcn_kernels__avx2 = {
     .add = dcn_f32_add__avx2,
     .mul = dcn_f32_mul__avx2,
     .squash = dcn_f32_squash__avx2,
+    .softmax = dcn_f32_softmax__avx2,
+    .normalise = dcn_f32_normalise__avx2,
     .diff = dcn_f32_diff__avx2,
     .diff_image = dcn_f32_diff_image_2p__avx2,
 };

@@ -1,4 +1,4 @@
-/* deltacnn: activations that are curves in AVX-512.
+/* deltacnn: activations that are curves, softmax and normalisation in AVX-512.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/avx512.h"
 #include <immintrin.h>
@@ -27,10 +27,22 @@ quotient(Vector a, Vector b)
 
 #define QUOTIENT quotient
 
-#include "kernels/squash-template.h"
+#include "kernels/channels-template.h"
 
 void
 dcn_f32_squash__avx512(DcnSquash kind, const float *x, float a, float b, float *y, int n)
 {
   squash(kind, x, a, b, y, n);
+}
+
+void
+dcn_f32_softmax__avx512(const float *x, float *y, int n)
+{
+  softmax(x, y, n);
+}
+
+void
+dcn_f32_normalise__avx512(const float *x, float epsilon, float *y, int n)
+{
+  normalise(x, epsilon, y, n);
 }

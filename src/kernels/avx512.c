@@ -26,6 +26,8 @@ const DcnKernels dcn_kernels__avx512 = {
     .add = dcn_f32_add__avx512,
     .mul = dcn_f32_mul__avx512,
     .squash = dcn_f32_squash__avx512,
+    .softmax = dcn_f32_softmax__avx512,
+    .normalise = dcn_f32_normalise__avx512,
     .diff = dcn_f32_diff__avx512,
     .diff_image = dcn_f32_diff_image_4p__avx512,
 };

@@ -22,5 +22,7 @@ DCN_KERNEL_DECLARE(bias_clamp, dcn_f32_bias_clamp__avx512);
 DCN_KERNEL_DECLARE(add, dcn_f32_add__avx512);
 DCN_KERNEL_DECLARE(mul, dcn_f32_mul__avx512);
 DCN_KERNEL_DECLARE(squash, dcn_f32_squash__avx512);
+DCN_KERNEL_DECLARE(softmax, dcn_f32_softmax__avx512);
+DCN_KERNEL_DECLARE(normalise, dcn_f32_normalise__avx512);
 DCN_KERNEL_DECLARE(diff, dcn_f32_diff__avx512);
 DCN_KERNEL_DECLARE(diff_image, dcn_f32_diff_image_4p__avx512);

@@ -30,6 +30,8 @@
   K(add)                                                                                           \
   K(mul)                                                                                           \
   K(squash)                                                                                        \
+  K(softmax)                                                                                       \
+  K(normalise)                                                                                     \
   K(diff)  \
   K(diff_image)
 

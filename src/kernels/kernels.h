@@ -231,6 +231,15 @@ typedef struct {
    * |a| for elu); NaN stays NaN; swish, mish and Gelu of -infinity may be 0 or not finite. */
   void (*squash)(DcnSquash kind, const float *x, float a, float b, float *y, int n);
 
+  /* Over the n channels of a pixel; x == y is not fine.
+   * softmax: y[k] = exp(x[k] - top) / sum over i of exp(x[i] - top), top being the largest; off by less than
+   * 2e-6 + (top - x[k]) * 2^-24 of it, or 2e-38.
+   * normalise: y[k] = (x[k] - mean) / sqrt(variance + epsilon), that of all of them; sums are of 4 to 32 parts of x in
+   * floats, which are added in double.
+   * All are NaN where one of x is NaN (or, of softmax, infinity). */
+  void (*softmax)(const float *x, float *y, int n);
+  void (*normalise)(const float *x, float epsilon, float *y, int n);
+
   /* The closed loop's test, for a run of pixels that lie one after another, or for listed ones.  With y = clamp(x), a
    * channel has changed where !(|y - ref| <= tolerance).
    * Where changed   delta = y - ref, then ref = y, and the channel's bit of mask is set

@@ -223,12 +223,24 @@ dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo
 
 #define QUOTIENT(a, b) ((a) / (b))
 
-#include "kernels/squash-template.h"
+#include "kernels/channels-template.h"
 
 static void
 dcn_f32_squash__neon(DcnSquash kind, const float *x, float a, float b, float *y, int n)
 {
   squash(kind, x, a, b, y, n);
+}
+
+static void
+dcn_f32_softmax__neon(const float *x, float *y, int n)
+{
+  softmax(x, y, n);
+}
+
+static void
+dcn_f32_normalise__neon(const float *x, float epsilon, float *y, int n)
+{
+  normalise(x, epsilon, y, n);
 }
 
 DCN_TEMPLATE void
@@ -285,6 +297,8 @@ const DcnKernels dcn_kernels__neon = {
     .add = dcn_f32_add__neon,
     .mul = dcn_f32_mul__neon,
     .squash = dcn_f32_squash__neon,
+    .softmax = dcn_f32_softmax__neon,
+    .normalise = dcn_f32_normalise__neon,
     .diff = dcn_f32_diff__neon,
     .diff_image = dcn_f32_diff_image_1p__portable,
 };

@@ -559,6 +559,8 @@ const DcnKernels dcn_kernels__portable = {
     .add = dcn_f32_add__portable,
     .mul = dcn_f32_mul__portable,
     .squash = dcn_f32_squash__portable,
+    .softmax = dcn_f32_softmax__portable,
+    .normalise = dcn_f32_normalise__portable,
     .diff = dcn_f32_diff__portable,
     .diff_image = dcn_f32_diff_image_1p__portable,
 };

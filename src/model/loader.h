@@ -43,6 +43,7 @@ typedef struct {
   int input;                   /* value index */
   int64_t file_batch;          /* pictures at a time in the file, where it is run with one; else 0 */
   gboolean integer_input;      /* its elements are of an integer type in the model */
+  GHashTable *numbers;         /* name of a node's output -> double *: see dcn_loader_note_number() */
   GHashTable *relaid;          /* value -> the same with its channels elsewhere; both + 1 */
   GArray *outputs;             /* of int: value indices */
   const Dcn__Onnx__Node *node; /* being lowered */
@@ -135,6 +136,8 @@ int dcn_loader_materialise(DcnLoader *loader, DcnTensor *tensor, const char *rol
 int dcn_loader_add_act(DcnLoader *loader, int x, DcnAct act, const char *role);
 /* x * scale[c] + shift[c] per physical channel; the arrays are taken over (NULL: ones, zeros). */
 int dcn_loader_add_affine(DcnLoader *loader, int x, float *scale, float *shift, const char *role);
+/* Softmax over the last dimension of two or more. */
+int dcn_loader_add_softmax(DcnLoader *loader, int x, const char *role);
 /* x with mean 0 and variance 1 over the channels of each pixel. */
 int dcn_loader_add_layer_norm(DcnLoader *loader, int x, float epsilon, const char *role);
 /* Mean or maximum of each channel over all pixels of an image. */
@@ -191,6 +194,12 @@ gboolean dcn_lower_image_scaler(DcnLoader *loader);
 
 gboolean dcn_lower_gemm(DcnLoader *loader);
 gboolean dcn_lower_matmul(DcnLoader *loader);
+gboolean dcn_lower_einsum(DcnLoader *loader);
+gboolean dcn_lower_attention(DcnLoader *loader);
+/* The current node computes with one constant number besides a value; which, is asked when a later node is lowered. */
+void dcn_loader_note_number(DcnLoader *loader, double number);
+/* Whether the current node, a Div of what has this rank, ends a layer normalisation that is spelled out. */
+gboolean dcn_find_layer_norm(DcnLoader *loader, int rank, int *source, float *epsilon);
 
 gboolean dcn_lower_identity(DcnLoader *loader);
 gboolean dcn_lower_dropout(DcnLoader *loader);

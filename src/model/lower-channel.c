@@ -40,6 +40,13 @@ add_softmax(DcnLoader *loader, int x, DcnOpKind kind, const char *role)
   return dcn_loader_add_op(loader, kind, 1, &x, output) ? output : -1;
 }
 
+int
+dcn_loader_add_softmax(DcnLoader *loader, int x, const char *role)
+{
+  x = x < 0 ? -1 : dcn_relaid_value(loader, x, TRUE, "last");
+  return add_softmax(loader, x, DCN_OP_SOFTMAX, role);
+}
+
 /* The op works over the channels of each pixel; where the model normalises over something else,
  * data is moved so that this is the channels, and back. */
 gboolean

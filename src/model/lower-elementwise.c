@@ -393,6 +393,17 @@ dcn_lower_binary(DcnLoader *loader)
   DcnOperand a, b;
   if (!read_operand(loader, 0, &a) || !read_operand(loader, 1, &b))
     return FALSE;
+  const DcnTensor *constant = a.tensor ? a.tensor : b.tensor;
+  if (constant && constant->count == 1)
+    dcn_loader_note_number(loader, dcn_tensor_get(constant, 0));
+  int source;
+  float epsilon;
+  if (kind == DCN_BINARY_DIV && !a.tensor && !b.tensor && !loader->options->literal &&
+      dcn_find_layer_norm(loader, dcn_operand_shape(loader, a).rank, &source, &epsilon)) {
+    source = dcn_relaid_value(loader, source, TRUE, "last");
+    return dcn_loader_set_value(loader, 0, dcn_loader_add_layer_norm(loader, source, epsilon, NULL),
+                                FALSE);
+  }
   DcnTensor *aligned = NULL;
   if (b.tensor) {
     const DcnShape shape = dcn_operand_shape(loader, a);

@@ -17,6 +17,8 @@ read_axes(DcnLoader *loader, int rank, gboolean *reduced, gboolean *nothing)
     n = dcn_loader_need_ints(loader, 1, "its list of axes", axes);
     if (n < 0)
       return FALSE;
+    if (n == 1)
+      dcn_loader_note_number(loader, (double)axes[0]);
   }
   *nothing = n <= 0 && dcn_attr_int(loader, "noop_with_empty_axes", 0) != 0;
   for (int d = 0; d < rank; d++)

@@ -146,6 +146,7 @@ dcn_lower_pow(DcnLoader *loader)
       !dcn_shape_broadcast(&shape, &of_exponent, &out) || out.rank != shape.rank)
     return !loader->error && dcn_lower_binary(loader);
   const DcnAct act = {.kind = DCN_ACT_POWER, .alpha = (float)dcn_tensor_get(exponent->tensor, 0)};
+  dcn_loader_note_number(loader, (double)act.alpha);
   const int x = dcn_loader_any_float_value(loader, 0);
   return dcn_loader_set_value(loader, 0, dcn_loader_add_act(loader, x, act, NULL), FALSE);
 }

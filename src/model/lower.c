@@ -71,6 +71,8 @@ static const struct {
 
     {"Gemm", dcn_lower_gemm},
     {"MatMul", dcn_lower_matmul},
+    {"Einsum", dcn_lower_einsum},
+    {"Attention", dcn_lower_attention},
 
     {"Identity", dcn_lower_identity},
     {"Dropout", dcn_lower_dropout},

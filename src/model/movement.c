@@ -264,6 +264,20 @@ dcn_transposed_last(const DcnShape *source, const int *perm)
   return source->rank >= 3 && perm[1] != channels;
 }
 
+static gboolean
+init_transpose(DcnLoader *loader, DcnMove *move, const DcnShape *shape, const int *perm)
+{
+  gboolean ok = TRUE;
+  dcn_move_init(move, shape);
+  move->shape.last = dcn_transposed_last(shape, perm);
+  for (int d = 0; ok && d < shape->rank; d++) {
+    ok = dcn_move_set_dim(loader, move, d, shape->dims[perm[d]], perm[d]);
+    if (ok)
+      fill_identity(move->coord[d], shape->dims[perm[d]]);
+  }
+  return ok;
+}
+
 int
 dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *role)
 {
@@ -271,19 +285,24 @@ dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *
     return -1;
   const DcnShape shape = dcn_loader_shape(loader, source);
   DcnMove move;
-  dcn_move_init(&move, &shape);
-  move.shape.last = dcn_transposed_last(&shape, perm);
   int output = -1;
-  gboolean ok = TRUE;
-  for (int d = 0; ok && d < shape.rank; d++) {
-    ok = dcn_move_set_dim(loader, &move, d, shape.dims[perm[d]], perm[d]);
-    if (ok)
-      fill_identity(move.coord[d], shape.dims[perm[d]]);
-  }
-  if (ok)
+  if (init_transpose(loader, &move, &shape, perm))
     output = dcn_move_value(loader, &move, source, 0, role);
   dcn_move_clear(&move);
   return output;
+}
+
+DcnTensor *
+dcn_transpose_tensor(DcnLoader *loader, DcnTensor *source, const int *perm)
+{
+  DcnShape shape = {.rank = source->rank};
+  memcpy(shape.dims, source->dims, sizeof shape.dims);
+  DcnMove move;
+  DcnTensor *result = NULL;
+  if (init_transpose(loader, &move, &shape, perm))
+    result = dcn_move_tensor(loader, &move, source, 0);
+  dcn_move_clear(&move);
+  return result;
 }
 
 /* Result dimension d of a broadcast reads the source dimension that numpy aligns with it, or only

@@ -39,6 +39,7 @@ int dcn_relaid_value(DcnLoader *loader, int source, gboolean last, const char *r
 /* Whether the channels are last after a transposition: they are where the source has them, if that is the second
  * dimension or the last one now. */
 gboolean dcn_transposed_last(const DcnShape *source, const int *perm);
+DcnTensor *dcn_transpose_tensor(DcnLoader *loader, DcnTensor *source, const int *perm);
 int dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *role);
 /* Numpy broadcasting to a shape. */
 int dcn_expand_value(DcnLoader *loader, int source, const DcnShape *shape, const char *role);

@@ -420,6 +420,7 @@ load(const uint8_t *data, size_t size, const char *name, const char *folder,
       .options = options ? options : &none, .budget = DCN_TOTAL_ELEMENTS, .input = -1};
   loader.external = dcn_external_new(folder);
   loader.entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
+  loader.numbers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   loader.relaid = g_hash_table_new(NULL, NULL);
   loader.values = g_array_new(FALSE, FALSE, sizeof(DcnValue));
   loader.ops = g_array_new(FALSE, FALSE, sizeof(DcnOp));
@@ -438,6 +439,7 @@ load(const uint8_t *data, size_t size, const char *name, const char *folder,
     g_array_unref(loader.outputs);
   }
   g_hash_table_unref(loader.entries);
+  g_hash_table_unref(loader.numbers);
   g_hash_table_unref(loader.relaid);
   dcn_external_free(loader.external);
   dcn__onnx__model__free_unpacked(model, NULL);

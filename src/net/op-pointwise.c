@@ -246,92 +246,45 @@ lrn_run(DcnJob *job)
 
 const DcnOpClass dcn_lrn_class = {"local response normalisation", lrn_prepare, lrn_run, NULL};
 
-/* The largest of n values, and NaN where the first is.  Four at a time, which need not wait for each other. */
-static float
-largest(const float *x, int n)
+static void
+softmax_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
-  float top[4] = {x[0], x[0], x[0], x[0]};
-  int c = 0;
-  for (; c + 4 <= n; c += 4)
-    for (int i = 0; i < 4; i++)
-      top[i] = x[c + i] > top[i] ? x[c + i] : top[i];
-  for (; c < n; c++)
-    top[0] = x[c] > top[0] ? x[c] : top[0];
-  for (int i = 1; i < 4; i++)
-    top[0] = top[i] > top[0] ? top[i] : top[0];
-  return top[0];
+  job->kernels->softmax(dcn_ref(job->in, p), y, job->out->net->c);
 }
 
 /* Shifted by the maximum, so that nothing overflows. */
 static void
-softmax_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
+log_softmax_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
   const float *x = dcn_ref(job->in, p);
-  int n = job->out->net->c, c = 0;
-  float top = largest(x, n);
-  double sums[4] = {0};
-  for (; c + 4 <= n; c += 4)
-    for (int i = 0; i < 4; i++) {
-      y[c + i] = expf(x[c + i] - top);
-      sums[i] += y[c + i];
-    }
-  for (; c < n; c++) {
-    y[c] = expf(x[c] - top);
-    sums[0] += y[c];
-  }
-  double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  if (job->op->op->kind == DCN_OP_LOG_SOFTMAX) {
-    double log_sum = log(sum);
-    for (c = 0; c < n; c++)
-      y[c] = (float)((double)(x[c] - top) - log_sum);
-    return;
-  }
-  float scale = (float)(1 / sum);
-  for (c = 0; c < n; c++)
-    y[c] *= scale;
+  const int n = job->out->net->c;
+  float top = x[0];
+  double sum = 0;
+  for (int c = 1; c < n; c++)
+    top = x[c] > top ? x[c] : top;
+  for (int c = 0; c < n; c++)
+    sum += expf(x[c] - top);
+  const double log_sum = log(sum);
+  for (int c = 0; c < n; c++)
+    y[c] = (float)((double)(x[c] - top) - log_sum);
 }
 
 static void
 softmax_run(DcnJob *job)
 {
   dcn_list_changed(job, job->in);
-  dcn_run_pixels(job, softmax_pixel, (size_t)job->out->net->c * 400);
+  if (job->op->op->kind == DCN_OP_LOG_SOFTMAX)
+    dcn_run_pixels(job, log_softmax_pixel, (size_t)job->out->net->c * 400);
+  else
+    dcn_run_pixels(job, softmax_pixel, (size_t)job->out->net->c * 40 + 1000);
 }
 
 const DcnOpClass dcn_softmax_class = {"softmax", nothing_to_prepare, softmax_run, NULL};
 
-/* In so many sums, which need not wait for each other. */
-#define NORM_SUMS 16
-
-/* Of the numbers, or of their squares; inlined, so that neither asks which. */
-static inline double
-sum_of(const float *x, int n, gboolean squares)
-{
-  float sums[NORM_SUMS] = {0};
-  double sum = 0;
-  int c = 0;
-  for (; c + NORM_SUMS <= n; c += NORM_SUMS)
-    for (int i = 0; i < NORM_SUMS; i++)
-      sums[i] += squares ? x[c + i] * x[c + i] : x[c + i];
-  for (; c < n; c++)
-    sum += squares ? x[c] * x[c] : x[c];
-  for (int i = 0; i < NORM_SUMS; i++)
-    sum += sums[i];
-  return sum;
-}
-
-/* Two passes: the mean first, as a difference of two large sums would lose the variance. */
 static void
 layer_norm_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
 {
-  const float *x = dcn_ref(job->in, p);
-  int n = job->out->net->c;
-  const float mean = (float)(sum_of(x, n, FALSE) / n);
-  for (int c = 0; c < n; c++)
-    y[c] = x[c] - mean;
-  const float scale = (float)(1 / sqrt(sum_of(y, n, TRUE) / n + job->op->op->u.norm.epsilon));
-  for (int c = 0; c < n; c++)
-    y[c] *= scale;
+  job->kernels->normalise(dcn_ref(job->in, p), job->op->op->u.norm.epsilon, y, job->out->net->c);
 }
 
 static void

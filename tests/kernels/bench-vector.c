@@ -270,6 +270,34 @@ bench_squash(Bench *bench)
   bench_vector(bench, "squash", run_gelu, FLOATS, 0, " Gelu");
 }
 
+static void
+run_softmax(void *context)
+{
+  const Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->softmax(v->a + p, v->y + p, v->n);
+}
+
+void
+bench_softmax(Bench *bench)
+{
+  bench_vector(bench, "softmax", run_softmax, FLOATS, 0, "");
+}
+
+static void
+run_normalise(void *context)
+{
+  const Vector *v = context;
+  for (int p = 0; p + v->n <= FLOATS; p += v->n)
+    v->k->normalise(v->a + p, 1e-5f, v->y + p, v->n);
+}
+
+void
+bench_normalise(Bench *bench)
+{
+  bench_vector(bench, "normalise", run_normalise, FLOATS, 0, "");
+}
+
 void
 bench_diff(Bench *bench)
 {

@@ -30,6 +30,7 @@ static const char *const operators[] = {
     "DequantizeLinear",
     "Div",
     "Dropout",
+    "Einsum",
     "Elu",
     "Erf",
     "Exp",

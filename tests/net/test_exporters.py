@@ -60,13 +60,14 @@ def main():
     modules = find_modules(build)
     try:
         import exporters
+        import exporters_attention
     except ImportError as error:
         tap.skip_all(f'{error}')
     if not shutil.which('node') or not modules:
         tap.skip_all('no node' if not shutil.which('node') else 'no onnxruntime-node in ORT_DIR or the build folder')
     os.makedirs(work, exist_ok=True)
     report = tap.Tap()
-    styles = exporters.styles()
+    styles = {**exporters.styles(), **exporters_attention.styles()}
     # One onnxruntime for all of them: its start takes longer than they do.
     jobs, frames = [], {}
     for i, (name, example) in enumerate(styles.items()):
@@ -94,7 +95,7 @@ def main():
         said = json.loads(subprocess.run([run_net, '--classifier', path], stdout=subprocess.PIPE, check=True).stdout)
         got = said['input_max'], said['input_bgr']
         report.case(got == wanted, f'range of the picture: {name}', f'{got} instead of {wanted}')
-    for name, (model, pattern) in exporters.refusals().items():
+    for name, (model, pattern) in {**exporters.refusals(), **exporters_attention.refusals()}.items():
         path = os.path.join(work, 'refused.onnx')
         with open(path, 'wb') as file:
             file.write(model.SerializeToString())
