@@ -237,7 +237,9 @@ gst_delta_extract_set_caps (GstDeltaExtract * self, GstCaps * caps)
   gst_delta_extract_reset (self, "new caps");
   if (gst_structure_has_name (s, "video/mpeg")) {
     self->codec = CODEC_MPEG2;
-    if (!self->mpeg2)
+    if (self->mpeg2)
+      delta_mpeg2_new_caps (self->mpeg2);
+    else
       self->mpeg2 = delta_mpeg2_new ();
     codec_data = gst_structure_get_value (s, "codec_data");
     if (codec_data && GST_VALUE_HOLDS_BUFFER (codec_data)) {

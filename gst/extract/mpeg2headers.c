@@ -106,6 +106,12 @@ delta_mpeg2_reset (DeltaMpeg2 * self)
   dcn_mpeg2_extractor_reset (self->extractor);
 }
 
+void
+delta_mpeg2_new_caps (DeltaMpeg2 * self)
+{
+  dcn_mpeg2_extractor_new_decoder (self->extractor);
+}
+
 /* Decoders pair fields as they come: after one that lost its partner they may take every first field for a
  * second one, until a header before a group of pictures or a frame picture sets them right.  Until then field
  * pictures are not known. */
@@ -226,7 +232,7 @@ static void
 forget_sequence (DeltaMpeg2 * self)
 {
   self->have_sequence = FALSE;
-  dcn_mpeg2_extractor_reset (self->extractor);
+  dcn_mpeg2_extractor_forget_sequence (self->extractor);
 }
 
 /* The sequence header and its extensions are complete: another start code came. */

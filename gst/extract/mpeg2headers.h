@@ -19,6 +19,9 @@ void delta_mpeg2_free (DeltaMpeg2 * self);      /* NULL is fine */
 /* Data was lost or the stream jumped: nothing before compares with anything after. */
 void delta_mpeg2_reset (DeltaMpeg2 * self);
 
+/* There are other caps, so that decoders are started anew; behind delta_mpeg2_reset(). */
+void delta_mpeg2_new_caps (DeltaMpeg2 * self);
+
 /* Headers outside of the stream (codec_data of the caps): a sequence header and its extensions. */
 void delta_mpeg2_headers (DeltaMpeg2 * self, const guint8 * data, gsize size);
 

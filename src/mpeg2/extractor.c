@@ -18,10 +18,10 @@ struct _DcnMpeg2Extractor {
   uint32_t number; /* of the next picture */
   gboolean have_sequence;
   DcnMpeg2Sequence sequence;
-  /* libavcodec sets its output up anew when the size changes, not when chroma_format alone does: it
-   * then goes on with the old one, and what comes out is not what the stream says.  This is the
-   * chroma_format it was set up with. */
-  int output_chroma_format;
+  /* libavcodec sets its output up anew with the first picture of another size, not when chroma_format alone
+   * changes: it then goes on with the old one, and what comes out is not what the stream says.  These are
+   * what it was set up with; output_chroma_format 0: not known. */
+  int output_width, output_height, output_chroma_format;
 
   DcnPicture
       *reference[2]; /* the last two reference pictures in decode order, [1] the later; or NULL */
@@ -112,6 +112,32 @@ dcn_mpeg2_extractor_free(DcnMpeg2Extractor *extractor)
   g_free(extractor);
 }
 
+/* With the first picture of this size. */
+static void
+set_up_output(DcnMpeg2Extractor *extractor, int chroma_format)
+{
+  if (extractor->output_width == extractor->sequence.horizontal_size &&
+      extractor->output_height == extractor->sequence.vertical_size)
+    return;
+  extractor->output_width = extractor->sequence.horizontal_size;
+  extractor->output_height = extractor->sequence.vertical_size;
+  extractor->output_chroma_format = chroma_format;
+}
+
+void
+dcn_mpeg2_extractor_new_decoder(DcnMpeg2Extractor *extractor)
+{
+  extractor->output_width = extractor->output_height = 0;
+}
+
+void
+dcn_mpeg2_extractor_forget_sequence(DcnMpeg2Extractor *extractor)
+{
+  dcn_mpeg2_extractor_reset(extractor);
+  if (extractor->have_sequence)
+    set_up_output(extractor, 0);
+}
+
 static gboolean
 same_sequence(const DcnMpeg2Sequence *a, const DcnMpeg2Sequence *b)
 {
@@ -154,9 +180,6 @@ dcn_mpeg2_extractor_set_sequence(DcnMpeg2Extractor *extractor, const DcnMpeg2Seq
   extractor->after_header = TRUE;
   if (extractor->have_sequence && same_sequence(&extractor->sequence, &wanted))
     return TRUE;
-  if (!extractor->have_sequence || extractor->sequence.horizontal_size != wanted.horizontal_size ||
-      extractor->sequence.vertical_size != wanted.vertical_size)
-    extractor->output_chroma_format = wanted.chroma_format;
   extractor->sequence = wanted;
   extractor->have_sequence = TRUE;
   g_clear_pointer(&extractor->first_field_born, g_free);
@@ -294,6 +317,7 @@ dcn_mpeg2_extractor_begin_picture(DcnMpeg2Extractor *extractor, const DcnMpeg2Pi
   DcnMpeg2PictureHeader wanted = *header;
   wanted.top_field_first = !!wanted.top_field_first;
   const char *reason = header_error(&extractor->sequence, &wanted);
+  set_up_output(extractor, extractor->sequence.chroma_format);
   if (!reason && extractor->sequence.chroma_format != extractor->output_chroma_format)
     reason = "chroma_format changed without the size";
   gboolean field = wanted.picture_structure == DCN_MPEG2_TOP_FIELD ||

@@ -85,6 +85,13 @@ void dcn_mpeg2_extractor_free(DcnMpeg2Extractor *extractor);
 /* New epoch, references forgotten: flush, seek, discontinuity, lost data. */
 void dcn_mpeg2_extractor_reset(DcnMpeg2Extractor *extractor);
 
+/* The decoder is started anew, by the next sequence header or the one before. */
+void dcn_mpeg2_extractor_new_decoder(DcnMpeg2Extractor *extractor);
+
+/* As dcn_mpeg2_extractor_reset() where a sequence header or extension came that was not understood, and that decoders may obey: the pictures
+ * until the next dcn_mpeg2_extractor_set_sequence() are not to be handed in. */
+void dcn_mpeg2_extractor_forget_sequence(DcnMpeg2Extractor *extractor);
+
 /* A sequence header.  A repeated one with equal values changes nothing, but that a first field still waiting for
  * its second is given up, as decoders do; a different one starts a new epoch.
  * FALSE and nothing changed when the values are out of range (size 1..16384 x 1..16384, chroma_format 1..3). */

@@ -192,6 +192,24 @@ def part_complete(options, folder, tap):
     print("# the samples of before (flat or saturated areas); the codec did not say that they stay")
 
 
+def d_picture(data, rng):
+    """ISO/IEC 11172-2: a picture of DC coefficients, as large as the stream's."""
+    at = bytes(data).find(b"\0\0\1\xb3")
+    wide, high = (data[at + 4] << 4 | data[at + 5] >> 4) + 15 >> 4, ((data[at + 5] & 15) << 8 | data[at + 6]) + 15 >> 4
+
+    def unit(code, bits):
+        bits += "0" * (-len(bits) % 8)
+        return b"\0\0\1" + bytes([code]) + bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
+    picture = unit(0, format(rng.randrange(1024), "010b") + "100" + "1" * 16 + "0")
+    for row in range(1, high + 1):
+        # quantiser_scale, no more slice information; then address increment 1, intra, four differences of luma and two of
+        # chroma (none, or 1 or -1), end_of_macroblock
+        picture += unit(row, "00100" + "0" + "".join(
+            "1" + "1" + "".join(rng.choice(["100", "000", "001"]) for _ in range(4)) +
+            "".join(rng.choice(["00", "010", "011"]) for _ in range(2)) + "1" for _ in range(wide)))
+    return picture
+
+
 def damage(data, kind, rng):
     """Bytes of a damaged stream."""
     data = bytearray(data)
@@ -252,6 +270,42 @@ def damage(data, kind, rng):
             data[a:c] = data[b:c] + data[a:b]
     elif kind == "truncated":
         del data[rng.randrange(size // 4, size):]
+    elif kind == "types":
+        # picture_coding_type: I, P, B, D and what is forbidden or reserved
+        starts = [m.start() for m in re.finditer(b"\0\0\1\0", bytes(data))][1:]
+        for at in rng.sample(starts, rng.choice([1, 2, 5])):
+            data[at + 5] = data[at + 5] & 0xc7 | rng.choice([1, 2, 3, 4, 4, 0, 5]) << 3
+    elif kind == "d-pictures":
+        # before a picture, or in its place
+        starts = [m.start() for m in re.finditer(b"\0\0\1\0", bytes(data))]
+        for i in sorted(rng.sample(range(1, len(starts) - 1), rng.choice([1, 2, 5])), reverse=True):
+            at = starts[i]
+            end = bytes(data).find(b"\0\0\1", bytes(data).rfind(b"\0\0\1", at, starts[i + 1] - 4) + 3)
+            data[at:at if rng.random() < 0.7 else end] = d_picture(data, rng)
+    elif kind == "sequences":
+        # a sequence header with something else in it, where one was or before any picture
+        at = bytes(data).find(b"\0\0\1\xb3")
+        header = data[at:bytes(data).find(b"\0\0\1", at + 4)]
+        rest = bytes(data)[at + len(header):]
+        extension = bytearray(rest[:rest.find(b"\0\0\1", 4)] if rest[3] == 0xb5 else b"")
+        for _ in range(rng.choice([1, 2])):
+            head, tail, what = header[:], extension[:], rng.randrange(6)
+            if what == 0:  # horizontal_size, vertical_size
+                head[rng.choice([4, 6])] = rng.choice([1, 8, 11, 12, 22])
+            elif what == 1:  # by less than a macroblock
+                head[rng.choice([5, 6])] ^= rng.choice([0x10, 0x20, 0x01])
+            elif what == 2:  # aspect_ratio_information, frame_rate_code
+                head[7] = rng.choice([0x11, 0x23, 0x35, 0x48, 0x00])
+            elif what == 3 and tail:  # progressive_sequence, chroma_format
+                tail[5] ^= rng.choice([0x08, 0x02, 0x04, 0x06, 0x0a])
+            elif what == 4 and tail:
+                tail = bytearray()  # of MPEG-1
+            starts = [m.start() for m in re.finditer(b"\0\0\1[\x00\xb3]", bytes(data), re.S) if m.start() > at + len(header)]
+            where = rng.choice(starts)
+            data[where:where] = head + tail
+            if rng.random() < 0.5:  # and the right one again
+                where = rng.choice([s for s in starts if s >= where]) + len(head + tail)
+                data[where:where] = header + extension
     elif kind == "packets":
         # of a transport stream
         for _ in range(rng.choice([1, 3, 8])):
@@ -273,10 +327,15 @@ def part_corrupt(options, folder, tap):
     for base in DAMAGED:
         for kind in KINDS:
             jobs.append((base, kind, encodes.ENCODES[base][4]))
+    for base in ("mpeg1-b2", "interlaced-b2"):
+        jobs.append((base, "types", encodes.ENCODES[base][4]))
+    for base in ("mpeg1-b2", "gop12-b2", "interlaced-b2", "422"):
+        jobs.append((base, "sequences", encodes.ENCODES[base][4]))
+    jobs.append(("mpeg1-b2", "d-pictures", encodes.ENCODES["mpeg1-b2"][4]))
     for kind in ("packets", "packets-bits", "truncated"):
         jobs.append(("ts", kind, "ts"))
     if options.generate:
-        for kind in KINDS:
+        for kind in KINDS + ["types", "sequences"]:
             jobs.append(("generated", kind, "m2v"))
     seeds = 3 if FAST else options.seeds
     paths = {base: encodes.make(base, folder) for base in DAMAGED + ["ts"]}

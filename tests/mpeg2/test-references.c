@@ -131,6 +131,36 @@ test_chroma_format(Fixture *f, gconstpointer data)
   g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &larger, NULL));
   g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &sequence, NULL));
   g_assert_true(PUT('I')->known);
+  /* Of a size that no picture has they take no notice. */
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &larger, NULL));
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &other, NULL));
+  assert_unknown(PUT('I'), "chroma_format changed without the size");
+}
+
+/* What counts is the first picture, not the first header; where that picture's header was not understood, nobody knows. */
+static void
+test_chroma_format_of_first(Fixture *f, gconstpointer data)
+{
+  DcnMpeg2Sequence other = sequence;
+  other.chroma_format = 2;
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &other, NULL));
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &sequence, NULL));
+  if (data)
+    dcn_mpeg2_extractor_forget_sequence(f->extractor);
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &sequence, NULL));
+  if (data)
+    assert_unknown(PUT('I'), "chroma_format changed without the size");
+  else
+    g_assert_true(PUT('I')->known);
+  /* once it is known it is not forgotten */
+  dcn_mpeg2_extractor_forget_sequence(f->extractor);
+  g_assert_true(dcn_mpeg2_extractor_set_sequence(f->extractor, &sequence, NULL));
+  g_assert_cmpint(PUT('I')->known, ==, !data);
+  dcn_mpeg2_extractor_new_decoder(f->extractor);
+  g_assert_true(PUT('I')->known);
+  dcn_mpeg2_extractor_new_decoder(f->extractor);
+  dcn_mpeg2_extractor_forget_sequence(f->extractor);
+  assert_unknown(PUT('I'), "chroma_format changed without the size");
 }
 
 /* A B picture behind the first I picture: nothing to predict forward from. */
@@ -462,6 +492,9 @@ main(int argc, char **argv)
   ADD("header-between-fields", test_header_between_fields);
   ADD("sequences", test_sequences);
   ADD("chroma-format", test_chroma_format);
+  ADD("chroma-format-of-first", test_chroma_format_of_first);
+  g_test_add("/mpeg2/references/chroma-format-forgotten", Fixture, "", set_up,
+             test_chroma_format_of_first, tear_down);
   ADD("no-sequence", test_no_sequence);
   ADD("bad-headers", test_bad_headers);
   ADD("left-open", test_left_open);
