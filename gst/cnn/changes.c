@@ -239,6 +239,8 @@ not_usable (GstDeltaCnnChanges * changes, GstDeltaCnnSource source,
     return "the decoder marked the frame as corrupted";
   if (input->cropped)
     return "the frame is cropped";
+  if (input->misplaced)
+    return "decoders may place the chroma of such a height a line off";
   if (!gst_delta_picture_is_complete (input->picture))
     return "the picture lacks its second field";
   if (!gst_delta_picture_is_known (input->picture))

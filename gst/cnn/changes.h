@@ -31,6 +31,7 @@ typedef struct
   gboolean corrupted;           /* GST_BUFFER_FLAG_CORRUPTED */
   gboolean discont;             /* GST_BUFFER_FLAG_DISCONT */
   gboolean cropped;             /* a GstVideoCropMeta: positions are not the codec's */
+  gboolean misplaced;           /* chroma may lie a line off, see step.c */
   gboolean untouched;           /* nothing between decoder and here changes samples */
 } GstDeltaCnnInput;
 

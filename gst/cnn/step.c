@@ -8,9 +8,23 @@
 #include "formats.h"
 #include "layout.h"
 
+/* Interlaced frames of 4:2:0 have an even number of chroma lines in memory, which decoders learn too late: GStreamer's for
+ * libavcodec writes the third plane as if there were as many as the height asks for, and so, where that is odd, a line
+ * too early, unless the buffer itself says where its planes are.  Then a block's last line of it is another block's
+ * first one. */
+static gboolean
+is_misplaced (const GstVideoInfo * info, GstBuffer * buffer)
+{
+  return GST_VIDEO_INFO_IS_INTERLACED (info)
+      && GST_VIDEO_INFO_N_PLANES (info) == 3
+      && GST_VIDEO_INFO_COMP_HEIGHT (info, 1) < GST_VIDEO_INFO_HEIGHT (info)
+      && GST_VIDEO_INFO_COMP_HEIGHT (info, 1) % 2 == 1
+      && !gst_buffer_get_video_meta (buffer);
+}
+
 static void
-read_input (GstBuffer * buffer, const DcnFrame * samples,
-    GstDeltaCnnInput * input)
+read_input (const GstVideoInfo * info, GstBuffer * buffer,
+    const DcnFrame * samples, GstDeltaCnnInput * input)
 {
   GstDeltaCodingMeta *coding = gst_buffer_get_delta_coding_meta (buffer);
 
@@ -19,6 +33,7 @@ read_input (GstBuffer * buffer, const DcnFrame * samples,
   input->corrupted = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
   input->discont = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   input->cropped = gst_buffer_get_video_crop_meta (buffer) != NULL;
+  input->misplaced = is_misplaced (info, buffer);
   input->untouched = FALSE;
 }
 
@@ -38,7 +53,7 @@ gst_delta_cnn_step_map (const GstVideoInfo * info, GstBuffer * buffer,
     return FALSE;
   }
   gst_delta_cnn_formats_planes (&frame->mapped, &visible, &frame->samples);
-  read_input (buffer, &frame->samples, &frame->input);
+  read_input (info, buffer, &frame->samples, &frame->input);
   return TRUE;
 }
 

@@ -50,6 +50,18 @@ clip_is_h264 (const gchar * clip)
       && names_h264 (clip));
 }
 
+/* As deltacnn does: decoders then say where the planes of their frames are. */
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
+    return GST_PAD_PROBE_OK;
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  return GST_PAD_PROBE_HANDLED;
+}
+
 gboolean
 clip_run (const Clip * clip, GstStructure ** stats)
 {
@@ -62,6 +74,7 @@ clip_run (const Clip * clip, GstStructure ** stats)
       "h264parse ! video/x-h264,alignment=au" : "mpegvideoparse";
   GError *error = NULL;
   GstElement *pipeline, *extract, *sink;
+  GstPad *pad;
   GstBus *bus;
   GstMessage *message;
   gboolean ok = TRUE;
@@ -86,12 +99,16 @@ clip_run (const Clip * clip, GstStructure ** stats)
   extract = gst_bin_get_by_name (GST_BIN (pipeline), "extract");
   sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
   if (clip->coded) {
-    GstPad *pad = gst_element_get_static_pad (extract, "src");
-
+    pad = gst_element_get_static_pad (extract, "src");
     gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_coded,
         (gpointer) clip, NULL);
     gst_object_unref (pad);
   }
+
+  pad = gst_element_get_static_pad (sink, "sink");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_query, NULL,
+      NULL);
+  gst_object_unref (pad);
 
   if (clip->built)
     clip->built (extract, clip->user_data);
@@ -130,8 +147,7 @@ clip_run (const Clip * clip, GstStructure ** stats)
     break;
   }
   if (clip->caps) {
-    GstPad *pad = gst_element_get_static_pad (extract, "src");
-
+    pad = gst_element_get_static_pad (extract, "src");
     *clip->caps = gst_pad_get_current_caps (pad);
     gst_object_unref (pad);
   }

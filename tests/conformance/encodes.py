@@ -34,7 +34,7 @@ SOURCES = {
 
 SIZED = {
     "tiny": (16, 16), "narrow": (32, 240), "odd": (175, 143), "odd2": (353, 287), "low": (400, 34),
-    "wide": (1920, 64), "hd": (1280, 720), "ntsc": (352, 240),
+    "wide": (1920, 64), "hd": (1280, 720), "ntsc": (352, 240), "278": (352, 278),
 }
 
 
@@ -95,6 +95,9 @@ ENCODES = {
     "interlaced": ("fields", 1.6, None, ffmpeg("mpeg2video", "-g", "12", "-flags", "+ildct+ilme", "-top", "1"), "m2v"),
     "interlaced-b2": ("fields", 1.6, None, ffmpeg("mpeg2video", "-g", "12", "-bf", "2", "-flags", "+ildct+ilme",
                                                   "-top", "1"), "m2v"),
+    # decoders may place the chroma of such a height a line off
+    "interlaced-278": ("fields", 0.8, "278", ffmpeg("mpeg2video", "-g", "12", "-bf", "2", "-flags", "+ildct+ilme",
+                                                    "-top", "1"), "m2v"),
     "interlaced-alternate": ("fields", 1.6, None, ffmpeg("mpeg2video", "-g", "15", "-bf", "1", "-flags",
                                                          "+ildct+ilme", "-alternate_scan", "1", "-intra_vlc", "1",
                                                          "-non_linear_quant", "1", "-qmax", "28"), "m2v"),

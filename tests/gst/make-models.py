@@ -144,6 +144,12 @@ def main(folder):
     # The same with a margin that nothing passes.
     write('guarded.onnx', tiny)
     write('guarded.onnx.modelinfo', info + '[deltacnn]\ntolerance=image,1000\nmargin=1\n')
+    # Scores are the three numbers of its one pixel, by way of a value in between.
+    same = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]
+    write('direct.onnx', model([node('Conv', ['image', 'w0'], ['between']), node('Conv', ['between', 'w1'], ['pixel']),
+                                node('Flatten', ['pixel'], ['scores'])],
+                               [tensor('w0', [3, 3, 1, 1], same), tensor('w1', [3, 3, 1, 1], same)],
+                               [value('image', [1, 3, 1, 1])], [value('scores', [1, 3])]))
     write('gray.onnx', classifier(1, 24, 40, 5, seed=2))
     write('wide.onnx', classifier(3, 20, 64, 4, seed=3))
     for end in ('Softmax', 'LogSoftmax', 'Sigmoid'):

@@ -174,6 +174,12 @@ spoil_cropped (Fixture * f, DcnPicture * p)
 }
 
 static void
+spoil_misplaced (Fixture * f, DcnPicture * p)
+{
+  f->input.misplaced = TRUE;
+}
+
+static void
 spoil_incomplete (Fixture * f, DcnPicture * p)
 {
   p->complete = FALSE;
@@ -207,6 +213,7 @@ static const Spoiler spoilers[] = {
   {"missing", spoil_missing},
   {"corrupted", spoil_corrupted},
   {"cropped", spoil_cropped},
+  {"misplaced", spoil_misplaced},
   {"incomplete", spoil_incomplete},
   {"unknown", spoil_unknown},
   {"other-size", spoil_size},
@@ -237,6 +244,7 @@ test_spoiled (Fixture * f, gconstpointer data)
     g_assert_null (gst_delta_cnn_changes_sample (f->changes));
 
     f->input.corrupted = f->input.cropped = f->input.discont = FALSE;
+    f->input.misplaced = FALSE;
     /* The decoder conceals: frame 2 differs although its picture says that it
      * is all of 0. */
     change_sample (f, 11);
@@ -346,26 +354,35 @@ test_dense_between (Fixture * f, gconstpointer data)
   gst_delta_picture_unref (p2);
 }
 
+/* A picture that is cropped at its upper left corner, and one of which only the block in the
+ * second row and third column is not taken from it. */
+static void
+cropped_pair (DcnPicture * p[2], gint x, gint y)
+{
+  gint i;
+
+  for (i = 0; i < 2; i++) {
+    p[i] = dcn_picture_new (1, i, DCN_PICTURE_P, W + 16, H + 16);
+    p[i]->crop_x = x;
+    p[i]->crop_y = y;
+    p[i]->crop_width = W;
+    p[i]->crop_height = H;
+    p[i]->complete = TRUE;
+  }
+  memset (p[1]->born, 0, p[1]->cols * p[1]->rows * sizeof (guint32));
+  p[1]->born[1 * p[1]->cols + 2] = 1;
+}
+
 /* A crop that does not begin on a block: a frame's block lies over several of the
  * picture's. */
 static void
 test_crop (Fixture * f, gconstpointer data)
 {
   DcnPicture *p[2];
-  gint i;
 
-  for (i = 0; i < 2; i++) {
-    p[i] = dcn_picture_new (1, i, DCN_PICTURE_P, W + 16, H + 8);
-    p[i]->crop_x = 4;
-    p[i]->crop_y = 8;
-    p[i]->crop_width = W;
-    p[i]->crop_height = H;
-    p[i]->complete = TRUE;
-  }
-  memset (p[1]->born, 0, p[1]->cols * p[1]->rows * sizeof (guint32));
+  cropped_pair (p, 4, 8);
   /* Luma 16..23 x 8..15 of the picture: 12..19 x 0..7 of the frame, so the
    * frame's blocks 1 and 2 of the first row. */
-  p[1]->born[1 * p[1]->cols + 2] = 1;
   decide (f, GST_DELTA_CNN_SOURCE_CODEC, p[0]);
   decide (f, GST_DELTA_CNN_SOURCE_CODEC, p[1]);
   g_assert_cmpint (f->decision.used, ==, GST_DELTA_CNN_USED_CODEC);
@@ -374,6 +391,34 @@ test_crop (Fixture * f, gconstpointer data)
   g_assert_cmpint (f->decision.blocks[2], ==, 1);
   gst_delta_picture_unref (p[0]);
   gst_delta_picture_unref (p[1]);
+}
+
+/* The same in the other direction alone; and crops by odd numbers, with which chroma is shared between blocks. */
+static void
+test_crop_lines (Fixture * f, gconstpointer data)
+{
+  static const gint odd[][2] = { {1, 0}, {0, 1}, {5, 4}, {4, 7} };
+  DcnPicture *p[2];
+  guint i;
+
+  cropped_pair (p, 8, 4);
+  decide (f, GST_DELTA_CNN_SOURCE_CODEC, p[0]);
+  decide (f, GST_DELTA_CNN_SOURCE_CODEC, p[1]);
+  g_assert_cmpint (f->decision.used, ==, GST_DELTA_CNN_USED_CODEC);
+  g_assert_cmpuint (f->decision.n_changed, ==, 2);
+  g_assert_cmpint (f->decision.blocks[1], ==, 1);
+  g_assert_cmpint (f->decision.blocks[COLS + 1], ==, 1);
+  gst_delta_picture_unref (p[0]);
+  gst_delta_picture_unref (p[1]);
+  for (i = 0; i < G_N_ELEMENTS (odd); i++) {
+    gst_delta_cnn_changes_reset (f->changes);
+    cropped_pair (p, odd[i][0], odd[i][1]);
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p[0]);
+    decide (f, GST_DELTA_CNN_SOURCE_CODEC, p[1]);
+    assert_everything (f);
+    gst_delta_picture_unref (p[0]);
+    gst_delta_picture_unref (p[1]);
+  }
 }
 
 static void
@@ -668,6 +713,7 @@ main (int argc, char **argv)
   ADD ("stale-copy", test_stale_copy);
   ADD ("dense-between", test_dense_between);
   ADD ("crop", test_crop);
+  ADD ("crop-lines", test_crop_lines);
   ADD ("discont", test_discont);
   ADD ("discont-without-picture", test_discont_without_picture);
   ADD ("lost-reference", test_lost_reference);

@@ -167,8 +167,19 @@ test_epoch (gconstpointer data)
         guint n = 0, cols, rows;
 
         gst_delta_picture_get_grid (picture, &cols, &rows);
-        if (gst_delta_picture_compare (before, picture, NULL, 0, &n))
+        if (gst_delta_picture_compare (before, picture, NULL, 0, &n)) {
+          guint8 *changed = g_malloc0 (cols * rows + 1);
+
           claimed += cols * rows - n;
+          /* a list of another length is not written to */
+          g_assert_false (gst_delta_picture_compare (before, picture, changed,
+                  cols * rows - 1, NULL));
+          g_assert_false (gst_delta_picture_compare (before, picture, changed,
+                  cols * rows + 1, NULL));
+          g_assert_true (gst_delta_picture_compare (before, picture, changed,
+                  cols * rows, NULL));
+          g_free (changed);
+        }
         if (!happening->same)
           g_assert_cmpuint (gst_delta_picture_get_epoch (picture), !=,
               gst_delta_picture_get_epoch (before));

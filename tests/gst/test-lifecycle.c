@@ -6,6 +6,7 @@
  */
 #include "playing.h"
 #include <string.h>
+#include "upstream.h"
 
 /* --- What may stand between decoder and classifier --- */
 
@@ -88,6 +89,38 @@ play_between (const Between * b, gboolean auto_source, const gchar * decoder)
   else if (uses == PIXEL)
     g_assert_cmpuint (by_codec, ==, 0);
   playing_finish (pipeline, &twins, b->least);
+}
+
+/* Where streams of several decoders come together, each must be as its decoder left it. */
+static void
+test_joined (void)
+{
+  static const gchar *const branches[][3] = {
+    {"identity", "identity", NULL},
+    {"identity", "deinterlace", "deinterlace"},
+    {"deinterlace", "identity", "deinterlace"},
+  };
+  static const gchar *const needed[] =
+      { "deinterlace", "avdec_mpeg2video", NULL };
+  guint i;
+
+  if (!test_have (needed))
+    return;
+  for (i = 0; i < G_N_ELEMENTS (branches); i++) {
+    GstElement *pipeline =
+        test_pipeline ("funnel name=all ! identity name=last "
+        "avdec_mpeg2video ! %s ! all. avdec_mpeg2video ! %s ! all.",
+        branches[i][0], branches[i][1]);
+    GstElement *last = playing_find (pipeline, "last");
+    GstPad *pad = gst_element_get_static_pad (last, "sink");
+    const gchar *why = "unset";
+
+    g_assert_cmpint (gst_delta_cnn_upstream_untouched (pad, &why), ==,
+        branches[i][2] == NULL);
+    g_assert_cmpstr (why, ==, branches[i][2]);
+    gst_object_unref (pad);
+    gst_object_unref (pipeline);
+  }
 }
 
 static void
@@ -253,6 +286,7 @@ main (int argc, char **argv)
   guint i;
 
   test_init (&argc, &argv);
+  g_test_add_func ("/lifecycle/joined", test_joined);
   for (i = 0; i < G_N_ELEMENTS (betweens); i++) {
     gchar *path = g_strdup_printf ("/lifecycle/between/%s/auto",
         betweens[i].name);

@@ -6,6 +6,7 @@
  */
 #include "frames.h"
 #include <math.h>
+#include "guard.h"
 
 /* What is done for a frame in which one block changed. */
 static gdouble
@@ -171,6 +172,75 @@ test_margin (void)
   gst_harness_teardown (other);
 }
 
+static void
+guard_frame (GstDeltaCnnGuard * guard, const GstDeltaCnnModel * model,
+    DcnState * state, float a, float b, GstDeltaCnnGuarded * info)
+{
+  float *input = dcn_state_input (state), outputs[3];
+  const guint8 touched = 1;
+
+  input[0] = a;
+  input[1] = b;
+  gst_delta_cnn_guard_run (guard, model, state, &touched, 1, outputs, info);
+  g_assert_cmpfloat (fabs (outputs[0] - a), <, 0.2);
+  g_assert_cmpfloat (fabs (outputs[1] - b), <, 0.2);
+}
+
+/* How much of the tolerances a lead leaves, and when a frame is run again: the arithmetic, with scores that are
+ * the input.  A lead of a and b is (a - b) / (a + b). */
+static void
+test_guard (void)
+{
+  GstDeltaCnnModel model = { 0 };
+  GstDeltaCnnGuard guard = {.margin = 0.2 };
+  GstDeltaCnnGuarded info;
+  GError *error = NULL;
+  DcnState *state;
+
+  gst_delta_cnn_model_load (&model, test_file ("direct.onnx"), NULL, NULL,
+      &error);
+  g_assert_no_error (error);
+  model.activation = GST_DELTA_CNN_ACTIVATION_NONE;
+  state = dcn_state_new (model.net, &error);
+  g_assert_no_error (error);
+  dcn_state_set_adaptive (state, FALSE);
+  dcn_state_set_tolerance (state, 0.5);
+
+  /* a lead that bears all of the tolerances */
+  guard_frame (&guard, &model, state, 0.8, 0.4, &info);
+  g_assert_false (info.redone);
+  g_assert_cmpfloat (guard.tightened, ==, 0.0);
+  g_assert_cmpfloat_with_epsilon (gst_delta_cnn_guard_passed (&guard), 0.2,
+      1e-9);
+  /* another class, and be it far ahead, has to be made sure of */
+  guard_frame (&guard, &model, state, 0.1, 0.9, &info);
+  g_assert_true (info.redone);
+  g_assert_cmpuint (guard.best, ==, 1);
+  /* hardly any lead: no tolerances */
+  guard_frame (&guard, &model, state, 0.5, 0.52, &info);
+  g_assert_true (info.redone);
+  g_assert_cmpfloat (guard.tightened, ==, 1.0);
+  g_assert_cmpfloat (gst_delta_cnn_guard_passed (&guard), ==, 0.0);
+  /* some: 0.8 atanh(0.08 / 1.08) / atanh(0.2) of them */
+  guard_frame (&guard, &model, state, 0.5, 0.58, &info);
+  g_assert_false (info.redone);
+  g_assert_true (info.run.exact);
+  g_assert_cmpfloat_with_epsilon (guard.tightened, 1.0 - 0.29290, 1e-4);
+  g_assert_cmpfloat_with_epsilon (gst_delta_cnn_guard_passed (&guard), 0.05931,
+      1e-4);
+  /* a little less is still passed, and does not tighten what is let pass already */
+  guard_frame (&guard, &model, state, 0.8, 0.912, &info);
+  g_assert_false (info.redone);
+  g_assert_false (info.run.exact);
+  g_assert_cmpfloat_with_epsilon (guard.tightened, 1.0 - 0.29290, 1e-4);
+  /* more loosens it */
+  guard_frame (&guard, &model, state, 0.1, 0.9, &info);
+  g_assert_false (info.redone);
+  g_assert_cmpfloat (guard.tightened, ==, 0.0);
+  dcn_state_free (state);
+  gst_delta_cnn_model_clear (&model);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -179,5 +249,6 @@ main (int argc, char **argv)
   g_test_add_func ("/tolerances/calibrated-while-running",
       test_calibrated_while_running);
   g_test_add_func ("/tolerances/margin", test_margin);
+  g_test_add_func ("/tolerances/guard", test_guard);
   return test_run ();
 }
