@@ -460,6 +460,40 @@ def resize_down_antialiased():
     return Example(net({}), IMAGE)
 
 
+def resize_keeping_aspect(policy):
+    n = Net(18, IMAGE)
+    x = n.conv('x', 3, 5, strides=[2, 2])
+    x = n.op('Resize', x, '', '', n.ints(17, 11), axes=[2, 3], mode='linear', keep_aspect_ratio_policy=policy)
+    return Example(n.done(n.op('GlobalMaxPool', n.conv(x, 5, 6))), IMAGE)
+
+
+def scales_before_groups():
+    """A BatchNormalization that can only join what follows it."""
+    n = Net(13, IMAGE)
+    x = n.op('Relu', n.conv('x', 3, 8, strides=[2, 2]))
+    x = n.op('BatchNormalization', x, *(n.random(8, low=low, high=1.5) for low in (0.5, -1, -1, 0.5)))
+    x = n.conv(x, 8, 12, group=4, pads=[0] * 4)
+    return Example(n.done(n.op('Flatten', n.op('GlobalMaxPool', x))), IMAGE)
+
+
+def nearly_hard_swish():
+    """x * clip(x + 3, 0, 6) / 6 with other numbers in one place each."""
+    n = Net(13, IMAGE)
+    x = n.conv('x', 3, 4)
+    parts = []
+    for shift, most, share in ((2, 6, 6), (3, 5, 6), (3, 6, 5), (3, 6, 6)):
+        gate = n.op('Clip', n.op('Add', x, n.floats(shift)), n.const(numpy.float32(0)), n.const(numpy.float32(most)))
+        parts.append(n.op('Mul', x, n.op('Div', gate, n.floats(share))))
+    return Example(n.done(n.op('Flatten', n.op('GlobalMaxPool', n.op('Concat', *parts, axis=1)))), IMAGE)
+
+
+def joined_in_rank_5():
+    n = Net(13, IMAGE)
+    x = n.op('Reshape', n.conv('x', 3, 8, strides=[2, 2]), n.ints(1, 4, 2, 12, 16))
+    x = n.op('Reshape', n.op('Concat', x, n.op('Relu', x), axis=3), n.ints(1, 8, 24, 16))
+    return Example(n.done(n.op('Flatten', n.op('GlobalMaxPool', n.conv(x, 8, 6)))), IMAGE)
+
+
 def normalising(*steps):
     n = Net(11, IMAGE)
     x = 'x'
@@ -572,8 +606,10 @@ def styles():
     for f in (caffe_fixed_batch, old_softmax_of_image, windows_ml, half_precision, keras, keras_strided_slice, tflite,
               torch_expand, torch_group_norm, group_norm_18, group_norm_21, instance_norm, transposed_conv, focus,
               reductions, dynamo, attention_free_vit, paddle, mxnet, batch_norm_per_value, bytes_in,
-              resize_down_antialiased):
+              resize_down_antialiased, scales_before_groups, nearly_hard_swish, joined_in_rank_5):
         made[f.__name__.replace('_', ' ')] = f()
+    for policy in ('not_larger', 'not_smaller'):
+        made[f'resize, {policy}'] = resize_keeping_aspect(policy)
     made['pytorch means'] = normalising(('Sub', MEAN), ('Div', STD))
     made['pytorch means of bytes'] = normalising(('Div', [255]), ('Sub', MEAN), ('Div', STD))
     made['caffe means'] = normalising(('Add', [-104, -117, -123]))
