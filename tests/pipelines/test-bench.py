@@ -65,6 +65,15 @@ def test_version():
         assert re.fullmatch(rf'deltacnn-{tool} {re.escape(version)}\n', out) and not err, (out, err)
 
 
+def test_full_disk():
+    """The file that cannot be written is named, not the one that is read."""
+    os.makedirs(os.path.join(tmp, 'full'))
+    os.symlink('/dev/full', os.path.join(tmp, 'full', 'demo-annotated.mkv'))
+    _, err = call(os.path.join(os.path.dirname(BENCH), 'deltacnn-run'), '--model', MODEL, '--clip', CLIP, '-n', '20',
+                  '--quiet', '--compare', '0', '--output', 'full', status=1)
+    assert err.startswith('deltacnn-run: full/demo-annotated.mkv: '), err
+
+
 def test_interrupted():
     written = os.path.join(tmp, 'long.json')
     for after in (0, 0.5):  # while it decodes, and while it measures

@@ -323,6 +323,20 @@ on_no_more_pads (GstElement * parsebin, gpointer user_data)
     clip_pipeline_fail (self, no_video (self));
 }
 
+/* The file that an element's error is about: where it writes one, that, else the clip. */
+static gchar *
+file_of (ClipPipeline * self, GstObject * element)
+{
+  gchar *location = NULL;
+
+  if (GST_IS_ELEMENT (element)
+      && GST_OBJECT_FLAG_IS_SET (element, GST_ELEMENT_FLAG_SINK)
+      && g_object_class_find_property (G_OBJECT_GET_CLASS (element),
+          "location"))
+    g_object_get (element, "location", &location, NULL);
+  return location ? location : g_strdup (self->clip);
+}
+
 static gboolean
 on_message (GstBus * bus, GstMessage * message, gpointer user_data)
 {
@@ -340,13 +354,14 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
       g_free (debug);
       /* its own messages name what is wrong */
       if (GST_MESSAGE_SRC (message) != GST_OBJECT (self->speaker)) {
-        gchar *text;
+        gchar *text, *file = file_of (self, GST_MESSAGE_SRC (message));
 
         g_mutex_lock (&self->lock);
         text = g_strdup_printf (self->linked ? "%s: %s" :
-            "%s: no video that can be read (%s)", self->clip, error->message);
+            "%s: no video that can be read (%s)", file, error->message);
         g_mutex_unlock (&self->lock);
 
+        g_free (file);
         g_free (error->message);
         error->message = text;
       }
