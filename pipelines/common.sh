@@ -22,6 +22,7 @@ die() {
 
 # need_file WHAT FILE
 need_file() {
+  [ ! -d "$2" ] || die "$2 is a folder, not a $1"
   [ -f "$2" ] || die "there is no $1 $2"
   [ -r "$2" ] || die "the $1 $2 cannot be read: permission denied"
 }

@@ -56,10 +56,10 @@ def main():
     message = pipeline.get_bus().timed_pop_filtered(Gst.CLOCK_TIME_NONE, Gst.MessageType.EOS | Gst.MessageType.ERROR)
     pipeline.set_state(Gst.State.NULL)
     if message.type == Gst.MessageType.ERROR:
-        error, detail = message.parse_error()
+        error, _ = message.parse_error()
         if message.src != cnn and not pipeline.get_by_name('extract').get_static_pad('sink').is_linked():
             sys.exit(f'{clip}: no video in MPEG-1, MPEG-2 or H.264 that can be read ({error.message})')
-        sys.exit(f'{error.message}\n{detail}')
+        sys.exit(error.message)
 
 
 if __name__ == '__main__':
