@@ -4,6 +4,7 @@
 #   docs/plots.sh [DATA [OUT]]     default: docs/study, into the same folder; SVG, and PNG of each
 # Colours are those of Okabe and Ito, which colour-blind people can tell apart.  A figure whose data are missing is left out.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '3,/^set /{/^set /!s/^# \{0,1\}//p}' "$0"; exit 0 ;; esac
 export LC_ALL=C.UTF-8 # numbers with points, in any language of the user
 data=${1:-$(dirname "$0")/study} out=${2:-${1:-$(dirname "$0")/study}}
 command -v gnuplot >/dev/null || { echo "plots.sh: gnuplot is missing (apt-get install gnuplot-nox)" >&2; exit 1; }
