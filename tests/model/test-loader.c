@@ -622,6 +622,26 @@ test_relabelled_result(void)
   dcn_program_free(program);
 }
 
+/* What is computed is no output, but seen in two shapes it is two. */
+static void
+test_relabelled_twice(void)
+{
+  OnnxWriter *w = start(13, 4, (int64_t[]){1, 3, 2, 2});
+  onnx_writer_node(w, "GlobalAveragePool", "x", "pooled");
+  onnx_writer_node(w, "Flatten", "pooled", "flat");
+  onnx_writer_node(w, "Squeeze", "pooled", "list");
+  with_output(with_output(w, "flat"), "list");
+  GError *error = NULL;
+  DcnProgram *program = load_bytes(onnx_writer_finish(w), NULL, &error);
+  g_assert_no_error(error);
+  for (int i = 0; i < 2; i++) {
+    const DcnValue *value = &program->values[program->outputs[i]];
+    g_assert_cmpstr(value->name, ==, i ? "list" : "flat");
+    g_assert_cmpint(value->rank, ==, i ? 1 : 2);
+  }
+  dcn_program_free(program);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -644,5 +664,6 @@ main(int argc, char **argv)
   g_test_add_func("/model/loader/shared-values", test_shared_values);
   g_test_add_func("/model/loader/relabelled-outputs", test_relabelled_outputs);
   g_test_add_func("/model/loader/relabelled-result", test_relabelled_result);
+  g_test_add_func("/model/loader/relabelled-twice", test_relabelled_twice);
   return g_test_run();
 }
