@@ -9,7 +9,7 @@
  * without it, one random frame.  LOGITS.f32: the first output of each frame.  --runs: each frame so
  * many times, the first of them not counted (with --dense; a delta run would have nothing to do).
  * Prints a JSON object: what was run, times in ms, multiplies done.   --profile adds a line per op:
- * means over the frames. */
+ * means over the frames, and the least, which other programs disturb less. */
 #include "model/onnx.h"
 #include "net/net.h"
 #include <stdio.h>
@@ -67,13 +67,14 @@ fill_input(const DcnValue *v, const float *frame, float *input)
             v->rank < 3 ? frame[p * v->c + c] : frame[((size_t)n * v->c + c) * plane + p];
 }
 
-/* Sums over all frames that count. */
+/* Sums over all frames that count, and the least times. */
 static void
-add_stats(const DcnProgram *p, const DcnState *state, DcnOpStat *sum)
+add_stats(const DcnProgram *p, const DcnState *state, DcnOpStat *sum, uint64_t *least_ns)
 {
   const DcnOpStat *s = dcn_state_op_stats(state);
   for (int i = 0; i < p->n_ops; i++) {
     sum[i].ns += s[i].ns;
+    least_ns[i] = least_ns[i] ? MIN(least_ns[i], s[i].ns) : s[i].ns;
     sum[i].macs += s[i].macs;
     sum[i].pixels += s[i].pixels;
     sum[i].blocks_igemm += s[i].blocks_igemm;
@@ -82,20 +83,22 @@ add_stats(const DcnProgram *p, const DcnState *state, DcnOpStat *sum)
 }
 
 static void
-print_profile(const DcnProgram *p, const DcnOpStat *stats, int frames)
+print_profile(const DcnProgram *p, const DcnOpStat *stats, const uint64_t *least_ns, int frames)
 {
   static const char *const names[] = {
       "conv", "max_pool", "avg_pool",    "global_avg", "affine", "act",    "binary",
       "lrn",  "softmax",  "log_softmax", "layer_norm", "concat", "gather", "matmul"};
   for (int i = 0; i < p->n_ops; i++) {
     const DcnValue *in = &p->values[p->ops[i].inputs[0]], *out = &p->values[p->ops[i].output];
-    printf("# %-11s %4dx%-4dx%-5d -> %4dx%-4dx%-5d %8.3f ms %10.3f Mmac %7.1f GF %6d px %4llu "
-           "igemm %4llu dgemm  %s\n",
-           names[p->ops[i].kind], in->h, in->w, in->c, out->h, out->w, out->c,
-           (double)stats[i].ns / 1e6 / frames, (double)stats[i].macs / 1e6 / frames,
-           stats[i].ns ? 2.0 * (double)stats[i].macs / (double)stats[i].ns : 0,
-           stats[i].pixels / frames, (unsigned long long)stats[i].blocks_igemm / (unsigned)frames,
-           (unsigned long long)stats[i].blocks_dgemm / (unsigned)frames, p->ops[i].name);
+    printf(
+        "# %-11s %4dx%-4dx%-5d -> %4dx%-4dx%-5d %8.3f ms (%8.4f) %10.3f Mmac %7.1f GF %6d px %4llu "
+        "igemm %4llu dgemm  %s\n",
+        names[p->ops[i].kind], in->h, in->w, in->c, out->h, out->w, out->c,
+        (double)stats[i].ns / 1e6 / frames, (double)least_ns[i] / 1e6,
+        (double)stats[i].macs / 1e6 / frames,
+        stats[i].ns ? 2.0 * (double)stats[i].macs / (double)stats[i].ns : 0,
+        stats[i].pixels / frames, (unsigned long long)stats[i].blocks_igemm / (unsigned)frames,
+        (unsigned long long)stats[i].blocks_dgemm / (unsigned)frames, p->ops[i].name);
   }
 }
 
@@ -149,6 +152,7 @@ main(int argc, char **argv)
   double *ms = g_new(double, n_frames *(size_t)runs + 1), macs = 0, total = 0, cpu = 0;
   size_t n_ms = 0, full = 0;
   DcnOpStat *sums = g_new0(DcnOpStat, (size_t)program->n_ops + 1);
+  uint64_t *least_ns = g_new0(uint64_t, (size_t)program->n_ops + 1);
   DcnRunInfo info = {0};
   for (size_t f = 0; f < n_frames; f++)
     for (int r = 0; r < runs; r++) {
@@ -164,7 +168,7 @@ main(int argc, char **argv)
       total += took;
       cpu += clock_ms(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
       macs += (double)info.macs;
-      add_stats(program, state, sums);
+      add_stats(program, state, sums, least_ns);
       full += info.full;
     }
   if (output)
@@ -190,10 +194,11 @@ main(int argc, char **argv)
          program->input_bgr ? "true" : "false", (double)dcn_net_macs(net),
          (double)dcn_net_weight_bytes(net) / 1e6, (double)dcn_state_cache_bytes(state) / 1e6);
   if (profile)
-    print_profile(program, sums, (int)n_ms);
+    print_profile(program, sums, least_ns, (int)n_ms);
   int failed = output && fclose(output) != 0;
   g_free(ms);
   g_free(sums);
+  g_free(least_ns);
   g_free(logits);
   g_free(frames);
   dcn_state_free(state);
