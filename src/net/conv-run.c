@@ -39,6 +39,7 @@ typedef struct {
   size_t stride;
   gboolean clamps;              /* the activation is done while storing */
   float lo, hi;                 /* limits while storing */
+  gboolean followed;            /* each block by the ops that follow */
   int parts;                    /* the output channels are cut into this many parts */
   int n_stale;                  /* so many of the job's pixels, the first ones, are stale */
   int n_done;                   /* of them the first ones, done by Winograd's way already */
@@ -75,6 +76,28 @@ run_length(const DcnJob *job, int i, int end)
   return n;
 }
 
+/* In a full run: where outputs of the next block of pixels go, which come from memory or the third-level cache before
+ * they are written.  Block b of channels asks for a part of them; where other ops follow, for theirs in turn. */
+static const float *
+next_outputs(const Loop *loop, int begin, int np, int b)
+{
+  const DcnJob *job = loop->job;
+  int first = begin + np, blocks = loop->plan->blocks, regions = 1;
+  const float *to = loop->sums;
+  size_t stride = loop->stride;
+  if (!to || job->list || first + np > job->count)
+    return NULL;
+  if (loop->followed)
+    regions += job->n_followers;
+  int region = (b + begin / np) % regions;
+  if (region > 0) {
+    const DcnValueState *v = job->followers[region - 1].out;
+    to = v->ref;
+    stride = (size_t)v->net->ref_pitch;
+  }
+  return to + ((size_t)first + (size_t)np * (size_t)b / (size_t)blocks) * stride;
+}
+
 /* Where the window is one pixel, neighbours read neighbours, and no lists are needed; FALSE: the block's pixels are
  * not all neighbours, or igemm does better. */
 static gboolean
@@ -105,6 +128,8 @@ block_rgemm(const Loop *loop, int begin, int np, int group, int b0, int b1, DcnW
       ahead = begin == 0 ? w + plan->block_floats : NULL;
     else if (begin + np == job->count)
       ahead = job->op->next_weights;
+    if (!ahead && job->full)
+      ahead = next_outputs(loop, begin, np, b);
     k->rgemm(&in, 1, in_pitch, plan->cg, w, ahead, plan->bias + packed * k->nr, loop->lo, loop->hi,
              out + column, pitch, np, columns);
   }
@@ -289,6 +314,8 @@ blocks(void *context, int first, int end, int number)
     }
     if (loop->parts == 1)
       finish(loop, begin, np, worker);
+    if (loop->followed)
+      dcn_follow(job, begin, np, worker);
   }
 }
 
@@ -478,6 +505,7 @@ dcn_conv_run(DcnJob *job)
     loop.hi = hi;
   }
   gboolean done = job->full && plan->winograd && full_by_winograd(&loop);
+  job->followed = loop.followed = !done && loop.parts == 1 && !job->list && job->n_followers > 0;
   if (!done)
     dcn_parallel_for(threads, loop.n_blocks * loop.parts, dcn_grain((size_t)(cost / loop.parts)),
                      blocks, &loop);

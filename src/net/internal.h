@@ -71,6 +71,10 @@ typedef struct {
   size_t products; /* floats of the largest product of two values */
 } DcnNeeds;
 
+typedef void (*DcnPixelFunc)(const DcnJob *job, int pixel, float *y, DcnWorker *worker);
+typedef void (*DcnPixelsFunc)(const DcnJob *job, int first, int n, float *y, size_t ldy,
+                              DcnWorker *worker);
+
 /* One kind of operator. */
 typedef struct {
   const char *name;
@@ -79,6 +83,10 @@ typedef struct {
   /* Computes what changed inputs reach (all in a full run) and emits it. */
   void (*run)(DcnJob *job);
   void (*clear)(DcnNetOp *op); /* frees plan; may be NULL where g_free(plan) is enough */
+  /* What run() does in full with dcn_run_pixels() or dcn_run_runs(), where that is all and an output pixel reads the same
+   * pixel of its inputs: it may then be done for some pixels at a time (dcn_follow()). */
+  DcnPixelFunc pixel;
+  DcnPixelsFunc pixels;
 } DcnOpClass;
 
 struct _DcnNetOp {
@@ -217,6 +225,11 @@ struct _DcnJob {
   const uint64_t *marks;
   int count;
   gboolean marked; /* the state's marks say already what to compute */
+  /* In a full run: ops that go pixel by pixel from this one's outputs on.  They may be done with dcn_follow(), while
+   * these are in the nearest caches; `followed` says that all their pixels were. */
+  const DcnJob *followers;
+  int n_followers;
+  gboolean followed;
 };
 
 static inline int
@@ -388,13 +401,12 @@ dcn_run_most(const DcnNetValue *out)
 
 /* pixels.c: loops over output pixels.  In each, cost is the work of a pixel, in multiplies or the
  * like. */
-typedef void (*DcnPixelFunc)(const DcnJob *job, int pixel, float *y, DcnWorker *worker);
 /* Computes the job's pixels with a function that does one, activation included. */
 void dcn_run_pixels(DcnJob *job, DcnPixelFunc func, size_t cost);
-typedef void (*DcnPixelsFunc)(const DcnJob *job, int first, int n, float *y, size_t ldy,
-                              DcnWorker *worker);
 /* The same with one that does n from `first` on, to y[i * ldy], without the op's activation. */
 void dcn_run_runs(DcnJob *job, DcnPixelsFunc func, size_t cost);
+/* In a full run: the job's pixels [first, first + n) are done, and those of the ops that follow it now are, too. */
+void dcn_follow(const DcnJob *job, int first, int n, DcnWorker *worker);
 /* job->list becomes the changed pixels of v (all in a full run). */
 void dcn_list_changed(DcnJob *job, const DcnValueState *v);
 void dcn_list_all(DcnJob *job);

@@ -163,7 +163,8 @@ const char *dcn_net_op_class(const DcnNet *net, int op);
 
 /* What one op (by index in the program) did in the last run; for profiles. */
 typedef struct {
-  uint64_t ns, macs;
+  uint64_t ns, macs; /* in a full run what goes pixel by pixel is often done with the convolution before it, and ns then
+                        counted there */
   int pixels;                 /* output pixels recomputed */
   uint64_t inputs_changed;    /* (pixel, channel) values of its inputs that were propagated */
   uint64_t blocks_igemm,

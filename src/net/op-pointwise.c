@@ -31,7 +31,8 @@ affine_run(DcnJob *job)
   dcn_run_runs(job, affine_pixels, (size_t)job->out->net->c * 8 + 100);
 }
 
-const DcnOpClass dcn_affine_class = {"affine", nothing_to_prepare, affine_run, NULL};
+const DcnOpClass dcn_affine_class = {"affine", nothing_to_prepare, affine_run, NULL,
+                                     .pixels = affine_pixels};
 
 static void
 act_pixel(const DcnJob *job, int p, float *y, DcnWorker *worker)
@@ -69,7 +70,8 @@ act_run(DcnJob *job)
   dcn_run_pixels(job, act_pixel, (size_t)job->out->net->c * act_cost(job->op->op->act.kind));
 }
 
-const DcnOpClass dcn_act_class = {"activation", nothing_to_prepare, act_run, NULL};
+const DcnOpClass dcn_act_class = {"activation", nothing_to_prepare, act_run, NULL,
+                                  .pixel = act_pixel};
 
 /* Binary.  b is a value or a constant and may repeat along whole axes. */
 typedef struct {
@@ -191,7 +193,8 @@ binary_run(DcnJob *job)
   dcn_run_runs(job, binary_pixels, (size_t)out->c * 8 + 100);
 }
 
-const DcnOpClass dcn_binary_class = {"binary", binary_prepare, binary_run, NULL};
+const DcnOpClass dcn_binary_class = {"binary", binary_prepare, binary_run, NULL,
+                                     .pixels = binary_pixels};
 
 /* y[c] = x[c] / (bias + alpha / size * sum of squares of the channels around c) ^ beta */
 static gboolean

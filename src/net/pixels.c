@@ -142,3 +142,18 @@ dcn_list_window(DcnJob *job, const DcnWindow *window)
                           (int32_t)(row * out->w), job->state->list, count);
   job->list = job->state->list;
 }
+
+void
+dcn_follow(const DcnJob *job, int first, int n, DcnWorker *worker)
+{
+  for (int i = 0; i < job->n_followers; i++) {
+    const DcnJob *next = &job->followers[i];
+    const DcnOpClass *class = next->op->class;
+    const Loop loop = {.job = next, .pixel = class->pixel, .pixels = class->pixels};
+    int most = dcn_run_most(next->out->net);
+    for (int p = first, some; p < first + n; p += some) {
+      some = MIN(first + n - p, most);
+      compute(&loop, p, some, dcn_ref(next->out, p), (size_t)next->out->net->ref_pitch, worker);
+    }
+  }
+}

@@ -103,18 +103,27 @@ inputs_changed(const DcnState *state, const DcnOp *op, gboolean full)
   return changed;
 }
 
-typedef enum { OP_PARTIAL, OP_FULL, OP_MARKED /* partial, of the pixels in state->marks */ } Extent;
+typedef enum {
+  OP_PARTIAL,
+  OP_FULL,
+  OP_CHAIN, /* full, with the ops that follow it pixel by pixel, where it can */
+  OP_MARKED /* partial, of the pixels in state->marks */
+} Extent;
 
-/* *now: when it begins, set to when it has ended; a reading of the clock takes as long as the rest that is done for an
- * op.  Returns a guess of what it took, ns. */
-static double
-run_op(DcnState *state, int index, Extent extent, uint64_t *now)
+static gboolean
+reads(const DcnOp *op, int value)
 {
-  gboolean full = extent == OP_FULL;
+  for (int i = 0; i < op->n_inputs; i++)
+    if (op->inputs[i] == value)
+      return TRUE;
+  return FALSE;
+}
+
+static DcnJob
+job_of(DcnState *state, int index, gboolean full)
+{
   const DcnNetOp *op = &state->net->ops[index];
-  DcnOpStat *stat = &state->stats[index];
-  uint64_t start = *now;
-  DcnJob job = {
+  return (DcnJob){
       .state = state,
       .net = state->net,
       .kernels = state->net->kernels,
@@ -124,8 +133,44 @@ run_op(DcnState *state, int index, Extent extent, uint64_t *now)
       .out = &state->values[op->op->output],
       .acc = state->acc[index],
       .acc_valid = state->acc_valid[index],
-      .marked = extent == OP_MARKED,
   };
+}
+
+/* An addition and an activation, mostly. */
+#define FOLLOWERS_MOST 3
+
+/* The next ops, as long as each goes pixel by pixel and reads what the one before makes. */
+static int
+find_followers(DcnState *state, int index, DcnJob *followers)
+{
+  const DcnNet *net = state->net;
+  int n = 0;
+  for (int i = index + 1; i < net->program->n_ops && n < FOLLOWERS_MOST; i++, n++) {
+    const DcnNetOp *op = &net->ops[i], *before = &net->ops[i - 1];
+    if ((!op->class->pixel && !op->class->pixels) || !reads(op->op, before->op->output) ||
+        net->values[op->op->output].pixels != net->values[before->op->output].pixels)
+      break;
+    followers[n] = job_of(state, i, TRUE);
+    dcn_list_all(&followers[n]);
+  }
+  return n;
+}
+
+/* *now: when it begins, set to when it has ended; a reading of the clock takes as long as the rest that is done for an
+ * op.  *done: how many ops were.  Returns a guess of what it took, ns. */
+static double
+run_op(DcnState *state, int index, Extent extent, uint64_t *now, int *done)
+{
+  gboolean full = extent == OP_FULL || extent == OP_CHAIN;
+  const DcnNetOp *op = &state->net->ops[index];
+  DcnOpStat *stat = &state->stats[index];
+  uint64_t start = *now;
+  DcnJob job = job_of(state, index, full), followers[FOLLOWERS_MOST];
+  job.marked = extent == OP_MARKED;
+  if (extent == OP_CHAIN && op->class == &dcn_conv_class) {
+    job.followers = followers;
+    job.n_followers = find_followers(state, index, followers);
+  }
   reset_workers(state);
   uint64_t changed = inputs_changed(state, op->op, full);
   if (!state->conv || op->op->kind != DCN_OP_CONV || !dcn_conv_elsewhere(&job, &changed))
@@ -143,6 +188,11 @@ run_op(DcnState *state, int index, Extent extent, uint64_t *now)
   }
   if (!full)
     dcn_value_finish(job.out);
+  *done = 1;
+  for (int i = 0; job.followed && i < job.n_followers; i++, (*done)++)
+    state->stats[index + 1 + i] =
+        (DcnOpStat){.pixels = followers[i].count,
+                    .inputs_changed = inputs_changed(state, followers[i].op->op, TRUE)};
   *now = now_ns();
   stat->ns = *now - start;
   return full ? op->full_ns : dcn_cost_partial(state->net, op, stat->macs, cost, job.count);
@@ -163,8 +213,8 @@ run_full(DcnState *state, gboolean taken)
   if (!taken)
     dcn_input_take(state);
   uint64_t now = now_ns();
-  for (int i = 0; i < program->n_ops; i++)
-    run_op(state, i, OP_FULL, &now);
+  for (int i = 0, done; i < program->n_ops; i += done)
+    run_op(state, i, OP_CHAIN, &now, &done);
   state->valid = TRUE;
   state->pending = FALSE;
 }
@@ -259,9 +309,9 @@ run_partial(DcnState *state, const uint8_t *touched)
   }
   state->stale = state->listed = 0;
   uint64_t now = now_ns();
-  for (int i = 0; i < program->n_ops; i++) {
+  for (int i = 0, done; i < program->n_ops; i++) {
     if (any_input_changed(state, &program->ops[i]))
-      ns += run_op(state, i, OP_PARTIAL, &now);
+      ns += run_op(state, i, OP_PARTIAL, &now, &done);
     else
       memset(&state->stats[i], 0, sizeof state->stats[i]);
   }
@@ -345,15 +395,6 @@ typedef struct {
   uint64_t values, macs;
 } KnownRun;
 
-static gboolean
-reads(const DcnOp *op, int value)
-{
-  for (int i = 0; i < op->n_inputs; i++)
-    if (op->inputs[i] == value)
-      return TRUE;
-  return FALSE;
-}
-
 static void
 run_known_op(KnownRun *run, int index)
 {
@@ -376,7 +417,8 @@ run_known_op(KnownRun *run, int index)
     run->input_taken = TRUE;
   }
   uint64_t now = now_ns();
-  run_op(state, index, some ? OP_MARKED : OP_FULL, &now);
+  int done;
+  run_op(state, index, some ? OP_MARKED : OP_FULL, &now, &done);
   run->values += some ? state->values[op->output].values_changed : (uint64_t)nv->pixels * nv->c;
   run->macs += state->stats[index].macs;
 }
