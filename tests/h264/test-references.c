@@ -1,6 +1,6 @@
 /* deltacnn: reference lists and marking of H.264 against cases worked out by hand from ITU-T H.264 8.2.4 and 8.2.5.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "h264/state.h"
+#include "h264/doubt.h"
 #include <string.h>
 
 /* Frames are told by their id, 4, 8, 12 ... */
@@ -298,6 +298,37 @@ test_marking_fields(void)
   dcn_h264_dpb_clear(&dpb);
 }
 
+/* After a loss: when every decoder must hold the same frames again, two of which there is room for. */
+static void
+test_certain_again(void)
+{
+  static const struct {
+    int frames, long_term, short_term; /* of the second frame */
+    gboolean clean, long_term_used, certain;
+  } cases[] = {
+      {2, 0, DCN_H264_FRAME, TRUE, FALSE, TRUE},
+      {1, 0, DCN_H264_FRAME, TRUE, FALSE, FALSE},
+      {2, 0, DCN_H264_FRAME, FALSE, FALSE, FALSE},
+      {2, 0, DCN_H264_TOP, TRUE, FALSE, FALSE},
+      {2, DCN_H264_FRAME, DCN_H264_FRAME, TRUE, FALSE, FALSE},
+      /* a decoder may hold one that the stream says no more about */
+      {2, 0, DCN_H264_FRAME, TRUE, TRUE, FALSE},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    DcnH264Dpb dpb = dpb_new(2);
+    DcnH264Doubt doubt = {.in_doubt = TRUE, .long_term_used = cases[i].long_term_used};
+    for (int k = 1; k <= cases[i].frames; k++) {
+      gboolean second = k == 2;
+      add(&dpb, k, k, second ? cases[i].short_term : DCN_H264_FRAME,
+          second ? cases[i].long_term : 0, 0)
+          ->clean = !second || cases[i].clean;
+    }
+    dcn_h264_doubt_settle(&doubt, &dpb);
+    g_assert_cmpint(doubt.in_doubt, ==, !cases[i].certain);
+    dcn_h264_dpb_clear(&dpb);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -308,5 +339,6 @@ main(int argc, char **argv)
   g_test_add_func("/h264/references/second-field", test_second_field);
   g_test_add_func("/h264/references/marking", test_marking);
   g_test_add_func("/h264/references/marking-fields", test_marking_fields);
+  g_test_add_func("/h264/references/certain-again", test_certain_again);
   return g_test_run();
 }
