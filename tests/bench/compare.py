@@ -43,7 +43,7 @@ NETS = ('alexnet', 'squeezenet1.1', 'resnet18', 'mobilenetv2')
 # Other shapes that users bring, for which there is no goal.
 HALF_NETS = ('alexnet', 'vgg11')
 OTHER_NETS = ('vgg11', 'googlenet', 'resnet50', 'densenet121', 'shufflenetv2', 'mobilenetv3small', 'efficientnetb0',
-              'resnext50', 'mnasnet', 'convnextatto', 'darknet53')
+              'resnext50', 'mnasnet', 'convnextatto', 'darknet53', 'mobilenetv1', 'mobilenetv3large', 'regnetx800')
 # Trained networks of the shared folder: label, agreement that calibration has to keep, .modelinfo.
 TRAINED = {
     'squeezenet1.0-deepcompression.onnx': ('SqueezeNet 1.0', 0.97, '-104,151;-117,138;-123,132', 'bgr'),

@@ -337,10 +337,54 @@ def darknet53(net):
     return net.linear(net.flatten(net.mean(x)), CLASSES)
 
 
+def mobilenetv1(net):
+    x = net.relu(net.conv(net.input(), 32, 3, 2, 1, norm='folded'))
+    for out, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
+                        (1024, 2), (1024, 1)):
+        x = net.relu(net.conv(x, x[1], 3, stride, 1, groups=x[1], norm='folded'))
+        x = net.relu(net.conv(x, out, 1, norm='folded'))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
+def mobilenetv3large(net):
+    def block(x, kernel, hidden, out, gated, act, stride):
+        y = x if hidden == x[1] else act(net.conv(x, hidden, 1, norm='folded'))
+        y = act(net.conv(y, hidden, kernel, stride, kernel // 2, groups=hidden, norm='folded'))
+        if gated:
+            y = net.gate(y, (hidden // 4 + 4) // 8 * 8, net.relu, 'HardSigmoid')
+        y = net.conv(y, out, 1, norm='folded')
+        return net.add(x, y) if stride == 1 and x[1] == out else y
+
+    relu, swish = net.relu, net.hard_swish
+    x = swish(net.conv(net.input(), 16, 3, 2, 1, norm='folded'))
+    for row in ((3, 16, 16, False, relu, 1), (3, 64, 24, False, relu, 2), (3, 72, 24, False, relu, 1), (5, 72, 40, True, relu, 2),
+                (5, 120, 40, True, relu, 1), (5, 120, 40, True, relu, 1), (3, 240, 80, False, swish, 2),
+                (3, 200, 80, False, swish, 1), (3, 184, 80, False, swish, 1), (3, 184, 80, False, swish, 1),
+                (3, 480, 112, True, swish, 1), (3, 672, 112, True, swish, 1), (5, 672, 160, True, swish, 2),
+                (5, 960, 160, True, swish, 1), (5, 960, 160, True, swish, 1)):
+        x = block(x, *row)
+    x = swish(net.conv(x, 960, 1, norm='folded'))
+    return net.linear(swish(net.linear(net.flatten(net.mean(x)), 1280)), CLASSES)
+
+
+def regnetx800(net):
+    """Groups of 16 channels."""
+    x = net.relu(net.conv(net.input(), 32, 3, 2, 1, norm='folded'))
+    for width, count in ((64, 1), (128, 3), (288, 7), (672, 5)):
+        for i in range(count):
+            stride = 1 if i else 2
+            y = net.relu(net.conv(x, width, 1, norm='folded'))
+            y = net.relu(net.conv(y, width, 3, stride, 1, groups=width // 16, norm='folded'))
+            y = net.conv(y, width, 1, norm='folded')
+            x = net.relu(net.add(y, x if i else net.conv(x, width, 1, stride, norm='folded')))
+    return net.linear(net.flatten(net.mean(x)), CLASSES)
+
+
 MODELS = {'alexnet': alexnet, 'squeezenet1.1': squeezenet, 'resnet18': resnet18, 'mobilenetv2': mobilenetv2, 'vgg11': vgg11,
           'googlenet': googlenet, 'resnet50': resnet50, 'densenet121': densenet121, 'shufflenetv2': shufflenetv2,
           'mobilenetv3small': mobilenetv3small, 'efficientnetb0': efficientnetb0,
           'resnext50': resnext50, 'mnasnet': mnasnet, 'convnextatto': convnextatto, 'darknet53': darknet53,
+          'mobilenetv1': mobilenetv1, 'mobilenetv3large': mobilenetv3large, 'regnetx800': regnetx800,
           'vittiny': vittiny, 'mobilevitxxs': mobilevitxxs, 'swinnano': swinnano}
 
 

@@ -213,6 +213,6 @@ class Net:
                                [(end[0], (1, CLASSES))], producer='deltacnn tests/bench', opset=OPSET))
         ranges = ';'.join(f'{-m / s:.6g},{(1 - m) / s:.6g}' for m, s in zip(MEAN, STD))
         with open(path + '.modelinfo', 'w') as f:
-            f.write('[modelinfo]\nversion=1.0\n\n[image]\ndir=input\ntype=float32\ndims=1,3,{self.side},{self.side}\n'
+            f.write(f'[modelinfo]\nversion=1.0\n\n[image]\ndir=input\ntype=float32\ndims=1,3,{self.side},{self.side}\n'
                     f'ranges={ranges}\n\n[deltacnn]\ncolor=rgb\nresize=crop\ncrop-fraction=0.875\n')
         return path
