@@ -298,6 +298,32 @@ test_marking_fields(void)
   dcn_h264_dpb_clear(&dpb);
 }
 
+/* 8.2.5.4.3: the fields of a frame become long-term one after the other, with one index; the first keeps its mark, and
+ * another frame that had the index loses it. */
+static void
+test_long_term_fields(void)
+{
+  DcnH264Dpb dpb = dpb_new(4);
+  gboolean mmco5;
+  add(&dpb, 1, 1, 0, 3, 0);
+  add(&dpb, 2, 2, 3, 0, 0);
+  DcnH264Frame *current = add(&dpb, 3, 3, 0, 0, 0);
+  dpb.n_frames--;
+  /* The bottom field of frame_num 2 is picNum 4 = 7 - 3, the top one 5. */
+  DcnH264SliceHeader header =
+      commands(3, 2,
+               (DcnH264RefPicMarking[]){
+                   {.memory_management_control_operation = 3, .difference_of_pic_nums_minus1 = 2},
+                   {.memory_management_control_operation = 3, .difference_of_pic_nums_minus1 = 1}});
+  header.field_pic_flag = TRUE;
+  g_assert_true(dcn_h264_dpb_mark(&dpb, current, &header, &mmco5));
+  char *got = contents(&dpb);
+  g_assert_cmpstr(got, ==, "2:l3@0 3:s1");
+  g_free(got);
+  dcn_h264_frame_unref(current);
+  dcn_h264_dpb_clear(&dpb);
+}
+
 /* After a loss: when every decoder must hold the same frames again, two of which there is room for. */
 static void
 test_certain_again(void)
@@ -339,6 +365,7 @@ main(int argc, char **argv)
   g_test_add_func("/h264/references/second-field", test_second_field);
   g_test_add_func("/h264/references/marking", test_marking);
   g_test_add_func("/h264/references/marking-fields", test_marking_fields);
+  g_test_add_func("/h264/references/long-term-fields", test_long_term_fields);
   g_test_add_func("/h264/references/certain-again", test_certain_again);
   return g_test_run();
 }
