@@ -231,7 +231,7 @@ typedef struct {
    * |a| for elu); NaN stays NaN; swish, mish and Gelu of -infinity may be 0 or not finite. */
   void (*squash)(DcnSquash kind, const float *x, float a, float b, float *y, int n);
 
-  /* Over the n channels of a pixel; x == y is not fine.
+  /* Over the n channels of a pixel; x == y is fine.
    * softmax: y[k] = exp(x[k] - top) / sum over i of exp(x[i] - top), top being the largest; off by less than
    * 2e-6 + (top - x[k]) * 2^-24 of it, or 2e-38.
    * normalise: y[k] = (x[k] - mean) / sqrt(variance + epsilon), that of all of them; sums are of 4 to 32 parts of x in

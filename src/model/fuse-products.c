@@ -81,6 +81,26 @@ fuse_factor(DcnLoader *loader, const DcnUses *uses, DcnMatMul *product, int *inp
   }
 }
 
+/* What only reads the product and scales it, or makes weights of its rows, joins it. */
+static void
+fuse_reader(DcnLoader *loader, DcnUses *uses, DcnOp *op)
+{
+  for (;;) {
+    const int reader = uses->uses[op->output] == 1 ? uses->reader[op->output] : -1;
+    DcnOp *after = reader >= 0 ? &g_array_index(loader->ops, DcnOp, reader) : NULL;
+    const float scale = after ? uniform_scale(loader, after) : 0;
+    if (!after || op->u.matmul.softmax || (scale == 0 && after->kind != DCN_OP_SOFTMAX))
+      return;
+    if (scale != 0)
+      op->u.matmul.scale *= scale;
+    else
+      op->u.matmul.softmax = TRUE;
+    uses->producer[after->output] = uses->producer[op->output];
+    op->output = after->output;
+    after->output = -1;
+  }
+}
+
 void
 dcn_fuse_products(DcnLoader *loader)
 {
@@ -95,15 +115,7 @@ dcn_fuse_products(DcnLoader *loader)
       fuse_factor(loader, uses, product, &op->inputs[next++], &product->a_index);
     if (!product->b_constant)
       fuse_factor(loader, uses, product, &op->inputs[next++], &product->b_index);
-    const int reader = uses->uses[op->output] == 1 ? uses->reader[op->output] : -1;
-    DcnOp *after = reader >= 0 ? &g_array_index(loader->ops, DcnOp, reader) : NULL;
-    const float scale = after ? uniform_scale(loader, after) : 0;
-    if (scale != 0) {
-      product->scale *= scale;
-      uses->producer[after->output] = (int)i;
-      op->output = after->output;
-      after->output = -1;
-    }
+    fuse_reader(loader, uses, op);
   }
   dcn_uses_free(uses);
   dcn_prune(loader);

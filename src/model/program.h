@@ -133,13 +133,14 @@ typedef struct {
   int n, y, x, c;
 } DcnOrigin;
 
-/* out[b][i][j] = scale * sum_k a[b][i][k] * b[b][k][j]; batches are already equal or one side has 1.  Pixel
+/* out[b][i][j] = scale * sum_k a[b][i][k] * b[b][k][j], or with `softmax` that of these rows; batches are already equal or one side has 1.  Pixel
  * b * rows + i of the output has m channels.  b_constant: [b_batch * k * m] where the op has one input.
  * a_index, b_index: [a_batch * rows * k], [b_batch * k * m] element indices of the value that is read; NULL: the
  * elements in their logical order. */
 typedef struct {
   int batch, a_batch, b_batch, rows, k, m;
   float scale;
+  gboolean softmax;
   int32_t *a_index, *b_index; /* owned or NULL */
   float *b_constant; /* owned or NULL */
   float *a_constant; /* owned or NULL: input 0 is then the right factor */

@@ -3,13 +3,17 @@
  *
  * The right factor is packed as a convolution's weights are, a block of columns at a time, which then is multiplied with
  * the left factor's rows where they lie.  In a partial run a row is done anew where it changed, and all rows of a batch
- * where its right factor did: of attention within windows, the windows that changed. */
+ * where its right factor did: of attention within windows, the windows that changed.  Softmax of the rows is done with
+ * the product: scores are nobody else's. */
 #include "net/internal.h"
 #include "util/error.h"
 #include "util/memory.h"
 #include "util/parallel.h"
 #include <math.h>
 #include <string.h>
+
+/* So many for each thread. */
+#define WEIGHED_BATCHES 4
 
 /* Where a factor's elements are: lines of elements that lie in the same way from their first one on. */
 typedef struct {
@@ -258,7 +262,8 @@ typedef struct {
   DcnJob *job;
   float *out; /* [pixels][ldo] */
   size_t ldo;
-  gboolean collects; /* the left factor's rows first, so that a batch is one item */
+  gboolean collects; /* the left factor's rows first */
+  gboolean by_batch; /* a batch is one item, not one of its blocks of columns */
 } Loop;
 
 /* Rows list[i] of a batch (i < n; all of them where list is NULL) times a block of columns.  a: where the batch's left
@@ -302,6 +307,25 @@ multiply(const Loop *loop, int batch, int block, const float *a, const int32_t *
   }
 }
 
+/* Softmax of those of n rows from number `first` on that are listed (list NULL: of all); a row has as many floats as a
+ * pixel. */
+static void
+weigh(const Loop *loop, const int32_t *list, int first, int n)
+{
+  const DcnMatMul *mm = &loop->job->op->op->u.matmul;
+  for (int i = 0; i < n; i++) {
+    float *row = loop->out + (size_t)(list ? list[i] : first + i) * loop->ldo;
+    loop->job->kernels->softmax(row, row, mm->m);
+  }
+}
+
+static void
+weigh_rows(void *context, int begin, int end, int number)
+{
+  const Loop *loop = context;
+  weigh(loop, loop->job->list ? loop->job->list + begin : NULL, begin, end - begin);
+}
+
 /* Where the job's list, which ascends, reaches `pixel`. */
 static int
 place_in_list(const DcnJob *job, int pixel)
@@ -325,7 +349,7 @@ items(void *context, int begin, int end, int number)
   const Plan *plan = job->op->plan;
   const DcnMatMul *mm = &job->op->op->u.matmul;
   DcnWorker *worker = dcn_worker(job, number);
-  const int blocks = loop->collects ? 1 : plan->blocks;
+  const int blocks = loop->by_batch ? 1 : plan->blocks;
   for (int item = begin; item < end; item++) {
     const int batch = item / blocks, a_batch = mm->a_batch == 1 ? 0 : batch;
     const int32_t *list = NULL;
@@ -337,7 +361,7 @@ items(void *context, int begin, int end, int number)
       if (n == 0)
         continue;
     }
-    const int b0 = loop->collects ? 0 : item % blocks, b1 = loop->collects ? plan->blocks : b0 + 1;
+    const int b0 = loop->by_batch ? 0 : item % blocks, b1 = loop->by_batch ? plan->blocks : b0 + 1;
     const int columns = MIN(mm->m, b1 * job->kernels->nr) - b0 * job->kernels->nr;
     worker->macs += (uint64_t)n * (uint64_t)mm->k * (uint64_t)columns;
     const float *a;
@@ -358,6 +382,8 @@ items(void *context, int begin, int end, int number)
     }
     for (int block = b0; block < b1; block++)
       multiply(loop, batch, block, a, bases, step, list, n, worker);
+    if (mm->softmax && loop->by_batch)
+      weigh(loop, list, batch * mm->rows, n);
   }
 }
 
@@ -421,22 +447,26 @@ matmul_run(DcnJob *job)
   const Plan *plan = job->op->plan;
   const DcnMatMul *mm = &job->op->op->u.matmul;
   const DcnNetValue *out = job->out->net;
-  const int nr = job->kernels->nr;
+  const int nr = job->kernels->nr, threads = job->state->threads;
   Loop loop = {.job = job,
                .out = job->full ? job->out->ref : job->state->products,
                .ldo = (size_t)(job->full ? out->ref_pitch : out->pitch),
                .collects = !mm->a_constant && (plan->a.table || plan->a.inner)};
+  /* Where batches are enough for all threads, their rows become weights while they are near. */
+  loop.by_batch =
+      loop.collects || (mm->softmax && (threads == 1 || mm->batch >= WEIGHED_BATCHES * threads));
   if (job->full)
     dcn_list_all(job);
   else
     list_reached(job);
-  const int of_batch = loop.collects ? 1 : plan->blocks;
+  const int of_batch = loop.by_batch ? 1 : plan->blocks;
   const size_t cost = (size_t)(mm->rows + 8) * (size_t)mm->k * (size_t)nr;
-  dcn_parallel_for(job->state->threads, mm->batch * of_batch,
-                   dcn_grain(loop.collects ? cost * (size_t)plan->blocks : cost), items, &loop);
+  dcn_parallel_for(threads, mm->batch * of_batch,
+                   dcn_grain(loop.by_batch ? cost * (size_t)plan->blocks : cost), items, &loop);
+  if (mm->softmax && !loop.by_batch)
+    dcn_parallel_for(threads, job->count, dcn_grain((size_t)mm->m * 40 + 1000), weigh_rows, &loop);
   if (!job->full)
-    dcn_parallel_for(job->state->threads, job->count, dcn_grain((size_t)out->c * 8 + 100), emit,
-                     job);
+    dcn_parallel_for(threads, job->count, dcn_grain((size_t)out->c * 8 + 100), emit, job);
 }
 
 const DcnOpClass dcn_matmul_class = {"matrix product", matmul_prepare, matmul_run, matmul_clear};

@@ -43,7 +43,8 @@ NETS = ('alexnet', 'squeezenet1.1', 'resnet18', 'mobilenetv2')
 # Other shapes that users bring, for which there is no goal.
 HALF_NETS = ('alexnet', 'vgg11')
 OTHER_NETS = ('vgg11', 'googlenet', 'resnet50', 'densenet121', 'shufflenetv2', 'mobilenetv3small', 'efficientnetb0',
-              'resnext50', 'mnasnet', 'convnextatto', 'darknet53', 'mobilenetv1', 'mobilenetv3large', 'regnetx800')
+              'resnext50', 'mnasnet', 'convnextatto', 'darknet53', 'mobilenetv1', 'mobilenetv3large', 'regnetx800', 'vittiny',
+              'mobilevitxxs', 'swinnano')
 # Trained networks of the shared folder: label, agreement that calibration has to keep, .modelinfo.
 TRAINED = {
     'squeezenet1.0-deepcompression.onnx': ('SqueezeNet 1.0', 0.97, '-104,151;-117,138;-123,132', 'bgr'),
@@ -159,8 +160,9 @@ class Compare:
             return '-'
         given, ours, theirs = (os.path.join(self.o.work, f) for f in ('given.f32', 'ours.f32', 'theirs.f32'))
         rand = np.random.default_rng(1)
-        wave = np.sin(np.linspace(0, 9, 224))[:, None] * np.cos(np.linspace(0, 14, 224)) * np.array([1, 0.5, -1])[:, None, None]
-        np.stack([wave, rand.standard_normal((3, 224, 224))]).astype('<f4').tofile(given)
+        side = models.SIDES.get(os.path.splitext(os.path.basename(model))[0], 224)
+        wave = np.sin(np.linspace(0, 9, side))[:, None] * np.cos(np.linspace(0, 14, side)) * np.array([1, 0.5, -1])[:, None, None]
+        np.stack([wave, rand.standard_normal((3, side, side))]).astype('<f4').tofile(given)
         self.command([run_net, model, '--dense', '--input', given, '--output', ours] + (['--half'] if half else []), measured=False)
         self.command(['node', os.path.join(ROOT, 'tests', 'net', 'onnxruntime.cjs'), self.o.ort, model, given, theirs], measured=False)
         a, b = (np.fromfile(f, '<f4').reshape(2, -1) for f in (ours, theirs))

@@ -7,7 +7,7 @@ has learned, as long as its values are of a sane size and about as many of them 
                                  shufflenetv2, mobilenetv3small, efficientnetb0, resnext50, mnasnet, convnextatto,
                                  darknet53, vittiny, mobilevitxxs, swinnano; default: all
 
-Shapes are torchvision's, 1x3x224x224 -> 1x1000.  Prints the multiplies of each.
+Shapes are torchvision's, 1x3x224x224 -> 1x1000 (mobilevitxxs: 256x256).  Prints the multiplies of each.
 """
 import os
 import sys
@@ -264,7 +264,7 @@ def mobilevitxxs(net):
         y = net.silu(net.conv(y, channels, 1, norm='folded'))
         return net.silu(net.conv(net.concat(shortcut, y)[:1] + (2 * channels, 2 * half, 1.0), channels, 3, 1, 1, norm='folded'))
 
-    x = net.silu(net.conv(net.input(256), 16, 3, 2, 1, norm='folded'))
+    x = net.silu(net.conv(net.input(SIDES['mobilevitxxs']), 16, 3, 2, 1, norm='folded'))
     x = block(x, 16, 1)
     for stride in (2, 1, 1):
         x = block(x, 24, stride)
@@ -386,6 +386,10 @@ MODELS = {'alexnet': alexnet, 'squeezenet1.1': squeezenet, 'resnet18': resnet18,
           'resnext50': resnext50, 'mnasnet': mnasnet, 'convnextatto': convnextatto, 'darknet53': darknet53,
           'mobilenetv1': mobilenetv1, 'mobilenetv3large': mobilenetv3large, 'regnetx800': regnetx800,
           'vittiny': vittiny, 'mobilevitxxs': mobilevitxxs, 'swinnano': swinnano}
+
+
+# Of the picture, where it is not 224.
+SIDES = {'mobilevitxxs': 256}
 
 
 def write(folder, name):

@@ -38,6 +38,9 @@ softmax_case(const DcnKernels *k, int n, float middle, float width, GuardSide si
       g_error("softmax %s: channel %d of %d, %g, gives %.9g, not %.9g", k->isa, i, n, x[i], y[i],
               want);
   }
+  k->softmax(x, x, n); /* in place */
+  for (int i = 0; i < n; i++)
+    g_assert_true(same(x[i], y[i]));
   guarded_free(x, "softmax");
   guarded_free(y, "softmax");
 }
@@ -71,6 +74,9 @@ normalise_case(const DcnKernels *k, int n, float middle, float epsilon, GuardSid
       g_error("normalise %s: channel %d of %d, %g, gives %.9g, not %.9g", k->isa, i, n, x[i], y[i],
               want);
   }
+  k->normalise(x, epsilon, x, n); /* in place */
+  for (int i = 0; i < n; i++)
+    g_assert_true(same(x[i], y[i]));
   guarded_free(x, "normalise");
   guarded_free(y, "normalise");
 }

@@ -246,6 +246,13 @@ matmul(const DcnProgram *program, const DcnOp *op, float **values, float *out)
           sum += (double)left[(size_t)i * m->k + k] * right[(size_t)k * m->m + j];
         out[element_of(result, ((size_t)batch * m->rows + i) * m->m + j)] = (float)(m->scale * sum);
       }
+      float *row = g_new(float, m->m);
+      for (int j = 0; m->softmax && j < m->m; j++)
+        row[j] = out[element_of(result, ((size_t)batch * m->rows + i) * m->m + j)];
+      for (int j = 0; m->softmax && j < m->m; j++)
+        out[element_of(result, ((size_t)batch * m->rows + i) * m->m + j)] =
+            (float)softmax(row, m->m, j, FALSE);
+      g_free(row);
     }
   }
   g_free(owned[0]);

@@ -340,7 +340,8 @@ random_matmul(Maker *m, int in)
   DcnMatMul mm = {.batch = batch,
                   .a_batch = batch,
                   .b_batch = batch,
-                  .scale = pick(m, 0, 1) ? 1 : 0.125f * (float)pick(m, 1, 9)};
+                  .scale = pick(m, 0, 1) ? 1 : 0.125f * (float)pick(m, 1, 9),
+                  .softmax = pick(m, 0, 2) == 0};
   int out;
   DcnOp *op;
   if (constant_left) {
