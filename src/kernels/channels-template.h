@@ -5,7 +5,6 @@
  * need not wait for each other. */
 #pragma once
 #include "kernels/squash-template.h"
-#include <math.h>
 
 DCN_TEMPLATE float
 channels_largest(const float *x, int n)
@@ -108,7 +107,7 @@ normalise(const float *x, float epsilon, float *y, int n)
   sum = channels_sum(a, b);
   for (int i = whole; i < n; i++)
     sum += (x[i] - mean) * (x[i] - mean);
-  const float scale = (float)(1 / sqrt(sum / n + (double)epsilon));
+  const float scale = (float)(1 / __builtin_sqrt(sum / n + (double)epsilon));
   const Vector factor = splat(scale);
   for (k = 0; k + LANES <= n; k += LANES)
     store(y + k, (load(x + k) - means) * factor);
