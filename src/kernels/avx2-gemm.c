@@ -52,6 +52,7 @@ store_first(float *p, Mask m, Vector v)
 #include "kernels/rgemm-template.h"
 #define WGEMM_REGISTERS 16
 #include "kernels/wgemm-template.h"
+#include "kernels/pgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
@@ -62,6 +63,8 @@ DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFI
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
 DEFINE_WGEMM(2) DEFINE_WGEMM(1)
+DEFINE_PGEMM(6, 2) DEFINE_PGEMM(5, 2) DEFINE_PGEMM(4, 2) DEFINE_PGEMM(3, 2) DEFINE_PGEMM(2, 2) DEFINE_PGEMM(1, 2)
+DEFINE_PGEMM(6, 1) DEFINE_PGEMM(5, 1) DEFINE_PGEMM(4, 1) DEFINE_PGEMM(3, 1) DEFINE_PGEMM(2, 1) DEFINE_PGEMM(1, 1)
     // clang-format on
 
     typedef __typeof__(igemm_6_2) Igemm;
@@ -131,6 +134,16 @@ dcn_f32_wgemm_16c__avx2(const float *const *d, const DcnTap *taps, int count, in
   for (; all; all &= all - 1)
     to[__builtin_ctzll(all)] = out[__builtin_ctzll(all)] + NR;
   wgemm_run(vectors, d, taps, count, channels, w + next, 0, to, columns - NR);
+}
+
+void
+dcn_f32_pgemm_6x16__avx2(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+                         int pixels, int columns, const float *const *ask, int asks)
+{
+  static Pgemm *const tiles[2][MR + 1] = {
+      {NULL, pgemm_1_1, pgemm_2_1, pgemm_3_1, pgemm_4_1, pgemm_5_1, pgemm_6_1},
+      {NULL, pgemm_1_2, pgemm_2_2, pgemm_3_2, pgemm_4_2, pgemm_5_2, pgemm_6_2}};
+  pgemm_run(tiles[columns > LANES], MR, d, patch, out, at, pixels, columns, ask, asks);
 }
 
 /* Weights j to j + 7 of a row: floats, or half as wide. */

@@ -13,6 +13,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .rgemm = dcn_f32_rgemm_6x16__avx2,
     .dgemm = dcn_f32_dgemm_3x32__avx2,
     .wgemm = dcn_f32_wgemm_16c__avx2,
+    .pgemm = dcn_f32_pgemm_6x16__avx2,
     .winograd_in = dcn_f32_winograd_in__avx2,
     .winograd_out = dcn_f32_winograd_out__avx2,
     .gemv = dcn_f32_gemv_8r__avx2,

@@ -7,6 +7,7 @@ DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_6x16__avx2);
 DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_6x16__avx2);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_3x32__avx2);
 DCN_KERNEL_DECLARE(wgemm, dcn_f32_wgemm_16c__avx2);
+DCN_KERNEL_DECLARE(pgemm, dcn_f32_pgemm_6x16__avx2);
 DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__avx2);
 DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__avx2);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_8r__avx2);

@@ -13,6 +13,7 @@ const DcnKernels dcn_kernels__avx512 = {
     .rgemm = dcn_f32_rgemm_12x32__avx512,
     .dgemm = dcn_f32_dgemm_4x64__avx512,
     .wgemm = dcn_f32_wgemm_64c__avx512,
+    .pgemm = dcn_f32_pgemm_12x32__avx512,
     .winograd_in = dcn_f32_winograd_in__avx512,
     .winograd_out = dcn_f32_winograd_out__avx512,
     .gemv = dcn_f32_gemv_8r__avx512,

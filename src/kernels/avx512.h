@@ -9,6 +9,7 @@ DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_12x8__avx512); /* columns <= 8 */
 DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_24x8__avx512); /* the same for several taps */
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x64__avx512);
 DCN_KERNEL_DECLARE(wgemm, dcn_f32_wgemm_64c__avx512);
+DCN_KERNEL_DECLARE(pgemm, dcn_f32_pgemm_12x32__avx512);
 DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__avx512);
 DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__avx512);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_8r__avx512);

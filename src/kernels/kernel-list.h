@@ -17,6 +17,7 @@
   K(rgemm)                                                                                         \
   K(dgemm)                                                                                         \
   K(wgemm)                                                                                         \
+  K(pgemm)                                                                                         \
   K(winograd_in)                                                                                   \
   K(winograd_out)                                                                                  \
   K(gemv)                                                                                          \

@@ -8,7 +8,7 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, wgemm, gemv, gemv_half, depthwise, depthwise_rows and depthwise_wide sum in ascending order of taps, then channels (rows for gemv, gemv_half),
+ * igemm, rgemm, dgemm, wgemm, pgemm, gemv, gemv_half, depthwise, depthwise_rows and depthwise_wide sum in ascending order of taps, then channels (rows for gemv, gemv_half),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv, gemv_half and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
@@ -73,6 +73,14 @@ typedef struct {
   int32_t weight;  /* where their rows of weights begin, floats; a multiple of nr */
   uint64_t pixels; /* bit i: output pixel i is concerned */
 } DcnTap;
+
+/* A rectangle of taps: its inputs and its weights. */
+typedef struct {
+  int rows, n;   /* both > 0; n: floats of a row */
+  size_t ldd;    /* floats from one row of inputs to the next */
+  const float *w; /* [rows][n][nr], rows `ldw` floats apart; aligned to DCN_ALIGN, ldw a multiple of nr */
+  size_t ldw;
+} DcnPatch;
 
 /* Rows of a depthwise convolution with a window of 3x3, and what lies under them. */
 typedef struct {
@@ -162,6 +170,14 @@ typedef struct {
    * out      [64] pointers to `columns` floats, likewise (columns <= dn * nr) */
   void (*wgemm)(const float *const *d, const DcnTap *taps, int count, int channels, const float *w,
                 size_t next, float *const *out, int columns);
+
+  /* Delta GEMM of patches: for outputs that see the same rectangle of changed inputs, wherever these are.
+   * out[i][at + j] += sum over r < rows, k < n of d[i][r*ldd + k] * w[r*ldw + k*nr + j], i < pixels, j < columns <= nr
+   *
+   * d, out   [pixels] pointers, of any number; no output twice
+   * ask      [asks] lines of memory that will be wanted next; the kernel asks for some of them while it works */
+  void (*pgemm)(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+                int pixels, int columns, const float *const *ask, int asks);
 
   /* The transforms of a Winograd convolution F(m x m, 3x3), m = 2 or 4, at the points of winograd.h.
    * With the matrices of these points, s = m + 2, tiles d and v of s x s, y of m x m pixels:

@@ -12,6 +12,7 @@
 #include "kernels/portable.h"
 #include "kernels/unroll.h"
 #include <arm_neon.h>
+#include <math.h>
 #include <string.h>
 
 #define MR    8
@@ -102,6 +103,7 @@ store_first(float *p, Mask n, Vector v)
 #include "kernels/rgemm-template.h"
 #define WGEMM_REGISTERS 32
 #include "kernels/wgemm-template.h"
+#include "kernels/pgemm-template.h"
 
 // clang-format off
 DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2) DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2)
@@ -114,6 +116,8 @@ DEFINE_RGEMM(6, 2) DEFINE_RGEMM(5, 2) DEFINE_RGEMM(4, 2) DEFINE_RGEMM(3, 2) DEFI
 DEFINE_RGEMM(12, 1) DEFINE_RGEMM(11, 1) DEFINE_RGEMM(10, 1) DEFINE_RGEMM(9, 1) DEFINE_RGEMM(8, 1) DEFINE_RGEMM(7, 1)
 DEFINE_RGEMM(6, 1) DEFINE_RGEMM(5, 1) DEFINE_RGEMM(4, 1) DEFINE_RGEMM(3, 1) DEFINE_RGEMM(2, 1) DEFINE_RGEMM(1, 1)
 DEFINE_WGEMM(4) DEFINE_WGEMM(3) DEFINE_WGEMM(2) DEFINE_WGEMM(1)
+DEFINE_PGEMM(8, 2) DEFINE_PGEMM(7, 2) DEFINE_PGEMM(6, 2) DEFINE_PGEMM(5, 2) DEFINE_PGEMM(4, 2) DEFINE_PGEMM(3, 2) DEFINE_PGEMM(2, 2) DEFINE_PGEMM(1, 2)
+DEFINE_PGEMM(8, 1) DEFINE_PGEMM(7, 1) DEFINE_PGEMM(6, 1) DEFINE_PGEMM(5, 1) DEFINE_PGEMM(4, 1) DEFINE_PGEMM(3, 1) DEFINE_PGEMM(2, 1) DEFINE_PGEMM(1, 1)
     // clang-format on
 
     typedef __typeof__(igemm_8_2) Igemm;
@@ -174,6 +178,17 @@ dcn_f32_wgemm_16c__neon(const float *const *d, const DcnTap *taps, int count, in
 {
   static Wgemm *const vectors[] = {NULL, wgemm_1, wgemm_2, wgemm_3, wgemm_4};
   wgemm_run(vectors, d, taps, count, channels, w, next, out, columns);
+}
+
+static void
+dcn_f32_pgemm_8x8__neon(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+                        int pixels, int columns, const float *const *ask, int asks)
+{
+  static Pgemm *const tiles[2][MR + 1] = {{NULL, pgemm_1_1, pgemm_2_1, pgemm_3_1, pgemm_4_1,
+                                           pgemm_5_1, pgemm_6_1, pgemm_7_1, pgemm_8_1},
+                                          {NULL, pgemm_1_2, pgemm_2_2, pgemm_3_2, pgemm_4_2,
+                                           pgemm_5_2, pgemm_6_2, pgemm_7_2, pgemm_8_2}};
+  pgemm_run(tiles[columns > LANES], MR, d, patch, out, at, pixels, columns, ask, asks);
 }
 
 #define fma(c, x, b) vfmaq_f32(c, x, b)
@@ -284,6 +299,7 @@ const DcnKernels dcn_kernels__neon = {
     .rgemm = dcn_f32_rgemm_8x8__neon,
     .dgemm = dcn_f32_dgemm_4x16__neon,
     .wgemm = dcn_f32_wgemm_16c__neon,
+    .pgemm = dcn_f32_pgemm_8x8__neon,
     .winograd_in = dcn_f32_winograd_in__neon,
     .winograd_out = dcn_f32_winograd_out__neon,
     .gemv = dcn_f32_gemv_4r__neon,

@@ -191,6 +191,33 @@ dcn_f32_wgemm_8c__portable(const float *const *d, const DcnTap *taps, int count,
 }
 
 void
+dcn_f32_pgemm_2x8__portable(const float *const *d, const DcnPatch *patch, float *const *out,
+                            size_t at, int pixels, int columns, const float *const *ask, int asks)
+{
+  (void)ask, (void)asks;
+  for (int i = 0; i < pixels; i += 2) {
+    int last =
+        MIN(i + 1, pixels - 1); /* of an odd number the last one is done twice, and stored once */
+    size_t bytes = (size_t)columns * sizeof(float);
+    V4 sums[2][NR / 4] = {{{0}}};
+    memcpy(sums[0], out[i] + at, bytes);
+    memcpy(sums[1], out[last] + at, bytes);
+    for (int r = 0; r < patch->rows; r++) {
+      const float *p0 = d[i] + (size_t)r * patch->ldd, *p1 = d[last] + (size_t)r * patch->ldd;
+      const float *w = patch->w + (size_t)r * patch->ldw;
+      for (int k = 0; k < patch->n; k++, w += NR) {
+        V4 w0 = load(w), w1 = load(w + 4), x0 = splat(p0[k]), x1 = splat(p1[k]);
+        sums[0][0] += x0 * w0, sums[0][1] += x0 * w1;
+        sums[1][0] += x1 * w0, sums[1][1] += x1 * w1;
+      }
+    }
+    memcpy(out[i] + at, sums[0], bytes);
+    if (last > i)
+      memcpy(out[last] + at, sums[1], bytes);
+  }
+}
+
+void
 dcn_f32_gemv_4r__portable(const uint32_t *index, const float *x, int count, const float *w,
                           size_t ldw, float *y, int columns)
 {
@@ -546,6 +573,7 @@ const DcnKernels dcn_kernels__portable = {
     .rgemm = dcn_f32_rgemm_4x8__portable,
     .dgemm = dcn_f32_dgemm_4x8__portable,
     .wgemm = dcn_f32_wgemm_8c__portable,
+    .pgemm = dcn_f32_pgemm_2x8__portable,
     .winograd_in = dcn_f32_winograd_in__portable,
     .winograd_out = dcn_f32_winograd_out__portable,
     .gemv = dcn_f32_gemv_4r__portable,

@@ -7,6 +7,7 @@ DCN_KERNEL_DECLARE(igemm, dcn_f32_igemm_4x8__portable);
 DCN_KERNEL_DECLARE(rgemm, dcn_f32_rgemm_4x8__portable);
 DCN_KERNEL_DECLARE(dgemm, dcn_f32_dgemm_4x8__portable);
 DCN_KERNEL_DECLARE(wgemm, dcn_f32_wgemm_8c__portable);
+DCN_KERNEL_DECLARE(pgemm, dcn_f32_pgemm_2x8__portable);
 DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__portable);
 DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__portable);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_4r__portable);

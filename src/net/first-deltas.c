@@ -95,8 +95,8 @@ ask_for_deltas(const DcnJob *job, int row, int64_t x, const Columns *columns, in
 
 /* Changes in the rows of n windows side by side, the first of them at pixel number `at` of the group. */
 static void
-mark_run(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, int at, int n,
-         uint64_t *marks)
+mark_run(const DcnJob *job, const DcnFirstPlan *plan, const uint64_t *bits, const DcnCursor *cursor,
+         int at, int n, uint64_t *marks)
 {
   const DcnWindow *win = &plan->window;
   const DcnValueState *in = job->in;
@@ -108,7 +108,7 @@ mark_run(const DcnJob *job, const DcnFirstPlan *plan, const DcnCursor *cursor, i
   for (int ky = 0; ky < win->kh; ky++) {
     int row = cursor->image * win->in_h + iy[ky];
     if (iy[ky] < 0 || in->row_changed[row] == 0 ||
-        !take_columns(in->bits + (size_t)row * words, words, x, (n - 1) * step + kw, columns))
+        !take_columns(bits + (size_t)row * words, words, x, (n - 1) * step + kw, columns))
       continue;
     if (ky >= win->kh - plan->stride_h)
       ask_for_deltas(job, row, x, columns, plan->c);
@@ -180,8 +180,8 @@ list_taps(const DcnKernels *kernels, const DcnFirstPlan *plan, DcnFirstGroup *gr
 }
 
 void
-dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int32_t *pixels, int most,
-                     DcnFirstGroup *group)
+dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const uint64_t *bits,
+                     const int32_t *pixels, int most, DcnFirstGroup *group)
 {
   const DcnWindow *win = &plan->window;
   int taps = win->kh * win->kw, n = 0;
@@ -195,7 +195,7 @@ dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int32_t 
     run = 1;
     while (run < limit && pixels[n + run] == pixels[n] + run)
       run++;
-    mark_run(job, plan, &cursor, n, run, group->marks);
+    mark_run(job, plan, bits, &cursor, n, run, group->marks);
     ptrdiff_t row =
         (ptrdiff_t)cursor.image * win->in_h + (ptrdiff_t)cursor.y * plan->stride_h - plan->pad_top;
     ptrdiff_t corner = row * win->in_w + win->first_column + (ptrdiff_t)cursor.x * win->step;

@@ -15,6 +15,10 @@
 #define GIVE_UP_COST 0.87
 /* What finding the changes in a window takes, in multiplies of igemm. */
 #define FIND_COST 1500.0
+/* What the test of a pixel of an image that the caches do not hold takes, in multiplies of igemm: not to be left out where
+ * the multiplies are as fast as those of a full run. */
+#define TEST_COST     300
+#define CACHED_PIXELS (256 * 256)
 
 typedef struct {
   const DcnJob *job;
@@ -24,10 +28,11 @@ typedef struct {
   size_t stride;
   gboolean clamps; /* the activation is a clamp ... */
   float lo, hi;
-  gboolean store_clamped; /* ... and done while storing */
-  gboolean deltas;        /* changes are worth a look */
-  uint8_t stands;         /* the sums stand afterwards */
-  int unit;               /* pixels; never depends on the number of threads */
+  gboolean store_clamped;  /* ... and done while storing */
+  gboolean deltas;         /* changes are worth a look */
+  const uint64_t *changes; /* rows of bits of what is to be added; NULL: nothing */
+  uint8_t stands;          /* the sums stand afterwards */
+  int unit;                /* pixels; never depends on the number of threads */
 } Loop;
 
 /* A window's row of kw pixels as one run; copied where it reaches across a border. */
@@ -225,11 +230,11 @@ groups(const Loop *loop, const int32_t *pixels, int np, DcnWorker *worker)
     ring[i].marks = (uint64_t *)(lists + 2 * (size_t)taps) + (size_t)i * (size_t)taps;
   }
   int from_values = 0; /* pixels before the group that are yet to be computed so */
-  dcn_first_plan_group(job, plan, pixels, np, group);
+  dcn_first_plan_group(job, plan, loop->changes, pixels, np, group);
   for (int planned = group->n_pixels; group;) {
     gboolean more = planned < np;
     if (more) {
-      dcn_first_plan_group(job, plan, pixels + planned, np - planned, next);
+      dcn_first_plan_group(job, plan, loop->changes, pixels + planned, np - planned, next);
       planned += next->n_pixels;
     }
     uint64_t cost = (uint64_t)(group->cost * columns + group->n_pixels * FIND_COST),
@@ -320,8 +325,11 @@ units_of_deltas(void *context, int first, int end, int number)
       worker->cost += cost;
       worker->cost_values += cost;
     }
-    if (n > 0)
+    if (n > 0 && loop->changes)
       groups(loop, pixels, n, worker);
+    else if (n > 0)
+      worker->cost_values += dcn_cost_igemm(
+          job->kernels, n, (uint64_t)plan->window.kh * (uint64_t)plan->row_floats, plan->m);
     finish(loop, begin, np, worker);
   }
 }
@@ -363,6 +371,17 @@ with_deltas_next(const Loop *loop, double density)
   return loop->deltas ? (double)cost < GIVE_UP_COST * (double)values : density < TAKE_UP_DENSITY;
 }
 
+/* Adds what can be added so, and leaves the rest. */
+static void
+add_patches(Loop *loop)
+{
+  const DcnJob *job = loop->job;
+  DcnFirstPatches patches;
+  dcn_first_find_patches(job, &patches);
+  dcn_first_add_patches(job, &patches, loop->sums, loop->stride);
+  loop->changes = patches.rest;
+}
+
 void
 dcn_first_run(DcnJob *job)
 {
@@ -389,9 +408,12 @@ dcn_first_run(DcnJob *job)
   loop.stands = plan->in_place || (job->acc && loop.sums == job->acc);
   loop.deltas =
       !job->full && plan->deltas && *with_deltas && job->in->delta && density < MAX_DENSITY;
-  if (loop.deltas)
+  loop.changes = job->in->bits;
+  if (loop.deltas) {
     dcn_refresh(job);
-  else if (job->full && job->acc_valid)
+    if (plan->cell_w)
+      add_patches(&loop);
+  } else if (job->full && job->acc_valid)
     memset(job->acc_valid, loop.stands, (size_t)out->pixels);
   /* Within a unit the next group's sums are asked for while one is at work, so units are large.  But there should be some
    * for each thread. */
@@ -403,4 +425,6 @@ dcn_first_run(DcnJob *job)
                    dcn_grain((size_t)cost), loop.deltas ? units_of_deltas : units, &loop);
   if (!job->full && plan->deltas && !plan->in_place)
     *with_deltas = (uint8_t)with_deltas_next(&loop, density);
+  if (loop.deltas && loop.changes != job->in->bits && in->pixels > CACHED_PIXELS)
+    dcn_worker(job, 0)->cost += (uint64_t)job->in->n_changed * TEST_COST;
 }

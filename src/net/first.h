@@ -21,6 +21,8 @@ typedef struct {
   DcnTap *taps;        /* [kh * kw] counted from the window's corner; owned */
   int unit;            /* output pixels in a unit of work; never depends on the number of threads */
   gboolean deltas;     /* changes may be added to sums that are kept */
+  int cell_w, cell_h;  /* of first-patches.c, input pixels; 0: not for this layer */
+  int bands;           /* rows of cells of an image */
   /* The sums are kept in ref: there is no activation, and nobody reads the values but the caller,
    * for whom the tolerance is 0.  Every channel of an output that was reached then counts as
    * changed. */
@@ -46,12 +48,36 @@ typedef struct {
 } DcnFirstGroup;
 
 /* Makes a group of the first of the pixels, `most` at most, and finds what changed in their windows.  marks and taps
- * are set by the caller. */
-void dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const int32_t *pixels,
-                          int most, DcnFirstGroup *group);
+ * are set by the caller; bits: the rows of bits of what changed. */
+void dcn_first_plan_group(const DcnJob *job, const DcnFirstPlan *plan, const uint64_t *bits,
+                          const int32_t *pixels, int most, DcnFirstGroup *group);
 /* Adds the products: sums[pixel * stride + channel].  next: the group that comes next, or NULL. */
 void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGroup *group,
                    const DcnFirstGroup *next, float *sums, size_t stride);
+
+/* first-patches.c: cells of the image that changed in the same way. */
+typedef struct {
+  int x, y, w, h; /* the rectangle that changed, in the cell */
+  int count;      /* pixels of all of them that did */
+  int n_cells;
+  int32_t *cells; /* [n_cells] band << 16 | column, ascending */
+} DcnFirstShape;
+
+#define DCN_FIRST_SHAPES 64
+typedef struct {
+  int n_shapes, taken; /* taken: changed pixels of all */
+  DcnFirstShape shapes[DCN_FIRST_SHAPES];
+  uint64_t *rest; /* the input's bits without those; NULL: there are none */
+  int32_t *found, *shape_of, *cells; /* scratch */
+} DcnFirstPatches;
+
+/* Cells are so many pixels wide or high. */
+int dcn_first_cell(int stride);
+/* Finds them.  Uses the state's order and, where rest is set, marks; zeroes deltas of pixels that did not change. */
+void dcn_first_find_patches(const DcnJob *job, DcnFirstPatches *patches);
+/* Adds what they add to sums[pixel * stride + channel], stale ones included. */
+void dcn_first_add_patches(const DcnJob *job, const DcnFirstPatches *patches, float *sums,
+                           size_t stride);
 
 /* Rows whose windows at a border are computed together in a full run. */
 #define DCN_FIRST_BORDER_ROWS 48

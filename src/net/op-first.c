@@ -72,6 +72,23 @@ list_taps(DcnFirstPlan *plan, const DcnConv *conv, int in_w, int nr)
   return TRUE;
 }
 
+/* Of smaller images few cells would be alike. */
+#define CELLS_LEAST 12
+
+/* Cells of whole strides, so that what outputs see of one, others see of the next; numbers of cells fit into 16 bits. */
+static void
+plan_cells(DcnFirstPlan *plan, const DcnConv *conv, const DcnNetValue *in, const DcnNetValue *out)
+{
+  int w = dcn_first_cell(conv->stride_w), h = dcn_first_cell(conv->stride_h);
+  plan->bands = (in->h + h - 1) / h;
+  if (!plan->deltas || conv->dil_h != 1 || w > 64 || in->pixels < CELLS_LEAST * w * h ||
+      (in->w + w - 1) / w > 0xffff || (int64_t)plan->bands * in->n > 0x7fff ||
+      out->h > plan->bands * (h / conv->stride_h))
+    return;
+  plan->cell_w = w;
+  plan->cell_h = h;
+}
+
 static void
 first_clear(DcnNetOp *op)
 {
@@ -102,6 +119,7 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->deltas = (double)conv->kh * plan->row_floats * out->c >= DELTAS_MIN_MULTIPLIES * k->nr &&
                  plan->block_floats <= INT32_MAX && conv->stride_w <= DCN_FIRST_STEP_MAX &&
                  (double)conv->kh * conv->dil_h * in->w * in->c <= INT32_MAX;
+  plan_cells(plan, conv, in, out);
   plan->in_place = plan->deltas && dcn_act_is_none(&op->op->act) && out->view_of < 0 &&
                    is_output(net, op->op->output) && !read_by_an_op(net, op->op->output);
   size_t weights;

@@ -1,4 +1,4 @@
-/* deltacnn benchmark: the matrix kernel over lists of taps.
+/* deltacnn benchmark: the matrix kernels of lists of taps and of patches.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The first layer of AlexNet: 64 kernels 3x11x11, stride 4.  Groups of 64 neighbouring output pixels, a share of the
@@ -122,4 +122,55 @@ bench_wgemm(Bench *bench)
   dcn_aligned_free(f.out);
   g_free(f.rows);
   g_free(f.taps);
+}
+
+enum { BLOCK = 16, BLOCKS = 48 };
+
+/* Blocks of 16x16 pixels that changed, somewhere: all that their changes add. */
+typedef struct {
+  const DcnKernels *k;
+  float *in, *w, *out; /* [BLOCKS][BLOCK][BLOCK][CHANNELS]; [...][nr]; [BLOCKS][7 * 7][OUTPUTS] */
+} Patches;
+
+static void
+run_pgemm(void *context)
+{
+  const Patches *p = context;
+  const DcnKernels *k = p->k;
+  size_t block = (size_t)TAPS * CHANNELS * k->nr, row = (size_t)BLOCK * CHANNELS;
+  for (int y = -2; y <= 4; y++)
+    for (int x = -2; x <= 4; x++) {
+      const float *d[BLOCKS];
+      float *out[BLOCKS];
+      int top = y * STRIDE - 2, left = x * STRIDE - 2, ky = MAX(-top, 0), kx = MAX(-left, 0);
+      DcnPatch patch = {.rows = MIN(KERNEL, BLOCK - top) - ky,
+                        .n = (MIN(KERNEL, BLOCK - left) - kx) * CHANNELS,
+                        .ldd = row,
+                        .ldw = (size_t)(KERNEL * CHANNELS) * k->nr};
+      for (int i = 0; i < BLOCKS; i++) {
+        d[i] = p->in + ((size_t)(i * BLOCK + top + ky) * BLOCK + left + kx) * CHANNELS;
+        out[i] = p->out + (size_t)(i * 49 + (y + 2) * 7 + x + 2) * OUTPUTS;
+      }
+      for (int m = 0; m < OUTPUTS; m += k->nr) {
+        patch.w = p->w + m / k->nr * block + (size_t)(ky * KERNEL + kx) * CHANNELS * k->nr;
+        k->pgemm(d, &patch, out, m, BLOCKS, MIN(k->nr, OUTPUTS - m), NULL, 0);
+      }
+    }
+}
+
+void
+bench_pgemm(Bench *bench)
+{
+  const DcnKernels *k = bench->k;
+  Patches p = {.k = k};
+  p.in = bench_floats((size_t)BLOCKS * BLOCK * BLOCK * CHANNELS);
+  p.w = bench_floats((size_t)TAPS * CHANNELS * (OUTPUTS + k->nr));
+  p.out = bench_floats((size_t)BLOCKS * 49 * OUTPUTS);
+  double seconds[1], products = 44.0 * 44 * BLOCKS * CHANNELS * OUTPUTS;
+  bench_median(bench, 1, (BenchFunc[]){run_pgemm}, &p, seconds);
+  BENCH_REPORT(bench, "pgemm", "11x11 of 3, 16x16 blocks", {"ms", seconds[0] * 1e3},
+               {"gflops", 2 * products / seconds[0] / 1e9});
+  dcn_aligned_free(p.in);
+  dcn_aligned_free(p.w);
+  dcn_aligned_free(p.out);
 }

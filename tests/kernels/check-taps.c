@@ -1,4 +1,4 @@
-/* deltacnn tests: the matrix kernel over lists of taps, against sums in double.
+/* deltacnn tests: the matrix kernels of lists of taps and of patches, against sums in double.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "checks.h"
 #include "guarded.h"
@@ -94,4 +94,80 @@ check_wgemm(const DcnKernels *k)
                             .share = shares[n / 5 % 3],
                             .values = n / 3 % 3,
                             .side = n / 7 % 2});
+}
+
+typedef struct {
+  int rows, n, pixels, columns, at;
+  Values values;
+  GuardSide side;
+} PatchCase;
+
+/* Rows of inputs and weights lie apart, with NaN between them; columns before `at` and after the last stay. */
+static void
+pgemm_case(const DcnKernels *k, const PatchCase *c)
+{
+  char *what = g_strdup_printf(
+      "pgemm %s: %d rows of %d, %d pixels, %d columns from %d on, values %d side %d", k->isa,
+      c->rows, c->n, c->pixels, c->columns, c->at, c->values, c->side);
+  size_t ldd = (size_t)c->n + 3, inputs = (size_t)(c->rows - 1) * ldd + (size_t)c->n;
+  size_t ldw = (size_t)(c->n + 2) * (size_t)k->nr,
+         weights = (size_t)(c->rows - 1) * ldw + (size_t)(c->n * k->nr);
+  float *w = guarded_new(weights, 64, c->side);
+  for (int r = 0; r < c->rows; r++)
+    fill(w + (size_t)r * ldw, (size_t)(c->n * k->nr), c->values);
+  float **d = g_new(float *, (gsize)c->pixels), **out = g_new(float *, (gsize)c->pixels),
+        **before = g_new(float *, (gsize)c->pixels);
+  for (int i = 0; i < c->pixels; i++) {
+    d[i] = guarded_new(inputs, 4, c->side);
+    for (int r = 0; r < c->rows; r++)
+      fill(d[i] + (size_t)r * ldd, (size_t)c->n, c->values);
+    out[i] = guarded_new((size_t)(c->at + c->columns), 4, c->side);
+    fill(out[i], (size_t)(c->at + c->columns), c->values);
+    before[i] = g_memdup2(out[i], (gsize)(c->at + c->columns) * sizeof(float));
+  }
+  const DcnPatch patch = {.rows = c->rows, .n = c->n, .ldd = ldd, .w = w, .ldw = ldw};
+  /* What is asked for need not be there. */
+  const float *ask[7] = {w, NULL, d[0], (const float *)-1, NULL, w, NULL};
+  k->pgemm((const float *const *)d, &patch, out, (size_t)c->at, c->pixels, c->columns, ask,
+           c->pixels % 8);
+  for (int i = 0; i < c->pixels; i++) {
+    g_assert_cmpmem(out[i], (gsize)c->at * sizeof(float), before[i], (gsize)c->at * sizeof(float));
+    for (int j = 0; j < c->columns; j++) {
+      double sum = before[i][c->at + j], magnitude = fabs(sum);
+      for (int r = 0; r < c->rows; r++)
+        for (int x = 0; x < c->n; x++) {
+          double product = (double)d[i][(size_t)r * ldd + (size_t)x] *
+                           w[(size_t)r * ldw + (size_t)(x * k->nr + j)];
+          sum += product;
+          magnitude += fabs(product);
+        }
+      double bound = c->values == VALUES_INTEGER ? 0 : sum_bound(c->rows * c->n + 1, magnitude);
+      float y = out[i][c->at + j];
+      if (!(fabs(y - sum) <= bound))
+        g_error("%s: [%d][%d] is %.9g, not %.9g +- %.3g", what, i, j, y, sum, bound);
+    }
+    guarded_free(out[i], what);
+    guarded_free(d[i], what);
+    g_free(before[i]);
+  }
+  guarded_free(w, what);
+  g_free(d);
+  g_free(out);
+  g_free(before);
+  g_free(what);
+}
+
+void
+check_pgemm(const DcnKernels *k)
+{
+  int n = 0;
+  for (int columns = 1; columns <= k->nr; columns++)
+    for (int pixels = 1; pixels <= 2 * k->mr + 2; pixels += 1 + (columns % k->nr != 0), n++)
+      pgemm_case(k, &(PatchCase){.rows = 1 + n % 4,
+                                 .n = 1 + n % 7,
+                                 .pixels = pixels,
+                                 .columns = columns,
+                                 .at = n % 3 * k->nr,
+                                 .values = n / 3 % 3,
+                                 .side = n / 7 % 2});
 }

@@ -155,6 +155,76 @@ test_shapes(gconstpointer data)
     test_shape(&shapes[i], data, i + 1);
 }
 
+/* Blocks of `size` pixels, the grid's corner at (left, top); of each pixel of them a share stays as it was. */
+static void
+change_large_blocks(GRand *rand, const DcnValue *v, int size, int left, int top, double stays,
+                    float *frame, uint8_t *touched)
+{
+  memset(touched, 0, (size_t)v->n * v->h * v->w);
+  for (int row = 0; row < v->n * v->h; row++)
+    for (int x = 0; x < v->w; x++) {
+      int y = row % v->h,
+          block = (y + size - top) / size * 31 + (x + size - left) / size * 7 + row / v->h;
+      size_t p = (size_t)row * v->w + x;
+      if (block % 5 > 0 || g_rand_double(rand) < stays)
+        continue;
+      touched[p] = 1;
+      for (int c = 0; c < v->c; c++)
+        frame[p * dcn_channel_pitch(v->c) + c] = (float)g_rand_double_range(rand, -1, 1);
+    }
+}
+
+/* Where many blocks changed alike, they are added together: all of them, or but for some pixels, with strays or
+ * without, across the borders of images and of what threads do. */
+static void
+test_alike(gconstpointer data)
+{
+  static const Shape large[] = {
+      {2, 100, 151, 3, 50, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_NONE, FALSE},
+      {1, 130, 117, 3, 112, 7, 7, 2, 2, 3, 3, 3, 3, 1, DCN_ACT_RELU, TRUE},
+      {3, 64, 75, 2, 80, 9, 11, 3, 5, 0, 7, 4, 0, 1, DCN_ACT_RELU, FALSE},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(large); i++) {
+    Subject *s = subject_new(make_program(&large[i], i), make_program(&large[i], i), data);
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(i);
+    DcnState *states[2] = {dcn_state_new(s->net, NULL), dcn_state_new(s->net, NULL)};
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    for (int j = 0; j < 2; j++)
+      dcn_state_set_adaptive(states[j], FALSE);
+    for (int f = 0; f < 6; f++) {
+      float *frame = dcn_state_input(states[0]);
+      static const int sizes[] = {16, 16, 8, 20}, corners[] = {0, 3, 0, 7};
+      if (f == 0)
+        change_frame(rand, in, CHANGE_ALL, 1, frame, touched);
+      else
+        change_large_blocks(rand, in, sizes[f % 4], corners[f % 4], corners[f / 2 % 4],
+                            f % 3 ? 0 : 0.1, frame, touched);
+      for (int stray = 0; f % 2 && stray < 5; stray++) {
+        int p = g_rand_int_range(rand, 0, in->n * in->h * in->w);
+        frame[p * dcn_channel_pitch(in->c)] += 1;
+        touched[p] = 1;
+      }
+      memcpy(dcn_state_input(states[1]), frame, frame_bytes(in));
+      for (int j = 0; j < 2; j++)
+        dcn_state_run(states[j], touched, DCN_MODE_DELTA, j + 1, NULL);
+      assert_same(s, states[0], states[1], 0, "one and two threads");
+      if (f == 1 && i < 2)
+        g_assert_cmpuint(dcn_state_op_stats(states[0])[0].blocks_dgemm, >, 0);
+      frame_elements(in, frame, s->values[s->program->input]);
+      reference_run_ops(s->program, s->values);
+      char *what = g_strdup_printf("shape %u, frame %d", i, f);
+      assert_values(s, states[0], 3e-5, what);
+      g_free(what);
+    }
+    for (int j = 0; j < 2; j++)
+      dcn_state_free(states[j]);
+    g_free(touched);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
 /* What is added leaves rounding errors behind, which are cleared now and then. */
 static void
 test_drift(void)
@@ -214,6 +284,9 @@ main(int argc, char **argv)
   for (const DcnKernels *const *k = dcn_kernels_all(); *k; k++) {
     char *path = g_strdup_printf("/net/first/%s", (*k)->isa);
     g_test_add_data_func(path, *k, test_shapes);
+    g_free(path);
+    path = g_strdup_printf("/net/first/alike/%s", (*k)->isa);
+    g_test_add_data_func(path, *k, test_alike);
     g_free(path);
   }
   g_test_add_func("/net/first/threads", test_threads);

@@ -1,0 +1,66 @@
+/* deltacnn: the matrix kernel of patches of deltas, for any instruction set with vectors and FMA.
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Included after gemm-template.h.  As igemm, but sums are added to, inputs and weights are rectangles of larger ones,
+ * and a call does all tiles.
+ *
+ * The including file has DEFINE_PGEMM(pixels, 1 or 2) for 1 to the most pixels of a tile, and then a function that
+ * takes tables of them to pgemm_run(). */
+#pragma once
+#include "kernels/gemm-template.h"
+
+#define PATCH_POINTER(i) const float *p##i = d[i];
+#define PATCH_FETCH(i, v)                                                                          \
+  Vector c##i##_##v =                                                                              \
+      whole ? load(out[i] + at + v * LANES) : load_first(out[i] + at + v * LANES, m##v);
+#define PATCH_FETCH_1(i) PATCH_FETCH(i, 0)
+#define PATCH_FETCH_2(i) PATCH_FETCH_1(i) PATCH_FETCH(i, 1)
+#define PATCH_STORE(i, v) store(out[i] + at + v * LANES, c##i##_##v);
+#define PATCH_STORE_1(i)  PATCH_STORE(i, 0)
+#define PATCH_STORE_2(i)  PATCH_STORE_1(i) PATCH_STORE(i, 1)
+#define PATCH_STORE_FIRST(i, v) store_first(out[i] + at + v * LANES, m##v, c##i##_##v);
+#define PATCH_STORE_FIRST_1(i)  PATCH_STORE_FIRST(i, 0)
+#define PATCH_STORE_FIRST_2(i)  PATCH_STORE_FIRST_1(i) PATCH_STORE_FIRST(i, 1)
+
+/* One tile.  each: so many lines are asked for with each row of weights. */
+#define DEFINE_PGEMM(mr, nv)                                                                       \
+  static void pgemm_##mr##_##nv(const float *const *d, const DcnPatch *patch, float *const *out,   \
+                                size_t at, int columns, const float *const *ask,                   \
+                                const float *const *ask_end, int each)                             \
+  {                                                                                                \
+    const gboolean whole = columns == nv * LANES;                                                  \
+    Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
+    (void)m1;                                                                                      \
+    EACH##mr(PATCH_POINTER) EACH##mr(PATCH_FETCH_##nv) for (int r = 0; r < patch->rows; r++)       \
+    {                                                                                              \
+      const float *w = patch->w + (size_t)r * patch->ldw;                                          \
+      size_t k = (size_t)r * patch->ldd, end = k + (size_t)patch->n;                               \
+      for (int i = 0; i < each && ask < ask_end; i++)                                              \
+        __builtin_prefetch(*ask++, 0, 2);                                                          \
+      for (; k < end; k++, w += NR)                                                                \
+        CHANNEL(mr, nv, w)                                                                         \
+    }                                                                                              \
+    if (whole) {                                                                                   \
+      EACH##mr(PATCH_STORE_##nv)                                                                   \
+    } else {                                                                                       \
+      EACH##mr(PATCH_STORE_FIRST_##nv)                                                             \
+    }                                                                                              \
+  }
+
+typedef void Pgemm(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+                   int columns, const float *const *ask, const float *const *ask_end, int each);
+
+/* As few tiles as can be, of as equal a size as can be; tiles: [mr + 1] by their pixels. */
+static inline void
+pgemm_run(Pgemm *const *tiles, int mr, const float *const *d, const DcnPatch *patch,
+          float *const *out, size_t at, int pixels, int columns, const float *const *ask, int asks)
+{
+  int left = (pixels + mr - 1) / mr;
+  const float *const *ask_end = ask + asks;
+  int each = left ? (asks + left * patch->rows - 1) / (left * patch->rows) : 0;
+  for (int size; left > 0; left--, pixels -= size, d += size, out += size) {
+    size = (pixels + left - 1) / left;
+    tiles[size](d, patch, out, at, columns, ask, ask_end, each);
+    ask += MIN(each * patch->rows, ask_end - ask);
+  }
+}
