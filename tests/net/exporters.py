@@ -476,6 +476,16 @@ def scales_before_groups():
     return Example(n.done(n.op('Flatten', n.op('GlobalMaxPool', x))), IMAGE)
 
 
+def scales_before_padding():
+    """The same where windows reach over the right border alone, or over the lower one: what is added is not added there."""
+    n = Net(13, IMAGE)
+    x = n.op('Relu', n.conv('x', 3, 8, strides=[2, 2]))
+    for pads in ([0, 0, 0, 2], [0, 0, 2, 0]):
+        x = n.op('BatchNormalization', n.op('Relu', x), *(n.random(8, low=low, high=2) for low in (0.5, 1, -1, 0.5)))
+        x = n.conv(x, 8, 8, pads=pads)
+    return Example(n.done(n.op('Flatten', n.op('GlobalAveragePool', x))), IMAGE)
+
+
 def nearly_hard_swish():
     """x * clip(x + 3, 0, 6) / 6 with other numbers in one place each."""
     n = Net(13, IMAGE)
@@ -606,7 +616,7 @@ def styles():
     for f in (caffe_fixed_batch, old_softmax_of_image, windows_ml, half_precision, keras, keras_strided_slice, tflite,
               torch_expand, torch_group_norm, group_norm_18, group_norm_21, instance_norm, transposed_conv, focus,
               reductions, dynamo, attention_free_vit, paddle, mxnet, batch_norm_per_value, bytes_in,
-              resize_down_antialiased, scales_before_groups, nearly_hard_swish, joined_in_rank_5):
+              resize_down_antialiased, scales_before_groups, scales_before_padding, nearly_hard_swish, joined_in_rank_5):
         made[f.__name__.replace('_', ' ')] = f()
     for policy in ('not_larger', 'not_smaller'):
         made[f'resize, {policy}'] = resize_keeping_aspect(policy)
