@@ -18,6 +18,10 @@
 #define FILLED 0.8
 /* Fewer cells that are alike are not worth while. */
 #define ALIKE_LEAST 6
+/* Nor are cells in which fewer pixels changed; and where of so many cells few are a rectangle, no others are looked at. */
+#define LEAST_PIXELS 16
+#define LOOK_LEAST   256
+#define LOOK_SHARE   0.1
 /* Cells in a part of the work, at least; most parts, about; cells worked at together: their outputs and deltas stay in the
  * second-level cache, and those of the next ones. */
 #define PART_CELLS 48
@@ -75,6 +79,8 @@ shape_of(const DcnJob *job, const DcnFirstPlan *plan, int row, int rows, int x)
     top = top < 0 ? y : top;
     end = y + 1;
   }
+  if (count < LEAST_PIXELS)
+    return (DcnFirstShape){.w = 0};
   if (count >= FILLED * plan->cell_w * plan->cell_h)
     return (DcnFirstShape){.w = columns, .h = rows, .count = count};
   int left = __builtin_ctzll(any), width = 64 - __builtin_clzll(any) - left;
@@ -110,6 +116,7 @@ find_in_band(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstPatches *patch
       x += step, number++;
     if ((dcn_bits_at(columns, words, x) & dcn_bits_last(step)) == 0)
       continue;
+    patches->looked++;
     DcnFirstShape shape = shape_of(job, plan, row, rows, x);
     int number_of_shape = shape.w ? find_shape(patches, shape) : -1;
     if (number_of_shape < 0)
@@ -189,6 +196,8 @@ dcn_first_find_patches(const DcnJob *job, DcnFirstPatches *patches)
         state->row_bits[j] = any ? state->row_bits[j] | bits[j] : bits[j];
       any = TRUE;
     }
+    if (patches->looked >= LOOK_LEAST && count < LOOK_SHARE * patches->looked)
+      break;
     if (any)
       count = find_in_band(job, plan, patches, band, row, rows, state->row_bits, count);
   }

@@ -65,7 +65,7 @@ typedef struct {
 
 #define DCN_FIRST_SHAPES 64
 typedef struct {
-  int n_shapes, taken; /* taken: changed pixels of all */
+  int n_shapes, looked, taken; /* looked: cells looked at; taken: changed pixels of all */
   DcnFirstShape shapes[DCN_FIRST_SHAPES];
   uint64_t *rest; /* the input's bits without those; NULL: there are none */
   int32_t *found, *shape_of, *cells; /* scratch */
