@@ -260,8 +260,11 @@ fill_identity(int32_t *coord, int64_t n)
 gboolean
 dcn_transposed_last(const DcnShape *source, const int *perm)
 {
-  const int channels = source->last ? source->rank - 1 : 1;
-  return source->rank >= 3 && perm[1] != channels;
+  const int end = source->rank - 1, channels = source->last ? end : 1;
+  if (source->rank < 3 || perm[1] == channels)
+    return FALSE;
+  /* An image whose channels are shuffled, [N,groups,C,..] with the first two changed about, stays one. */
+  return source->last || perm[end] == channels || perm[end] != end;
 }
 
 static gboolean

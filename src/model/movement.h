@@ -37,7 +37,7 @@ gboolean dcn_reshape_apply(DcnLoader *loader, const DcnShape *shape);
 int dcn_relaid_value(DcnLoader *loader, int source, gboolean last, const char *role);
 
 /* Whether the channels are last after a transposition: they are where the source has them, if that is the second
- * dimension or the last one now. */
+ * dimension or the last one now; else they are not while an image's last dimension stays where it is. */
 gboolean dcn_transposed_last(const DcnShape *source, const int *perm);
 DcnTensor *dcn_transpose_tensor(DcnLoader *loader, DcnTensor *source, const int *perm);
 int dcn_transpose_value(DcnLoader *loader, int source, const int *perm, const char *role);
