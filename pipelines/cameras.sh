@@ -24,11 +24,11 @@ for a in "$@"; do
   previous=$a
 done
 need_file model "$model"
+dcn_setup
 # Debian's python3-gi is for its own python3
 python=python3
 "$python" -c 'import gi' 2>/dev/null || python=/usr/bin/python3
-"$python" -c 'import gi' 2>/dev/null || die "python3-gi and gir1.2-gstreamer-1.0 are needed (pipelines/install-deps.sh test)"
-dcn_setup
+"$python" -c 'import gi; gi.require_version("Gst", "1.0")' 2>/dev/null || die "python3-gi and gir1.2-gstreamer-1.0 are needed (pipelines/install-deps.sh)"
 exec ${DCN_PRELOAD:+env "LD_PRELOAD=$DCN_PRELOAD"} "$python" "$dcn_root/pipelines/cameras.py" \
   --model "$model" --tolerance "$(tolerance_of "$model")" --source "${SOURCE:-auto}" \
   --decoders "${DCN_DECODER:-} ${DCN_H264_DECODER:-}" "${args[@]}"

@@ -13,10 +13,10 @@ build=(build-essential meson ninja-build pkg-config
   libopenblas-dev libprotobuf-c-dev protobuf-c-compiler libpango1.0-dev libjson-glib-dev
   libgirepository1.0-dev gobject-introspection
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-  gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-dejavu-core)
+  gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-dejavu-core python3 python3-gi gir1.2-gstreamer-1.0)
 test=(gstreamer1.0-rtsp gstreamer1.0-x libgstrtspserver-1.0-dev ffmpeg mjpegtools libavcodec-dev
-  libavformat-dev libavutil-dev libswscale-dev libonnx-testdata clang libclang-rt-dev clang-format indent python3
-  python3-numpy python3-onnx python3-gi gir1.2-gstreamer-1.0 gnuplot-nox nodejs npm git)
+  libavformat-dev libavutil-dev libswscale-dev libonnx-testdata clang libclang-rt-dev clang-format indent
+  python3-numpy python3-onnx gnuplot-nox nodejs npm git valgrind)
 
 packages=("${build[@]}")
 [ "${1:-build}" = test ] && packages+=("${test[@]}")

@@ -21,7 +21,8 @@ dcn_h264_map_take(DcnH264MapPool *pool, int mb_width, int mb_height, DcnH264Moti
   map->slice = g_try_new(uint16_t, n_mbs);
   map->slices = g_array_new(FALSE, FALSE, sizeof(DcnH264SliceInfo));
   uint8_t *kind = g_try_new(uint8_t, n_mbs + 1);
-  DcnH264Whole *whole = g_try_new(DcnH264Whole, n_mbs + 1);
+  /* Compared without a branch for whether it counts, so read where nothing was ever written: never heeded there. */
+  DcnH264Whole *whole = g_try_new0(DcnH264Whole, n_mbs + 1);
   DcnH264Motion *motion = g_try_new(DcnH264Motion, n_mbs + 1);
   map->kind = kind ? kind + 1 : NULL;
   map->whole = whole ? whole + 1 : NULL;

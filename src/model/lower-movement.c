@@ -56,8 +56,10 @@ dcn_lower_transpose(DcnLoader *loader)
     seen[axis] = TRUE;
     axes[d] = axis;
   }
-  move.shape.last = dcn_transposed_last(&input, axes);
-  ok = ok && dcn_move_apply(loader, &move, 0, 0);
+  if (ok) {
+    move.shape.last = dcn_transposed_last(&input, axes);
+    ok = dcn_move_apply(loader, &move, 0, 0);
+  }
   dcn_move_clear(&move);
   return ok;
 }

@@ -75,7 +75,8 @@ dcn_value_finish(DcnValueState *v)
   v->n_changed = total;
 }
 
-/* Rank 3 and more is [N][C][rest]; below that, and where the channels are last, the element order is the logical one (program.h). */
+/* Rank 3 and more is [N][C][rest]; below that, and where the channels are last, the element order is the logical one
+ * (program.h). */
 void
 dcn_value_to_logical(const DcnValue *value, const DcnNetValue *nv, const float *ref, float *out)
 {
