@@ -70,6 +70,48 @@ test_drift(gconstpointer data)
   subject_free(s);
 }
 
+/* The same of a first layer, which counts the steps of its sums. */
+static void
+test_first_drift(gconstpointer data)
+{
+  enum { SIDE = 31, RUNS = 6000 };
+  Subject *s = subject_new(netgen_conv(7, SIDE, SIDE, 3, 64, 11, 4, 1, DCN_ACT_NONE),
+                           netgen_conv(7, SIDE, SIDE, 3, 64, 11, 4, 1, DCN_ACT_NONE), data);
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(7);
+  float *frame = g_malloc0(frame_bytes(in));
+  DcnState *state = state_new(s->net), *dense = state_new(s->net);
+  DcnRunInfo info;
+  double worst[2] = {0, 0}; /* of the first 256 runs and the last */
+  dcn_state_set_adaptive(state, FALSE);
+  for (int run = 0; run < RUNS; run++) {
+    for (int i = 0; i < (run ? 20 : SIDE * SIDE); i++)
+      for (int c = 0; c < 3; c++)
+        frame[(run ? g_rand_int_range(rand, 0, SIDE * SIDE) : i) * 4 + c] =
+            (float)g_rand_double_range(rand, -1, 1);
+    memcpy(dcn_state_input(state), frame, frame_bytes(in));
+    dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, &info);
+    g_assert_cmpint(info.full, ==, run == 0);
+    if ((run >= 256 && run < RUNS - 256) || run % 8)
+      continue;
+    memcpy(dcn_state_input(dense), frame, frame_bytes(in));
+    dcn_state_run(dense, NULL, DCN_MODE_DENSE, 1, NULL);
+    dcn_state_output(state, 0, s->logical[0]);
+    dcn_state_output(dense, 0, s->logical[1]);
+    double d = difference(s->logical[0], s->logical[1],
+                          dcn_value_elements(&s->program->values[s->program->outputs[0]]));
+    worst[run >= 256] = fmax(worst[run >= 256], d);
+  }
+  g_test_message("off by %.3g in the first 256 runs, by %.3g in the last", worst[0], worst[1]);
+  g_assert_cmpfloat(worst[0], <, 1e-5);
+  g_assert_cmpfloat(worst[1], <, 2 * worst[0]);
+  g_free(frame);
+  dcn_state_free(state);
+  dcn_state_free(dense);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
 /* The same of a fully connected layer, of which a few inputs change in each run; all taps but one of its window lie outside of
  * the input. */
 static void
@@ -290,6 +332,9 @@ main(int argc, char **argv)
   for (const DcnKernels *const *k = dcn_kernels_all(); *k; k++) {
     char *path = g_strdup_printf("/net/errors/%s/drift", (*k)->isa);
     g_test_add_data_func(path, *k, test_drift);
+    g_free(path);
+    path = g_strdup_printf("/net/errors/%s/first-drift", (*k)->isa);
+    g_test_add_data_func(path, *k, test_first_drift);
     g_free(path);
     path = g_strdup_printf("/net/errors/%s/fc-drift", (*k)->isa);
     g_test_add_data_func(path, *k, test_fc_drift);
