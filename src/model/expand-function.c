@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each name of the body is looked for among them. */
-#define MAX_PARAMETERS 256
+/* What looking up a formal input or output takes. */
+#define PARAMETER_BYTES 64
 
 static const char *
 text(const char *string)
@@ -44,32 +44,39 @@ set_text(char **to, char *owned)
   return owned != NULL;
 }
 
+/* What the formal names of a function stand for in a call: name -> the call's, neither owned. */
+typedef struct {
+  GHashTable *inputs, *outputs;
+} Binding;
+
+static GHashTable *
+bind(char *const *formal, size_t n_formal, char *const *given, size_t n_given, char *absent)
+{
+  GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
+  for (size_t i = n_formal; i-- > 0;) /* the first of a name counts */
+    g_hash_table_insert(names, formal[i], i < n_given ? given[i] : absent);
+  return names;
+}
+
 /* What a name of the body is called outside. */
 static void
-rename_value(const DcnExpansion *expansion, const Dcn__Onnx__Function *function,
-             const Dcn__Onnx__Node *call, char **name)
+rename_value(const DcnExpansion *expansion, const Binding *binding, char **name)
 {
   if (**name == '\0')
     return;
   /* Outputs first: one that is an input as well is made by an Identity. */
-  for (size_t i = 0; i < function->n_output; i++)
-    if (strcmp(function->output[i], *name) == 0 && i < call->n_output && *call->output[i]) {
-      set_text(name, strdup(call->output[i]));
-      return;
-    }
-  set_text(name, dcn_expansion_name(expansion, *name));
+  const char *outside = g_hash_table_lookup(binding->outputs, *name);
+  set_text(name, outside && *outside ? strdup(outside) : dcn_expansion_name(expansion, *name));
 }
 
 static void
-rename_input(const DcnExpansion *expansion, const Dcn__Onnx__Function *function,
-             const Dcn__Onnx__Node *call, char **name)
+rename_input(const DcnExpansion *expansion, const Binding *binding, char **name)
 {
-  for (size_t i = 0; **name && i < function->n_input; i++)
-    if (strcmp(function->input[i], *name) == 0) {
-      set_text(name, strdup(i < call->n_input ? call->input[i] : ""));
-      return;
-    }
-  rename_value(expansion, function, call, name);
+  const char *outside = **name ? g_hash_table_lookup(binding->inputs, *name) : NULL;
+  if (outside)
+    set_text(name, strdup(outside));
+  else
+    rename_value(expansion, binding, name);
 }
 
 static const Dcn__Onnx__Attribute *
@@ -101,17 +108,16 @@ resolve(DcnExpansion *expansion, const Dcn__Onnx__Function *function, const Dcn_
     Dcn__Onnx__Attribute *copy = NULL;
     if (given) {
       const size_t size = dcn__onnx__attribute__get_packed_size(given);
-      if (size <= *expansion->bytes) {
+      if (dcn_expansion_spend(expansion, size)) {
         uint8_t *packed = g_malloc(MAX(size, 1));
-        *expansion->bytes -= size;
         dcn__onnx__attribute__pack(given, packed);
         copy = dcn__onnx__attribute__unpack(NULL, size, packed);
         g_free(packed);
+        if (copy)
+          set_text(&copy->name, strdup(text(attribute->name)));
+        else
+          dcn_loader_fail(expansion->loader, DCN_ERROR_INVALID, "its function cannot be decoded");
       }
-      if (copy)
-        set_text(&copy->name, strdup(text(attribute->name)));
-      else
-        dcn_loader_fail(expansion->loader, DCN_ERROR_MEMORY, "its functions are too large");
     }
     dcn__onnx__attribute__free_unpacked(attribute, NULL);
     if (copy)
@@ -127,27 +133,31 @@ dcn_expand_function(DcnExpansion *expansion, const Dcn__Onnx__Node *call)
   const Dcn__Onnx__Function *function = find_function(expansion, call);
   if (!function)
     return FALSE;
-  if (function->n_input + function->n_output > MAX_PARAMETERS)
-    return dcn_loader_fail(expansion->loader, DCN_ERROR_UNSUPPORTED,
-                           "its function has more than %d inputs and outputs", MAX_PARAMETERS);
+  if (!dcn_expansion_spend(expansion, (function->n_input + function->n_output) * PARAMETER_BYTES))
+    return FALSE;
   if (call->n_input > function->n_input || call->n_output > function->n_output)
     return dcn_loader_fail(expansion->loader, DCN_ERROR_INVALID,
                            "its function takes %d inputs and gives %d outputs",
                            (int)function->n_input, (int)function->n_output);
   const guint before = expansion->nodes->len;
+  const Binding binding = {
+      bind(function->input, function->n_input, call->input, call->n_input, ""),
+      bind(function->output, function->n_output, call->output, call->n_output, "")};
   for (size_t i = 0; i < function->n_node; i++) {
     Dcn__Onnx__Node *node = dcn_expansion_copy(expansion, function->node[i]);
     if (!node || !resolve(expansion, function, call, node))
       break;
     for (size_t k = 0; k < node->n_input; k++)
-      rename_input(expansion, function, call, &node->input[k]);
+      rename_input(expansion, &binding, &node->input[k]);
     for (size_t k = 0; k < node->n_output; k++)
-      rename_value(expansion, function, call, &node->output[k]);
+      rename_value(expansion, &binding, &node->output[k]);
     /* For messages: where it was called, and what it is there. */
     char *name = g_strdup_printf("%s/%s", *text(call->name) ? call->name : text(call->op_type),
                                  *text(node->name) ? node->name : text(node->op_type));
     set_text(&node->name, strdup(name));
     g_free(name);
   }
+  g_hash_table_unref(binding.inputs);
+  g_hash_table_unref(binding.outputs);
   return dcn_expansion_end(expansion, before);
 }

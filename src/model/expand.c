@@ -7,8 +7,9 @@
 
 /* Functions may call functions: so deep, and no deeper, which also ends those that call themselves. */
 #define MAX_DEPTH 32
-/* Bodies are small: what is large are weights, and these are outside of them.  A body that is called twice by one
- * that is called twice, and so on, must not fill the memory. */
+/* A body that is called twice by one that is called twice, and so on, must not fill the memory.  Bodies are small where
+ * weights are outside of them; but PyTorch's exporter of modules as functions hands them down as attributes, so what
+ * the file has may be there a few times at once. */
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define MAX_BYTES ((size_t)1 << 18)
 #else
@@ -16,6 +17,7 @@
 #endif
 /* What a node takes besides its text. */
 #define NODE_BYTES 256
+#define TIMES_FILE 3
 
 char *
 dcn_expansion_name(const DcnExpansion *expansion, const char *inner)
@@ -26,17 +28,21 @@ dcn_expansion_name(const DcnExpansion *expansion, const char *inner)
   return copy;
 }
 
+gboolean
+dcn_expansion_spend(DcnExpansion *expansion, size_t bytes)
+{
+  if (bytes > *expansion->bytes)
+    return dcn_loader_fail(expansion->loader, DCN_ERROR_MEMORY, "its functions are too large");
+  *expansion->bytes -= bytes;
+  return TRUE;
+}
+
 Dcn__Onnx__Node *
 dcn_expansion_copy(DcnExpansion *expansion, const Dcn__Onnx__Node *node)
 {
   const size_t size = dcn__onnx__node__get_packed_size(node);
-  if (expansion->loader->error)
+  if (expansion->loader->error || !dcn_expansion_spend(expansion, size + NODE_BYTES))
     return NULL;
-  if (size + NODE_BYTES > *expansion->bytes) {
-    dcn_loader_fail(expansion->loader, DCN_ERROR_MEMORY, "its functions are too large");
-    return NULL;
-  }
-  *expansion->bytes -= size + NODE_BYTES;
   uint8_t *packed = g_malloc(MAX(size, 1));
   dcn__onnx__node__pack(node, packed);
   Dcn__Onnx__Node *copy = dcn__onnx__node__unpack(NULL, size, packed);
@@ -59,6 +65,14 @@ dcn_expansion_end(DcnExpansion *expansion, guint before)
   return FALSE;
 }
 
+/* What a replaced node's attributes took.  Not what it takes itself, or work would only be bounded together with depth. */
+static void
+give_back(DcnExpansion *expansion, const Dcn__Onnx__Node *node)
+{
+  for (size_t i = 0; i < node->n_attribute; i++)
+    *expansion->bytes += dcn__onnx__attribute__get_packed_size(node->attribute[i]);
+}
+
 /* One round over the graph.  changed: something was replaced. */
 static void
 expand_once(DcnLoader *loader, GHashTable *functions, size_t *bytes, guint *number,
@@ -75,6 +89,7 @@ expand_once(DcnLoader *loader, GHashTable *functions, size_t *bytes, guint *numb
     if (!loader->error &&
         (dcn_expand_function(&expansion, node) || dcn_expand_quantized(&expansion, node))) {
       *changed = TRUE;
+      give_back(&expansion, node);
       dcn__onnx__node__free_unpacked(node, NULL);
     } else {
       g_ptr_array_add(expansion.nodes, node);
@@ -102,7 +117,7 @@ dcn_expand(DcnLoader *loader, const Dcn__Onnx__Model *model)
                         dcn_function_key(function->domain, function->name, function->overload),
                         function);
   }
-  size_t bytes = MAX_BYTES;
+  size_t bytes = MAX_BYTES + TIMES_FILE * dcn__onnx__model__get_packed_size(model);
   guint number = 0;
   gboolean changed = TRUE;
   for (int depth = 0; changed && !loader->error; depth++) {
@@ -112,6 +127,8 @@ dcn_expand(DcnLoader *loader, const Dcn__Onnx__Model *model)
     else
       expand_once(loader, functions, &bytes, &number, &changed);
   }
+  if (!loader->error)
+    dcn_expand_sequences(&(DcnExpansion){.loader = loader, .bytes = &bytes});
   g_hash_table_unref(functions);
   return !loader->error;
 }

@@ -232,6 +232,7 @@ gboolean dcn_lower_range(DcnLoader *loader);
 gboolean dcn_lower_cast(DcnLoader *loader);
 gboolean dcn_lower_cast_like(DcnLoader *loader);
 gboolean dcn_lower_choice(DcnLoader *loader); /* Where, comparisons, logic, Mod; of constants */
+gboolean dcn_lower_scatter_nd(DcnLoader *loader); /* of constants */
 /* The reduction of a constant by the current node; NULL on error. */
 DcnTensor *dcn_fold_reduce(DcnLoader *loader, const DcnTensor *input, const gboolean *reduced,
                            gboolean keep);

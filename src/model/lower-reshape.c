@@ -16,15 +16,30 @@ dcn_lower_identity(DcnLoader *loader)
   return dcn_loader_set_value(loader, 0, entry->value, entry->integer);
 }
 
+/* Whether training drops anything: PyTorch writes training mode with a ratio of 0 where a function was called so. */
+static gboolean
+read_ratio(DcnLoader *loader, gboolean *drops)
+{
+  *drops = TRUE;
+  if (!dcn_loader_has_input(loader, 1))
+    return TRUE;
+  DcnTensor *ratio = dcn_loader_need_constant(loader, 1, "its ratio");
+  if (!ratio)
+    return FALSE;
+  *drops = ratio->count == 0 || dcn_tensor_get(ratio, 0) != 0;
+  return TRUE;
+}
+
 /* Inference: nothing is dropped, so the mask is all ones. */
 gboolean
 dcn_lower_dropout(DcnLoader *loader)
 {
   if (dcn_loader_has_input(loader, 2)) {
+    gboolean drops;
     DcnTensor *training = dcn_loader_need_constant(loader, 2, "training_mode");
-    if (!training)
+    if (!training || !read_ratio(loader, &drops))
       return FALSE;
-    if (training->count > 0 && dcn_tensor_get(training, 0) != 0)
+    if (drops && training->count > 0 && dcn_tensor_get(training, 0) != 0)
       return dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                              "training mode is not supported; export the model for inference");
   }

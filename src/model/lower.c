@@ -118,6 +118,7 @@ static const struct {
     {"Xor", dcn_lower_choice},
     {"Not", dcn_lower_choice},
     {"Mod", dcn_lower_choice},
+    {"ScatterND", dcn_lower_scatter_nd},
 };
 
 DcnLower

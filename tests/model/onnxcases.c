@@ -80,6 +80,7 @@ static const char *const operators[] = {
     "Reshape",
     "Resize",
     "Round",
+    "ScatterND",
     "Selu",
     "Shape",
     "Sigmoid",
@@ -174,6 +175,9 @@ why_not_ours(const Dcn__Onnx__Model *model)
   if (g_str_has_prefix(name, "test_resize_downsample_scales_") &&
       g_str_has_suffix(name, "_align_corners"))
     return g_strdup("onnxruntime differs from ONNX here");
+  /* The case's numbers wrap around where the operator saturates. */
+  if (g_str_has_prefix(name, "test_qlinearmatmul_") && strstr(name, "_int8_"))
+    return g_strdup("expects an overflow that the operator excludes");
   /* Sequences, optionals, strings; bfloat16, which the data files hold as integers; and, of later
    * versions of ONNX, numbers of 8 and 4 bits. */
   for (size_t i = 0; i < model->graph->n_input; i++) {

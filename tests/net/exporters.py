@@ -377,6 +377,43 @@ def dynamo():
     return Example(n.done(n.op('Gemm', x, n.random(8, 5), n.random(5)), [rank, leaky, mean, add]), IMAGE)
 
 
+def modules_as_functions():
+    """export_modules_as_functions: every module a function, weights as inputs of calls, hundreds of them, or attributes."""
+    n = Net(15, IMAGE)
+    n.domains = {'torch.nn.modules.conv': 1, 'net': 1}
+    opsets = [helper.make_opsetid('', 15), *(helper.make_opsetid(d, 1) for d in n.domains)]
+    conv, net = n.domains
+    layers = 160
+    conv2d = helper.make_function(conv, 'Conv2d', ['x', 'w', 'b'], ['y'], [
+        helper.make_node('Conv', ['x', 'w', 'b'], ['y'], kernel_shape=[1, 1])], opsets)
+    weights = [f'{k}{i}' for i in range(layers) for k in 'wb']
+    body, x = [], 'x'
+    for i in range(layers):
+        body.append(helper.make_node('Conv2d', [x, f'w{i}', f'b{i}'], [f'c{i}'], domain=conv,
+                                     weight=numpy_helper.from_array(numpy.ones((40, 40), numpy.float32))))
+        body.append(helper.make_node('Relu', [f'c{i}'], [f'r{i}']))
+        x = f'r{i}'
+    whole = helper.make_function(net, 'Net', ['x', *weights], [x], body, opsets)
+    x = n.conv('x', 3, 4, strides=[2, 2])
+    x = n.op('Net', x, *(n.random(4, 4, 1, 1, low=-0.2) if k % 2 == 0 else n.random(4) for k in range(2 * layers)), domain=net)
+    x = n.op('Flatten', n.op('GlobalAveragePool', x))
+    return Example(n.done(n.op('Gemm', x, n.random(4, 5), n.random(5)), [conv2d, whole]), IMAGE)
+
+
+def scripted_list():
+    """A scripted DenseNet appends to a list and joins it."""
+    n = Net(13, IMAGE)
+    x = n.conv('x', 3, 4, strides=[2, 2])
+    features = n.op('SequenceConstruct', x)
+    for width in (4, 6, 8):
+        y = n.conv(n.op('ConcatFromSequence', features, axis=1, new_axis=0), width, 2)
+        features = n.op('SequenceInsert', features, y)
+    x = n.op('ConcatFromSequence', features, axis=1)
+    rows = n.op('SequenceInsert', n.op('SequenceInsert', n.op('SequenceEmpty', dtype=1), x), n.op('Neg', x))
+    x = n.op('GlobalAveragePool', n.op('Relu', n.op('ConcatFromSequence', rows, axis=-3)))
+    return Example(n.done(n.op('Gemm', n.op('Flatten', x), n.random(20, 5), n.random(5))), IMAGE)
+
+
 def attention_free_vit():
     """LayerNormalization and Einsum-free mixing of tokens, as MLP-Mixer's kind is exported."""
     n = Net(17, IMAGE)
@@ -615,7 +652,7 @@ def styles():
         made[f'resize, {mode}, {coordinates}, {nearest}, {sizes[0]}x{sizes[1]}'] = resize(mode, coordinates, nearest, sizes)
     for f in (caffe_fixed_batch, old_softmax_of_image, windows_ml, half_precision, keras, keras_strided_slice, tflite,
               torch_expand, torch_group_norm, group_norm_18, group_norm_21, instance_norm, transposed_conv, focus,
-              reductions, dynamo, attention_free_vit, paddle, mxnet, batch_norm_per_value, bytes_in,
+              reductions, dynamo, modules_as_functions, scripted_list, attention_free_vit, paddle, mxnet, batch_norm_per_value, bytes_in,
               resize_down_antialiased, scales_before_groups, scales_before_padding, nearly_hard_swish, joined_in_rank_5):
         made[f.__name__.replace('_', ' ')] = f()
     for policy in ('not_larger', 'not_smaller'):

@@ -102,7 +102,9 @@ def attention_torchvision(n, x, heads=3):
         return n.op('Reshape', part, n.ints(1, heads, TOKENS + 1, WIDTH // heads))
     q, k, v = split(q), split(k), split(v)
     scores = n.op('MatMul', n.op('Div', q, scalar(n, (WIDTH // heads) ** 0.5)), n.op('Transpose', k, perm=[0, 1, 3, 2]))
-    y = n.op('MatMul', n.op('Softmax', scores, axis=-1), v)
+    # training mode, as torchvision's Swin is exported, with a ratio of 0
+    scores = n.op('Dropout', n.op('Softmax', scores, axis=-1), scalar(n, 0.0), n.const(numpy.array(True)))
+    y = n.op('MatMul', scores, v)
     y = n.op('Reshape', n.op('Transpose', y, perm=[2, 0, 1, 3]), n.ints(TOKENS + 1, WIDTH))
     y = n.op('Gemm', y, n.random(WIDTH, WIDTH), n.random(WIDTH), transB=1)
     return n.op('Transpose', n.op('Reshape', y, n.ints(TOKENS + 1, 1, WIDTH)), perm=[1, 0, 2])
@@ -194,6 +196,22 @@ def _rolled(n, x, by):
     return x
 
 
+def _region_mask(n):
+    """torchvision numbers the regions by assignments to slices of zeros, and compares them within each window."""
+    regions = n.op('ConstantOfShape', n.ints(8, 8))
+    for i, (top, bottom, left, right) in enumerate(((0, 4, 0, 6), (0, 4, -2, 8), (4, 6, 0, 6), (4, 6, -2, 8), (-2, 8, 0, 6), (6, 8, 6, 8))):
+        rows, columns = (n.op('Range', number(n, a), number(n, b), number(n, 1)) for a, b in
+                         ((top, bottom if top >= 0 else 0), (left, right if left >= 0 else 0)))
+        shape = n.ints((bottom - top) % 8, (right - left) % 8)
+        rows = n.op('Expand', n.op('Unsqueeze', rows, n.ints(1)), shape)
+        places = n.op('Concat', *(n.op('Unsqueeze', p, n.ints(2)) for p in (rows, n.op('Expand', columns, shape))), axis=2)
+        regions = n.op('ScatterND', regions, places, n.op('Expand', n.op('Cast', number(n, i), to=TensorProto.FLOAT), shape))
+    y = n.op('Transpose', n.op('Reshape', regions, n.ints(2, 4, 2, 4)), perm=[0, 2, 1, 3])
+    y = n.op('Reshape', y, n.ints(4, 16))
+    same = n.op('Equal', n.op('Unsqueeze', y, n.ints(1)), n.op('Unsqueeze', y, n.ints(2)))
+    return n.op('Reshape', n.op('Where', same, scalar(n, 0), scalar(n, -100)), n.ints(1, 4, 1, 16, 16))
+
+
 def _windows(n, x, heads, shift):
     """On 8x8 tokens in windows of 4x4; a mask of minus infinity where shifted windows wrap."""
     y = layer_norm(n, x, WIDTH)
@@ -207,11 +225,14 @@ def _windows(n, x, heads, shift):
     bias = n.op('Reshape', n.op('Gather', n.random(49, heads), places), n.ints(16, 16, -1))
     scores = n.op('Add', scores, n.op('Unsqueeze', n.op('Transpose', bias, perm=[2, 0, 1]), n.ints(0)))
     if shift:
-        part = numpy.arange(16) // 8
-        mask = numpy.where(part[:, None] == part, 0, -numpy.inf).astype(numpy.float32)
-        mask = numpy.stack([numpy.zeros((16, 16), numpy.float32), mask] * 2)
+        if shift == 'computed':
+            mask = _region_mask(n)
+        else:
+            part = numpy.arange(16) // 8
+            mask = numpy.where(part[:, None] == part, 0, -numpy.inf).astype(numpy.float32)
+            mask = n.const(numpy.stack([numpy.zeros((16, 16), numpy.float32), mask] * 2)[None, :, None])
         scores = n.op('Reshape', scores, n.ints(1, 4, heads, 16, 16))
-        scores = n.op('Add', scores, n.const(mask[None, :, None]))
+        scores = n.op('Add', scores, mask)
         scores = n.op('Reshape', scores, n.ints(-1, heads, 16, 16))
     y = n.op('Transpose', n.op('MatMul', n.op('Softmax', scores, axis=-1), v), perm=[0, 2, 1, 3])
     y = n.op('Reshape', linear(n, n.op('Reshape', y, n.ints(4, 16, WIDTH)), WIDTH, WIDTH), n.ints(-1, 2, 2, 4, 4, WIDTH))
@@ -223,7 +244,7 @@ def _windows(n, x, heads, shift):
 def swin():
     n = Net(17, SQUARE)
     x = n.op('Transpose', n.conv('x', 3, WIDTH, 4, strides=[4, 4], pads=[0] * 4), perm=[0, 2, 3, 1])
-    for shift in (False, True):
+    for shift in (False, True, 'computed'):
         x = _windows(n, x, 3, shift)
     corners = [n.op('Slice', x, n.ints(r, c), n.ints(2 ** 63 - 1, 2 ** 63 - 1), n.ints(1, 2), n.ints(2, 2))
                for c, r in ((0, 0), (0, 1), (1, 0), (1, 1))]
