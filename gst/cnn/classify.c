@@ -360,13 +360,14 @@ gst_delta_cnn_classifier_run (GstDeltaCnnClassifier * c, DcnMode mode,
     outcome->reuse = GST_DELTA_CNN_REUSE_REUSED;
   } else {
     const guint8 *touched = c->needs_full ? NULL : c->touched;
+    const uint64_t *near = dcn_frame_to_tensor_near (c->convert);
     GstDeltaCnnGuarded info = { {0} };
 
     if (mode == DCN_MODE_DELTA) {
-      gst_delta_cnn_guard_run (&c->guard, &c->model, c->state, touched, threads,
-          c->outputs, &info);
+      gst_delta_cnn_guard_run (&c->guard, &c->model, c->state, touched, near,
+          threads, c->outputs, &info);
     } else {
-      dcn_state_run (c->state, touched, mode, threads, &info.run);
+      dcn_state_run_near (c->state, touched, near, mode, threads, &info.run);
       dcn_state_output (c->state, 0, c->outputs);
     }
     outcome->redone = info.redone;

@@ -62,7 +62,8 @@ doubts (GstDeltaCnnGuard * guard, const GstDeltaCnnModel * model,
 void
 gst_delta_cnn_guard_run (GstDeltaCnnGuard * guard,
     const GstDeltaCnnModel * model, DcnState * state, const guint8 * touched,
-    gint threads, float *outputs, GstDeltaCnnGuarded * info)
+    const uint64_t * near, gint threads, float *outputs,
+    GstDeltaCnnGuarded * info)
 {
   gboolean on = guard->margin > 0.0;
   DcnRunInfo first;
@@ -70,7 +71,7 @@ gst_delta_cnn_guard_run (GstDeltaCnnGuard * guard,
   info->redone = FALSE;
   info->passed = on ? gst_delta_cnn_guard_passed (guard) : 0.0;
   dcn_state_scale_tolerances (state, on ? 1.0 - guard->tightened : 1.0);
-  dcn_state_run (state, touched,
+  dcn_state_run_near (state, touched, near,
       on && guard->tightened >= 1.0 ? DCN_MODE_EXACT : DCN_MODE_DELTA, threads,
       &info->run);
   dcn_state_output (state, 0, outputs);

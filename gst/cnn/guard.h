@@ -25,7 +25,7 @@ typedef struct
   gdouble passed;               /* the first had to lead by more than this */
 } GstDeltaCnnGuarded;
 
-/* As dcn_state_run() with DCN_MODE_DELTA, and once more with DCN_MODE_EXACT, where the class
+/* As dcn_state_run_near() with DCN_MODE_DELTA, and once more with DCN_MODE_EXACT, where the class
  * leads by too little, or is not that of the last exact result.  Where two classes are next
  * to each other, frame after frame, tolerances are made smaller, in proportion to the lead,
  * so that hardly anything is computed twice; and larger again as the lead grows.
@@ -33,7 +33,8 @@ typedef struct
  * is all 0 but for the margin.  outputs: [n_classes], set. */
 void gst_delta_cnn_guard_run (GstDeltaCnnGuard * guard,
     const GstDeltaCnnModel * model, DcnState * state, const guint8 * touched,
-    gint threads, float *outputs, GstDeltaCnnGuarded * info);
+    const uint64_t * near, gint threads, float *outputs,
+    GstDeltaCnnGuarded * info);
 
 /* The lead that is too small at present. */
 gdouble gst_delta_cnn_guard_passed (const GstDeltaCnnGuard * guard);

@@ -77,7 +77,9 @@ struct _DcnFrameToTensor {
   DcnColorsFunc convert_colors;
   uint32_t *known;     /* [height][width] the tensor's samples (colors.h) ... */
   const float *tensor; /* ... and which one's */
-  int *n_differ;       /* [height] pixels of the rows of `todo` that came out otherwise */
+  int near_words;
+  uint64_t *near; /* [height][near_words] where pixels were computed, unless all were */
+  int *n_differ;  /* [height] pixels of the rows of `todo` that came out otherwise */
   /* a row, for dcn_frame_to_tensor_check() */
   float *check_row;
   uint32_t *check_known;
@@ -312,6 +314,9 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
       dcn_aligned_new0((size_t)(spec->height + 1) * (size_t)convert->row_most, sizeof(Span));
   convert->row_runs = dcn_aligned_new0((size_t)spec->height + 1, sizeof(int));
   convert->known = dcn_aligned_new0((size_t)spec->height * (size_t)spec->width, sizeof(uint32_t));
+  convert->near_words = (spec->width + 4095) / 4096;
+  convert->near =
+      dcn_aligned_new0((size_t)spec->height * (size_t)convert->near_words, sizeof *convert->near);
   convert->n_differ = dcn_aligned_new0((size_t)spec->height, sizeof(int));
   convert->check_row = dcn_aligned_new0((size_t)spec->width * spec->channel_stride, sizeof(float));
   convert->check_known = dcn_aligned_new0((size_t)spec->width, sizeof(uint32_t));
@@ -324,8 +329,8 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->scratch_columns += slack;
   if (!convert->span_x || !convert->span_y || !convert->block_bits || !convert->row_changed ||
       !convert->reached || !convert->todo || !convert->runs || !convert->row_runs ||
-      !convert->known || !convert->n_differ || !convert->check_row || !convert->check_known ||
-      !convert->check_differs || !planned || !add_scratch(convert)) {
+      !convert->known || !convert->near || !convert->n_differ || !convert->check_row ||
+      !convert->check_known || !convert->check_differs || !planned || !add_scratch(convert)) {
     dcn_frame_to_tensor_free(convert);
     g_set_error(error, DCN_ERROR, DCN_ERROR_MEMORY, "Not enough memory to convert %dx%d frames.",
                 info->width, info->height);
@@ -367,6 +372,7 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
   dcn_aligned_free(convert->runs);
   dcn_aligned_free(convert->row_runs);
   dcn_aligned_free(convert->known);
+  dcn_aligned_free(convert->near);
   dcn_aligned_free(convert->n_differ);
   dcn_aligned_free(convert->check_row);
   dcn_aligned_free(convert->check_known);
@@ -576,6 +582,18 @@ find_runs(const DcnFrameToTensor *convert, int y, Span *runs)
   return k;
 }
 
+/* Marks what holds row y's runs. */
+static void
+mark_near(DcnFrameToTensor *convert, int y, const Span *runs, int n_runs)
+{
+  int words = convert->near_words;
+  uint64_t *near = convert->near + (size_t)y * (size_t)words;
+  memset(near, 0, (size_t)words * sizeof *near);
+  for (int i = 0; i < n_runs; i++)
+    for (int j = runs[i].first >> 6; j <= runs[i].last >> 6; j++)
+      near[j >> 6] |= UINT64_C(1) << (j & 63);
+}
+
 /* Plans all rows, whole. */
 static void
 plan_whole(DcnFrameToTensor *convert)
@@ -605,6 +623,7 @@ plan_rows(DcnFrameToTensor *convert, const uint8_t *changed, uint8_t *touched, i
   }
   if (!take_blocks(convert, changed)) {
     memset(touched, 0, (size_t)width * height);
+    memset(convert->near, 0, (size_t)height * (size_t)convert->near_words * sizeof *convert->near);
     *n_pixels = 0;
     return 0;
   }
@@ -615,6 +634,7 @@ plan_rows(DcnFrameToTensor *convert, const uint8_t *changed, uint8_t *touched, i
       n_runs = find_runs(convert, y, runs);
     else if (n_runs > 0) /* often so when enlarging */
       memcpy(runs, runs - n_runs, (size_t)n_runs * sizeof *runs);
+    mark_near(convert, y, runs, n_runs);
     if (n_runs != 1 || runs->last + 1 - runs->first != width)
       memset(touched + (size_t)y * width, 0, (size_t)width);
     if (n_runs == 0)
@@ -658,6 +678,12 @@ void
 dcn_frame_to_tensor_set_only_reached(DcnFrameToTensor *convert, gboolean only_reached)
 {
   convert->only_reached = only_reached;
+}
+
+const uint64_t *
+dcn_frame_to_tensor_near(const DcnFrameToTensor *convert)
+{
+  return convert->whole_frame ? NULL : convert->near;
 }
 
 gboolean

@@ -47,6 +47,10 @@ void dcn_frame_to_tensor_free(DcnFrameToTensor *convert);
 int dcn_frame_to_tensor_run(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *changed, float *tensor,
                             uint8_t *touched, int threads);
 
+/* Where the last call may have set `touched`: [height][ceil(width / 4096)] words, of a row's bit i & 63 of word i >> 6
+ * stands for pixels 64 * i to 64 * i + 63; NULL: anywhere.  Owned by the converter, until the next call. */
+const uint64_t *dcn_frame_to_tensor_near(const DcnFrameToTensor *convert);
+
 /* Whether to leave pixels that no changed block can reach as they are, whatever takes longer.  Off at first.  It makes a
  * difference where blocks changed that are said not to have. */
 void dcn_frame_to_tensor_set_only_reached(DcnFrameToTensor *convert, gboolean only_reached);

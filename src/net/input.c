@@ -49,6 +49,7 @@ dcn_input_take(DcnState *state)
 typedef struct {
   const DcnJob *job;
   const uint8_t *touched;
+  const uint64_t *near; /* NULL: touched may be set anywhere */
 } Loop;
 
 /* Of an image larger than the caches, what was touched is asked for this many words of 64 pixels
@@ -185,6 +186,27 @@ test_cached_rows(const Loop *loop, int begin, int end, DcnWorker *worker)
   }
 }
 
+/* The first column from x on, a multiple of 64, where 64 pixels may have been touched; w or more: none. */
+static inline int
+next_word(const Loop *loop, int row, int x)
+{
+  int w = loop->job->out->net->w;
+  if (!loop->touched || x >= w)
+    return x;
+  if (loop->near) {
+    int words = dcn_near_words(w), i = x >> 12;
+    const uint64_t *near = loop->near + (size_t)row * (size_t)words;
+    uint64_t left = near[i] >> (x >> 6 & 63) << (x >> 6 & 63);
+    while (left == 0 && ++i < words)
+      left = near[i];
+    return left ? (i * 64 + __builtin_ctzll(left)) * 64 : w;
+  }
+  const uint8_t *marks = loop->touched + (size_t)row * w;
+  while (x + 256 <= w && dcn_bits_none_of_256(marks + x))
+    x += 256;
+  return x;
+}
+
 /* Items are rows: tests them and makes bits of their marks, which are clear. */
 static void
 test_rows(void *context, int begin, int end, int number)
@@ -201,12 +223,8 @@ test_rows(void *context, int begin, int end, int number)
   Word words[AHEAD];
   unsigned asked = 0, done = 0;
   for (int row = begin; row < end; row++)
-    for (int x = 0; x < w; x += 64) {
+    for (int x = next_word(loop, row, 0); x < w; x = next_word(loop, row, x + 64)) {
       const uint8_t *marks = loop->touched ? loop->touched + (size_t)row * w : NULL;
-      while (marks && x + 256 <= w && dcn_bits_none_of_256(marks + x))
-        x += 256;
-      if (x >= w)
-        break;
       int n = MIN(64, w - x);
       uint64_t near = marks ? dcn_bits_of_any_bytes(marks + x, n) : dcn_bits_last(n);
       if (near == 0)
@@ -227,12 +245,12 @@ test_rows(void *context, int begin, int end, int number)
 }
 
 int
-dcn_input_propagate(DcnState *state, const uint8_t *touched)
+dcn_input_propagate(DcnState *state, const uint8_t *touched, const uint64_t *near)
 {
   DcnValueState *v = &state->values[state->net->program->input];
   const DcnNetValue *nv = v->net;
   DcnJob job = {.state = state, .net = state->net, .kernels = state->net->kernels, .out = v};
-  Loop loop = {&job, touched};
+  Loop loop = {&job, touched, near};
   dcn_parallel_for(state->threads, nv->n * nv->h, dcn_grain((size_t)nv->w * nv->c * 4), test_rows,
                    &loop);
   int n_touched = 0;

@@ -375,9 +375,9 @@ size_t dcn_value_logical_offset(const DcnValue *value, const DcnNetValue *nv, si
 
 /* input.c */
 void dcn_input_take(DcnState *state); /* for a full run */
-/* Tests the input where touched (as in dcn_state_run()) against what was propagated.  The workers'
+/* Tests the input where touched (near: as in dcn_state_run_near()) against what was propagated.  The workers'
  * counts must be 0.  Returns how many pixels were touched. */
-int dcn_input_propagate(DcnState *state, const uint8_t *touched);
+int dcn_input_propagate(DcnState *state, const uint8_t *touched, const uint64_t *near);
 
 /* window.c */
 gboolean dcn_window_init(DcnWindow *window, const DcnNetValue *in, const DcnNetValue *out, int kh,

@@ -101,6 +101,19 @@ typedef struct {
  * info     may be NULL */
 void dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads,
                    DcnRunInfo *info);
+/* Words of 64 bits, each of which stands for 64 pixels of a row of w. */
+static inline int
+dcn_near_words(int w)
+{
+  return (w + 4095) / 4096;
+}
+
+/* The same where somebody knows about where touched is set, of which to read all takes as long as much of the rest where
+ * the input is large.
+ * near     [n*h][dcn_near_words(w)] bit i & 63 of word i >> 6 of a row: whether any of its bytes 64 * i to 64 * i + 63 may
+ *          be set; NULL: any.  Where touched is NULL it is not read. */
+void dcn_state_run_near(DcnState *state, const uint8_t *touched, const uint64_t *near, DcnMode mode,
+                        int threads, DcnRunInfo *info);
 
 /* One convolution to be done by somebody else than this engine; see dcn_state_set_conv(). */
 typedef struct {

@@ -278,7 +278,7 @@ typedef enum {
 
 /* Where it does not run to the end, the frame is better done in full. */
 static Partial
-run_partial(DcnState *state, const uint8_t *touched)
+run_partial(DcnState *state, const uint8_t *touched, const uint64_t *near)
 {
   const DcnProgram *program = state->net->program;
   DcnPartialCost *learned = learned_of(state);
@@ -296,7 +296,7 @@ run_partial(DcnState *state, const uint8_t *touched)
   }
   choose_deltas(state);
   reset_workers(state);
-  int n_touched = dcn_input_propagate(state, touched);
+  int n_touched = dcn_input_propagate(state, touched, near);
   const DcnValueState *input = &state->values[program->input];
   double inputs = (double)input->values_changed, ns = 0;
   learned->changed_per_touched = n_touched ? inputs / n_touched : 0;
@@ -331,13 +331,21 @@ run_partial(DcnState *state, const uint8_t *touched)
 void
 dcn_state_run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads, DcnRunInfo *info)
 {
+  dcn_state_run_near(state, touched, NULL, mode, threads, info);
+}
+
+void
+dcn_state_run_near(DcnState *state, const uint8_t *touched, const uint64_t *near, DcnMode mode,
+                   int threads, DcnRunInfo *info)
+{
   const DcnNet *net = state->net;
   const DcnProgram *program = net->program;
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
   state->dense = mode == DCN_MODE_DENSE || state->conv;
   state->exact = mode == DCN_MODE_EXACT;
   dcn_parallel_begin(state->threads);
-  Partial partial = state->dense || !state->valid ? PARTIAL_UNTRIED : run_partial(state, touched);
+  Partial partial =
+      state->dense || !state->valid ? PARTIAL_UNTRIED : run_partial(state, touched, near);
   gboolean full = partial != PARTIAL_DONE;
   if (full) {
     /* Where so much changes, accumulators are not worth writing. */

@@ -100,6 +100,7 @@ study_subject_new(const StudyShape *shape, gboolean others)
   s->out_w = (shape->width + 2 * s->pad - shape->kernel) / shape->stride + 1;
   s->out_h = (shape->height + 2 * s->pad - shape->kernel) / shape->stride + 1;
   s->touched = g_malloc0(pixels);
+  s->near = g_new0(uint64_t, (gsize)shape->height * (gsize)dcn_near_words(shape->width));
   s->any = g_malloc0((gsize)shape->width);
   s->net = dcn_net_new(make_program(s), &error);
   s->delta = s->net ? dcn_state_new(s->net, &error) : NULL;
@@ -142,6 +143,7 @@ study_subject_free(StudySubject *s)
   dcn_state_free(s->delta);
   dcn_net_unref(s->net);
   g_free(s->touched);
+  g_free(s->near);
   g_free(s->any);
   g_free(s);
 }
@@ -149,7 +151,10 @@ study_subject_free(StudySubject *s)
 static void
 change_pixel(StudySubject *s, size_t p)
 {
+  size_t width = (size_t)s->shape.width, row = p / width, column = p % width;
   s->touched[p] = 1;
+  s->near[row * (size_t)dcn_near_words(s->shape.width) + (column >> 12)] |= UINT64_C(1)
+                                                                            << (column >> 6 & 63);
   for (int c = 0; c < CHANNELS; c++) {
     float x = random_value();
     for (int i = 0; i < 4; i++)
@@ -164,6 +169,7 @@ study_change(StudySubject *s, gboolean blocks, double share)
   int width = s->shape.width, height = s->shape.height;
   size_t pixels = (size_t)width * height;
   memset(s->touched, 0, pixels);
+  memset(s->near, 0, sizeof *s->near * (size_t)height * (size_t)dcn_near_words(width));
   if (!blocks) {
     uint32_t below = (uint32_t)(MIN(share, 1) * UINT32_MAX);
     for (size_t p = 0; p < pixels; p++)
@@ -220,10 +226,10 @@ count_reached(const StudySubject *s)
 }
 
 static double
-run(DcnState *state, const uint8_t *touched, DcnMode mode, int threads, DcnRunInfo *info)
+run(const StudySubject *s, DcnState *state, DcnMode mode, DcnRunInfo *info)
 {
   double start = now_ms();
-  dcn_state_run(state, touched, mode, threads, info);
+  dcn_state_run_near(state, s->touched, s->near, mode, s->shape.threads, info);
   return now_ms() - start;
 }
 
@@ -248,7 +254,6 @@ enum { DELTA, DENSE, TO_SPARSE, SPARSE_PRODUCT, SPARSE, UNFOLD, DENSE_PRODUCT, B
 StudyFigures
 study_measure(StudySubject *s, gboolean blocks, double share, int frames, gboolean dense)
 {
-  int threads = s->shape.threads;
   StudyFigures figures = {0};
   double *times[N_TIMES], medians[N_TIMES];
   for (int i = 0; i < N_TIMES; i++)
@@ -258,9 +263,9 @@ study_measure(StudySubject *s, gboolean blocks, double share, int frames, gboole
     DcnRunInfo info;
     double t[N_TIMES] = {0}, density = 0;
     study_change(s, blocks, share);
-    t[DELTA] = run(s->delta, s->touched, DCN_MODE_DELTA, threads, &info);
+    t[DELTA] = run(s, s->delta, DCN_MODE_DELTA, &info);
     if (dense)
-      t[DENSE] = run(s->dense, NULL, DCN_MODE_DENSE, threads, NULL);
+      t[DENSE] = run(s, s->dense, DCN_MODE_DENSE, NULL);
     if (s->studies[0])
       t[SPARSE] = run_study(s, FALSE, &t[TO_SPARSE], &t[SPARSE_PRODUCT], &density);
     if (s->studies[1] && dense)

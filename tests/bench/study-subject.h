@@ -18,6 +18,7 @@ typedef struct {
   DcnStudy *studies[2];
   float *inputs[4]; /* of the states, [height][width][4] */
   uint8_t *touched; /* [height * width] what the last change was */
+  uint64_t *near;   /* where, as in dcn_state_run_near() */
   uint8_t *any;     /* scratch of study_reached() */
 } StudySubject;
 

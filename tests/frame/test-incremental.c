@@ -49,12 +49,15 @@ check_incremental(const TestFormat *format, int width, int height, const DcnTens
                    &full.tensor[i * spec->channel_stride + c], sizeof(float)) != 0)
           g_error("%s %dx%d to %dx%d: pixel %zu differs from a full conversion", format->name,
                   width, height, spec->width, spec->height, i);
-    int n_touched = 0;
+    const uint64_t *told = dcn_frame_to_tensor_near(some.convert);
+    int n_touched = 0, words = (spec->width + 4095) / 4096;
     for (int y = 0; y < spec->height; y++)
       for (int x = 0; x < spec->width; x++) {
         size_t pixel = (size_t)y * spec->width + x;
         g_assert_cmpint(some.touched[pixel], <=, 1);
         n_touched += some.touched[pixel];
+        g_assert_true(!some.touched[pixel] || !told ||
+                      told[y * words + x / 4096] >> x / 64 % 64 & 1);
         double low_x, high_x, low_y, high_y;
         test_interval(&info, spec, 0, FALSE, x, &low_x, &high_x);
         test_interval(&info, spec, 0, TRUE, y, &low_y, &high_y);

@@ -181,7 +181,8 @@ guard_frame (GstDeltaCnnGuard * guard, const GstDeltaCnnModel * model,
 
   input[0] = a;
   input[1] = b;
-  gst_delta_cnn_guard_run (guard, model, state, &touched, 1, outputs, info);
+  gst_delta_cnn_guard_run (guard, model, state, &touched, NULL, 1, outputs,
+      info);
   g_assert_cmpfloat (fabs (outputs[0] - a), <, 0.2);
   g_assert_cmpfloat (fabs (outputs[1] - b), <, 0.2);
 }

@@ -277,6 +277,43 @@ test_threads(void)
   subject_free(s);
 }
 
+/* To be told near what the input was touched changes nothing, in rows of several words as well. */
+static void
+test_near(void)
+{
+  static const Shape wide = {2, 14, 4300, 3, 8, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_NONE, FALSE};
+  Subject *s = subject_new(make_program(&wide, 1), make_program(&wide, 1), dcn_kernels_get());
+  const DcnValue *in = subject_input(s);
+  int rows = in->n * in->h, words = dcn_near_words(in->w);
+  DcnState *states[2] = {dcn_state_new(s->net, NULL), dcn_state_new(s->net, NULL)};
+  uint8_t *touched = g_malloc((size_t)rows * in->w);
+  uint64_t *near = g_new(uint64_t, (gsize)rows * words);
+  GRand *rand = g_rand_new_with_seed(9);
+  DcnRunInfo info[2];
+  g_assert_cmpint(words, ==, 2);
+  for (int i = 0; i < 8; i++) {
+    float *frame = dcn_state_input(states[0]);
+    change_blocks(rand, in, 1 + 15 * (i % 2), i == 0 ? 1 : i == 1 ? 0 : 0.004 * i, frame, touched);
+    memcpy(dcn_state_input(states[1]), frame, frame_bytes(in));
+    memset(near, 0, sizeof *near * (size_t)rows * words);
+    for (int row = 0; row < rows; row++)
+      for (int x = 0; x < in->w; x++)
+        if (touched[(size_t)row * in->w + x])
+          near[row * words + x / 4096] |= UINT64_C(1) << x / 64 % 64;
+    dcn_state_run(states[0], touched, DCN_MODE_DELTA, 1, &info[0]);
+    dcn_state_run_near(states[1], i == 4 ? NULL : touched, near, DCN_MODE_DELTA, 1 + i % 2,
+                       &info[1]);
+    assert_same(s, states[0], states[1], 0, "told near what");
+    g_assert_cmpuint(info[0].values_changed, ==, info[1].values_changed);
+  }
+  for (int i = 0; i < 2; i++)
+    dcn_state_free(states[i]);
+  g_rand_free(rand);
+  g_free(touched);
+  g_free(near);
+  subject_free(s);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -291,5 +328,6 @@ main(int argc, char **argv)
   }
   g_test_add_func("/net/first/threads", test_threads);
   g_test_add_func("/net/first/drift", test_drift);
+  g_test_add_func("/net/first/near", test_near);
   return g_test_run();
 }

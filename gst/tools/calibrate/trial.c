@@ -195,8 +195,8 @@ run_trial (Worker * worker, const CalTrial * trial, CalResult * result)
     start = now_ns ();
     if (full || waiting) {
       gst_delta_cnn_guard_run (&guard, frames->model, worker->state,
-          full ? NULL : worker->pending, worker->threads, worker->outputs,
-          &info);
+          full ? NULL : worker->pending, NULL, worker->threads,
+          worker->outputs, &info);
       dcn_state_value (worker->state, frames->scores_value, worker->scores);
       sure = info.run.exact;
       passed = info.passed;
