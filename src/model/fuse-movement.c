@@ -138,7 +138,7 @@ joined_index(DcnLoader *loader, const int *producer, const DcnOp *op, int *sourc
 static void
 join_parts(DcnLoader *loader, const int *producer, DcnOp *op)
 {
-  int source;
+  int source = -1;
   int32_t *index = op->n_inputs > 1 ? joined_index(loader, producer, op, &source) : NULL;
   if (!index)
     return;

@@ -145,6 +145,7 @@ test_only_reached(void)
   spec.resize = DCN_RESIZE_STRETCH;
   test_run_init(&run, &info, &spec);
   dcn_frame_to_tensor_set_only_reached(run.convert, TRUE);
+  test_frame_randomise(frame, rand);
   dcn_frame_to_tensor_run(run.convert, &frame->frame, NULL, run.tensor, run.touched, 1);
   test_frame_randomise(frame, rand);
   for (int i = 0; i < COLS * ROWS; i++)

@@ -78,10 +78,10 @@ check_file(const char *path)
    * before, which is as good. */
   StreamHeaders *headers = g_new0(StreamHeaders, 1);
   DcnH264Macroblocks m = {0};
-  DcnH264SliceHeader last = {0}, header;
+  DcnH264SliceHeader last = {0}, header = {0};
   gboolean open = FALSE, good = TRUE;
   GByteArray *unit = g_byte_array_new();
-  size_t at = 0, nal_size, bits;
+  size_t at = 0, nal_size, bits = 0;
   const uint8_t *nal;
   do {
     nal = stream_next_nal((const uint8_t *)data, size, &at, &nal_size);

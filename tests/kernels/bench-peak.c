@@ -15,7 +15,7 @@ typedef float Vector __attribute__((vector_size(DCN_BENCH_LANES * 4)));
 double
 PASTE(bench_peak__, DCN_BENCH_ISA)(long rounds)
 {
-  Vector s[SUMS], x, y;
+  Vector s[SUMS], x = {0}, y = {0};
   for (int j = 0; j < DCN_BENCH_LANES; j++)
     x[j] = 0.999f, y[j] = 1e-3f;
   for (int i = 0; i < SUMS; i++)

@@ -557,13 +557,13 @@ try_cut (Transfer * t, gint64 * clock, GError ** error)
 static gint
 count_layers (const Transfer * t)
 {
-  gint layers = MOST_LAYERS;
-  DcnHead *head;
+  gint layers;
+  DcnHead *head = NULL;
 
-  while (layers > 1 && !(head = dcn_head_open (t->o.model, layers, NULL)))
-    layers--;
-  if (layers > 1)
-    dcn_head_free (head);
+  for (layers = MOST_LAYERS; layers > 1; layers--)
+    if ((head = dcn_head_open (t->o.model, layers, NULL)))
+      break;
+  dcn_head_free (head);
   return layers;
 }
 
