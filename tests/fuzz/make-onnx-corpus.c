@@ -410,6 +410,39 @@ ends(void)
   save(w, onnx_unary(w, "Squeeze", "best"), "ends");
 }
 
+/* Lists that are joined, as scripted modules have them. */
+static void
+lists(void)
+{
+  OnnxWriter *w = start(13, 4, (int64_t[]){1, 3, 6, 5});
+  onnx_writer_node(w, "SequenceConstruct", "x x", "s");
+  onnx_writer_node(w, "SequenceInsert", "s x", "t");
+  onnx_node_int(onnx_writer_node(w, "ConcatFromSequence", "t", "y"), "axis", 1);
+  onnx_writer_node(w, "SequenceEmpty", "", "e");
+  onnx_writer_node(w, "SequenceInsert", "e y", "f");
+  Dcn__Onnx__Node *join = onnx_writer_node(w, "ConcatFromSequence", "f", "z");
+  onnx_node_int(join, "new_axis", 0);
+  onnx_node_int(join, "axis", 2);
+  save(w, "z", "lists");
+}
+
+/* A mask made by assignments to parts of it. */
+static void
+scatter(void)
+{
+  OnnxWriter *w = start(16, 4, (int64_t[]){1, 3, 4, 4});
+  onnx_writer_floats(w, "zeros", 2, (int64_t[]){4, 4}, NULL, 1);
+  onnx_writer_ints(w, "flat", 4, (int64_t[]){1, 2, -1, 0});
+  onnx_writer_ints(w, "shape", 2, (int64_t[]){2, 2});
+  onnx_writer_node(w, "Reshape", "flat shape", "places");
+  onnx_writer_floats(w, "new", 1, (int64_t[]){2}, (float[]){1, -2}, 0);
+  onnx_writer_node(w, "ScatterND", "zeros places new", "m");
+  onnx_writer_ints(w, "row", 1, (int64_t[]){3});
+  onnx_writer_floats(w, "rows", 1, (int64_t[]){4}, (float[]){1, 2, 3, 4}, 0);
+  onnx_node_string(onnx_writer_node(w, "ScatterND", "m row rows", "n"), "reduction", "add");
+  save(w, onnx_binary(w, "Add", "x", "n"), "scatter");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -435,6 +468,8 @@ main(int argc, char **argv)
   layer_norm();
   qdq();
   ends();
+  lists();
+  scatter();
   one_node("HardSigmoid", 13, "hard-sigmoid");
   one_node("LogSoftmax", 11, "log-softmax");
   one_node("LogSoftmax", 13, "log-softmax-13");
