@@ -24,32 +24,29 @@
 
 /* acc_valid says how often a pixel's sums may still be added to, 0 where they do not stand: so no sum is one of more than
  * 255 steps, and one to which nothing is added is never made anew.  From a full run on as many go stale in each run as in
- * any other, neighbours together; later sums are given about as many steps, so that those which were made anew in one run
- * do not go stale in one. */
+ * any other, neighbours together, so that what is left has few gaps; later sums are given about as many steps, so that
+ * those which were made anew in one run do not go stale in one. */
 #define STEPS_LEAST 192
 #define TOGETHER    8
 
 static inline unsigned
-scattered(int pixel)
+scattered(const DcnNetValue *out, int pixel)
 {
-  return (unsigned)pixel / TOGETHER * 151;
+  return (unsigned)(pixel / MAX(TOGETHER, out->pixels / 255)) * 151;
 }
 
 static inline uint8_t
-steps_anew(int pixel)
+steps_anew(const DcnNetValue *out, int pixel)
 {
-  return (uint8_t)(STEPS_LEAST + scattered(pixel) % (256 - STEPS_LEAST));
+  return (uint8_t)(STEPS_LEAST + scattered(out, pixel) % (256 - STEPS_LEAST));
 }
 
 static void
-set_all_steps(uint8_t *valid, int pixels)
+set_all_steps(uint8_t *valid, const DcnNetValue *out)
 {
-  enum { PERIOD = 256 * TOGETHER };
-  uint8_t steps[PERIOD];
-  for (int i = 0; i < PERIOD; i++)
-    steps[i] = (uint8_t)scattered(i) | 1;
-  for (int i = 0; i < pixels; i += PERIOD)
-    memcpy(valid + i, steps, (size_t)MIN(PERIOD, pixels - i));
+  int together = MAX(TOGETHER, out->pixels / 255);
+  for (int i = 0; i < out->pixels; i += together)
+    memset(valid + i, (int)(1 + scattered(out, i) % 255), (size_t)MIN(together, out->pixels - i));
 }
 
 typedef struct {
@@ -352,7 +349,7 @@ units_of_deltas(void *context, int first, int end, int number)
         pixels[np - 1 - i] = p;
       }
       for (int i = 0; i < n_stale; i++)
-        job->acc_valid[pixels[n + i]] = steps_anew(pixels[n + i]);
+        job->acc_valid[pixels[n + i]] = steps_anew(job->out->net, pixels[n + i]);
       all_from_values(loop, pixels + n, n_stale, worker);
       uint64_t cost = dcn_cost_igemm(
           job->kernels, n_stale, (uint64_t)plan->window.kh * (uint64_t)plan->row_floats, plan->m);
@@ -388,7 +385,7 @@ units(void *context, int first, int end, int number)
     finish(loop, begin, np, worker);
     if (job->acc_valid && !job->full)
       for (int i = 0; i < np; i++)
-        job->acc_valid[pixels[i]] = loop->stands ? steps_anew(pixels[i]) : 0;
+        job->acc_valid[pixels[i]] = loop->stands ? steps_anew(job->out->net, pixels[i]) : 0;
   }
 }
 
@@ -446,7 +443,7 @@ dcn_first_run(DcnJob *job)
   if (loop.deltas && plan->cell_w)
     add_patches(&loop);
   else if (job->full && job->acc_valid && loop.stands)
-    set_all_steps(job->acc_valid, out->pixels);
+    set_all_steps(job->acc_valid, out);
   else if (job->full && job->acc_valid)
     memset(job->acc_valid, 0, (size_t)out->pixels);
   /* Within a unit the next group's sums are asked for while one is at work, so units are large.  But there should be some
