@@ -223,3 +223,48 @@ dcn_f16_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const ui
 {
   gemv_all(TRUE, index, x, count, w, ldw, y, columns);
 }
+
+/* The same with weights of a byte. */
+DCN_TEMPLATE void
+gemv_byte_rows(const int rows, const uint32_t *index, const float *x, const uint8_t *w, size_t ldw,
+               const float *zeros, const float *scales, float *y, int columns)
+{
+  const uint8_t *r[8];
+  __m256 b[8];
+  DCN_UNROLL
+  for (int i = 0; i < rows; i++) {
+    r[i] = w + index[i] * ldw;
+    b[i] = _mm256_set1_ps(x[i]);
+  }
+  for (int j = 0; j < columns; j += 8) {
+    gboolean whole = j + 8 <= columns;
+    __m256i m = dcn_first_lanes(whole ? 8 : columns - j);
+    __m256 s = _mm256_setzero_ps(), from = _mm256_maskload_ps(zeros + j, m);
+    DCN_UNROLL
+    for (int i = 0; i < rows; i++) {
+      __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(r[i] + j));
+      __m256 v = _mm256_sub_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), from);
+      s = _mm256_fmadd_ps(b[i], v, s);
+    }
+    s = _mm256_fmadd_ps(s, _mm256_maskload_ps(scales + j, m), _mm256_maskload_ps(y + j, m));
+    if (whole)
+      _mm256_storeu_ps(y + j, s);
+    else
+      _mm256_maskstore_ps(y + j, m, s);
+  }
+}
+
+void
+dcn_u8_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const uint8_t *w, size_t ldw,
+                     const float *zeros, const float *scales, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 8 <= count; i += 8)
+    gemv_byte_rows(8, index + i, x + i, w, ldw, zeros, scales, y, columns);
+  if (i + 4 <= count) {
+    gemv_byte_rows(4, index + i, x + i, w, ldw, zeros, scales, y, columns);
+    i += 4;
+  }
+  for (; i < count; i++)
+    gemv_byte_rows(1, index + i, x + i, w, ldw, zeros, scales, y, columns);
+}

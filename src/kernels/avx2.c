@@ -18,6 +18,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .winograd_out = dcn_f32_winograd_out__avx2,
     .gemv = dcn_f32_gemv_8r__avx2,
     .gemv_half = dcn_f16_gemv_8r__avx2,
+    .gemv_bytes = dcn_u8_gemv_8r__avx2,
     .depthwise = dcn_f32_depthwise_8c__avx2,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__avx2,
     .depthwise_wide = dcn_f32_depthwise_wide_8c__avx2,

@@ -12,6 +12,7 @@ DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__avx2);
 DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__avx2);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_8r__avx2);
 DCN_KERNEL_DECLARE(gemv_half, dcn_f16_gemv_8r__avx2);
+DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_8r__avx2);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_8c__avx2);
 DCN_KERNEL_DECLARE(depthwise_rows, dcn_f32_depthwise_rows_8c__avx2);
 DCN_KERNEL_DECLARE(depthwise_wide, dcn_f32_depthwise_wide_8c__avx2);

@@ -272,3 +272,58 @@ dcn_f16_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const 
 {
   gemv_all(TRUE, index, x, count, w, ldw, y, columns);
 }
+
+/* Weights of a byte less their zeros. */
+DCN_TEMPLATE __m512
+byte_load(__m128i bytes, __m512 zeros)
+{
+  return _mm512_sub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)), zeros);
+}
+
+DCN_TEMPLATE void
+gemv_byte_rows(const int rows, const uint32_t *index, const float *x, const uint8_t *w, size_t ldw,
+               const float *zeros, const float *scales, float *y, int columns)
+{
+  const uint8_t *r[8];
+  __m512 b[8];
+  DCN_UNROLL
+  for (int i = 0; i < rows; i++) {
+    r[i] = w + index[i] * ldw;
+    b[i] = _mm512_set1_ps(x[i]);
+  }
+  int j = 0;
+  for (; j + 16 <= columns; j += 16) {
+    __m512 s = _mm512_setzero_ps(), from = _mm512_loadu_ps(zeros + j);
+    DCN_UNROLL
+    for (int i = 0; i < rows; i++)
+      s = _mm512_fmadd_ps(
+          b[i], byte_load(_mm_loadu_si128((const __m128i *)(const void *)(r[i] + j)), from), s);
+    _mm512_storeu_ps(y + j,
+                     _mm512_fmadd_ps(s, _mm512_loadu_ps(scales + j), _mm512_loadu_ps(y + j)));
+  }
+  if (j < columns) {
+    __mmask16 m = first(columns - j);
+    __m512 s = _mm512_setzero_ps(), from = _mm512_maskz_loadu_ps(m, zeros + j);
+    DCN_UNROLL
+    for (int i = 0; i < rows; i++)
+      s = _mm512_fmadd_ps(b[i], byte_load(_mm_maskz_loadu_epi8(m, r[i] + j), from), s);
+    _mm512_mask_storeu_ps(
+        y + j, m,
+        _mm512_fmadd_ps(s, _mm512_maskz_loadu_ps(m, scales + j), _mm512_maskz_loadu_ps(m, y + j)));
+  }
+}
+
+void
+dcn_u8_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const uint8_t *w,
+                       size_t ldw, const float *zeros, const float *scales, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 8 <= count; i += 8)
+    gemv_byte_rows(8, index + i, x + i, w, ldw, zeros, scales, y, columns);
+  if (i + 4 <= count) {
+    gemv_byte_rows(4, index + i, x + i, w, ldw, zeros, scales, y, columns);
+    i += 4;
+  }
+  for (; i < count; i++)
+    gemv_byte_rows(1, index + i, x + i, w, ldw, zeros, scales, y, columns);
+}

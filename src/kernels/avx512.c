@@ -18,6 +18,7 @@ const DcnKernels dcn_kernels__avx512 = {
     .winograd_out = dcn_f32_winograd_out__avx512,
     .gemv = dcn_f32_gemv_8r__avx512,
     .gemv_half = dcn_f16_gemv_8r__avx512,
+    .gemv_bytes = dcn_u8_gemv_8r__avx512,
     .depthwise = dcn_f32_depthwise_16c__avx512,
     .depthwise_rows = dcn_f32_depthwise_rows_16c__avx512,
     .depthwise_wide = dcn_f32_depthwise_wide_16c__avx512,

@@ -22,6 +22,7 @@
   K(winograd_out)                                                                                  \
   K(gemv)                                                                                          \
   K(gemv_half)                                                                                     \
+  K(gemv_bytes)                                                                                    \
   K(depthwise)                                                                                     \
   K(depthwise_rows)                                                                                \
   K(depthwise_wide)                                                                                \

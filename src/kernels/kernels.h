@@ -8,9 +8,9 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, wgemm, pgemm, gemv, gemv_half, depthwise, depthwise_rows and depthwise_wide sum in ascending order of taps, then channels (rows for gemv, gemv_half),
+ * igemm, rgemm, dgemm, wgemm, pgemm, gemv, gemv_half, gemv_bytes, depthwise, depthwise_rows and depthwise_wide sum in ascending order of taps, then channels (rows for gemv, gemv_half, gemv_bytes),
  * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
- * magnitudes) of the exact sum.  igemm, gemv, gemv_half and depthwise give an output the same bits whatever
+ * magnitudes) of the exact sum.  igemm, gemv, gemv_half, gemv_bytes and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
  * it the same bits whatever the run, with one tap or more than 8 columns those of igemm, else it may sum even and odd
  * channels apart; depthwise_rows gives the bits of depthwise with rows and pixels of zeros around the image,
@@ -209,6 +209,14 @@ typedef struct {
    * w        finite; columns up to the next multiple of 8 are readable in each row */
   void (*gemv_half)(const uint32_t *index, const float *x, int count, const uint16_t *w, size_t ldw,
                     float *y, int columns);
+
+  /* The same with weights of a byte, as quantised models have them.
+   * y[j] += scale[j] * sum over some i, in turn, of x[i] * (w[index[i]*ldw + j] - zero[j]), until all i were summed
+   *
+   * zero, scale  [columns]; zero is a whole number of at most 2^16 either side of 0
+   * w            columns up to the next multiple of 8 are readable in each row */
+  void (*gemv_bytes)(const uint32_t *index, const float *x, int count, const uint8_t *w, size_t ldw,
+                     const float *zero, const float *scale, float *y, int columns);
 
   /* Depthwise convolution of a run of output pixels, with its activation.
    * out[p*ldo + k] = clamp(bias[k] + sum over t < taps of a[t][p*step + k] * w[t*ldw + k]),

@@ -288,6 +288,46 @@ dcn_f16_gemv_4r__neon(const uint32_t *index, const float *x, int count, const ui
     gemv_half_rows(1, index + i, x + i, w, ldw, y, columns);
 }
 
+/* Four weights of a byte each, less their zeros. */
+static inline float32x4_t
+byte_weights(const uint8_t *row, float32x4_t zeros)
+{
+  uint32_t four;
+  memcpy(&four, row, sizeof four);
+  uint16x4_t wide = vget_low_u16(vmovl_u8(vcreate_u8(four)));
+  return vsubq_f32(vcvtq_f32_u32(vmovl_u16(wide)), zeros);
+}
+
+DCN_TEMPLATE void
+gemv_byte_rows(const int rows, const uint32_t *index, const float *x, const uint8_t *w, size_t ldw,
+               const float *zeros, const float *scales, float *y, int columns)
+{
+  const uint8_t *r[4];
+  DCN_UNROLL
+  for (int i = 0; i < rows; i++)
+    r[i] = w + index[i] * ldw;
+  for (int j = 0; j < columns; j += LANES) {
+    Mask m = first(columns - j);
+    float32x4_t sum = vdupq_n_f32(0), from = load_first(zeros + j, m);
+    DCN_UNROLL
+    for (int i = 0; i < rows; i++)
+      sum = vfmaq_n_f32(sum, byte_weights(r[i] + j, from), x[i]);
+    store_first(y + j, m, vfmaq_f32(load_first(y + j, m), sum, load_first(scales + j, m)));
+  }
+}
+
+DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_4r__neon);
+void
+dcn_u8_gemv_4r__neon(const uint32_t *index, const float *x, int count, const uint8_t *w, size_t ldw,
+                     const float *zeros, const float *scales, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 4 <= count; i += 4)
+    gemv_byte_rows(4, index + i, x + i, w, ldw, zeros, scales, y, columns);
+  for (; i < count; i++)
+    gemv_byte_rows(1, index + i, x + i, w, ldw, zeros, scales, y, columns);
+}
+
 extern const DcnKernels dcn_kernels__neon;
 const DcnKernels dcn_kernels__neon = {
     .isa = "neon",
@@ -304,6 +344,7 @@ const DcnKernels dcn_kernels__neon = {
     .winograd_out = dcn_f32_winograd_out__neon,
     .gemv = dcn_f32_gemv_4r__neon,
     .gemv_half = dcn_f16_gemv_4r__neon,
+    .gemv_bytes = dcn_u8_gemv_4r__neon,
     .depthwise = dcn_f32_depthwise_4c__neon,
     .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
     .depthwise_wide = dcn_f32_depthwise_wide_4c__neon,

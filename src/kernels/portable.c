@@ -257,6 +257,26 @@ dcn_f16_gemv_4r__portable(const uint32_t *index, const float *x, int count, cons
   }
 }
 
+void
+dcn_u8_gemv_4r__portable(const uint32_t *index, const float *x, int count, const uint8_t *w,
+                         size_t ldw, const float *zeros, const float *scales, float *y, int columns)
+{
+  int i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const uint8_t *w0 = w + index[i] * ldw, *w1 = w + index[i + 1] * ldw;
+    const uint8_t *w2 = w + index[i + 2] * ldw, *w3 = w + index[i + 3] * ldw;
+    float x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+    for (int j = 0; j < columns; j++)
+      y[j] += scales[j] * (x0 * ((float)w0[j] - zeros[j]) + x1 * ((float)w1[j] - zeros[j]) +
+                           x2 * ((float)w2[j] - zeros[j]) + x3 * ((float)w3[j] - zeros[j]));
+  }
+  for (; i < count; i++) {
+    const uint8_t *wi = w + index[i] * ldw;
+    for (int j = 0; j < columns; j++)
+      y[j] += scales[j] * (x[i] * ((float)wi[j] - zeros[j]));
+  }
+}
+
 static inline V4
 clamp4(V4 x, V4 lo, V4 hi)
 {
@@ -578,6 +598,7 @@ const DcnKernels dcn_kernels__portable = {
     .winograd_out = dcn_f32_winograd_out__portable,
     .gemv = dcn_f32_gemv_4r__portable,
     .gemv_half = dcn_f16_gemv_4r__portable,
+    .gemv_bytes = dcn_u8_gemv_4r__portable,
     .depthwise = dcn_f32_depthwise_8c__portable,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__portable,
     .depthwise_wide = dcn_f32_depthwise_wide_4c__portable,

@@ -12,6 +12,7 @@ DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__portable);
 DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__portable);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_4r__portable);
 DCN_KERNEL_DECLARE(gemv_half, dcn_f16_gemv_4r__portable);
+DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_4r__portable);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_8c__portable);
 DCN_KERNEL_DECLARE(depthwise_rows, dcn_f32_depthwise_rows_8c__portable);
 DCN_KERNEL_DECLARE(depthwise_wide, dcn_f32_depthwise_wide_4c__portable);

@@ -338,7 +338,8 @@ typedef struct {
   const DcnKernels *k;
   uint32_t *index;
   float *x, *w, *y;
-  gboolean half; /* w are numbers of half precision */
+  int bytes; /* of a weight: 4 floats, 2 numbers of half precision, 1 bytes */
+  float *zero, *scale;
   int count, rows, columns;
 } Gemv;
 
@@ -346,7 +347,10 @@ static void
 run_gemv(void *context)
 {
   Gemv *g = context;
-  if (g->half)
+  if (g->bytes == 1)
+    g->k->gemv_bytes(g->index, g->x, g->count, (const uint8_t *)(const void *)g->w, g->columns,
+                     g->zero, g->scale, g->y, g->columns);
+  else if (g->bytes == 2)
     g->k->gemv_half(g->index, g->x, g->count, (const uint16_t *)(const void *)g->w, g->columns,
                     g->y, g->columns);
   else
@@ -359,7 +363,7 @@ run_read(void *context)
 {
   Gemv *g = context;
   typedef uint64_t Line __attribute__((vector_size(64), aligned(4), may_alias));
-  size_t floats = (size_t)g->count * g->columns / (g->half ? 2 : 1) / 8 / 16 * 16;
+  size_t floats = (size_t)g->count * g->columns * g->bytes / 4 / 8 / 16 * 16;
   Line sum = {0};
   for (size_t i = 0; i < floats; i += 16)
     for (int j = 0; j < 8; j++)
@@ -371,15 +375,17 @@ run_read(void *context)
 }
 
 static void
-bench_gemv_of(Bench *bench, gboolean half)
+bench_gemv_of(Bench *bench, const char *kernel, int bytes_each)
 {
   static const int shapes[][2] = {{9216, 4096}, {4096, 1000}, {256, 1000}};
   static const double shares[] = {1, 0.5, 0.2, 0.05, 0.01};
   for (guint s = 0; s < G_N_ELEMENTS(shapes); s++) {
     Gemv g = {.k = bench->k, .rows = shapes[s][0], .columns = (shapes[s][1] + 15) / 16 * 16};
     g.w = bench_floats((size_t)g.rows * g.columns);
-    g.half = half;
-    for (size_t i = 0; half && i < (size_t)g.rows * g.columns; i++)
+    g.bytes = bytes_each;
+    g.zero = bench_floats(g.columns);
+    g.scale = bench_floats(g.columns);
+    for (size_t i = 0; bytes_each == 2 && i < (size_t)g.rows * g.columns; i++)
       ((uint16_t *)(void *)g.w)[i] = dcn_float_to_half(g.w[i]);
     g.x = bench_floats(g.rows);
     g.y = bench_floats(g.columns);
@@ -392,13 +398,15 @@ bench_gemv_of(Bench *bench, gboolean half)
       for (int r = 0; r < g.rows; r++)
         if (random_share() < shares[i])
           g.index[g.count++] = (uint32_t)r;
-      double seconds[2], bytes = (double)g.count * g.columns * (half ? 2 : 4);
+      double seconds[2], bytes = (double)g.count * g.columns * bytes_each;
       bench_median(bench, 2, (BenchFunc[]){run_gemv, run_read}, &g, seconds);
-      BENCH_REPORT(bench, half ? "gemv_half" : "gemv", name, {"changed", shares[i]},
-                   {"ms", seconds[0] * 1e3}, {"gb_per_s", bytes / seconds[0] / 1e9},
+      BENCH_REPORT(bench, kernel, name, {"changed", shares[i]}, {"ms", seconds[0] * 1e3},
+                   {"gb_per_s", bytes / seconds[0] / 1e9},
                    {"read_gb_per_s", bytes / seconds[1] / 1e9});
     }
     dcn_aligned_free(g.w);
+    dcn_aligned_free(g.zero);
+    dcn_aligned_free(g.scale);
     dcn_aligned_free(g.x);
     dcn_aligned_free(g.y);
     g_free(g.index);
@@ -408,11 +416,17 @@ bench_gemv_of(Bench *bench, gboolean half)
 void
 bench_gemv(Bench *bench)
 {
-  bench_gemv_of(bench, FALSE);
+  bench_gemv_of(bench, "gemv", 4);
 }
 
 void
 bench_gemv_half(Bench *bench)
 {
-  bench_gemv_of(bench, TRUE);
+  bench_gemv_of(bench, "gemv_half", 2);
+}
+
+void
+bench_gemv_bytes(Bench *bench)
+{
+  bench_gemv_of(bench, "gemv_bytes", 1);
 }

@@ -338,15 +338,29 @@ check_dgemm(const DcnKernels *k)
       dgemm_case(k, &(Case){2, 70, pixels, columns, n % 3, n % 2});
 }
 
-/* gemv and gemv_half: the oracle has the weights as floats in either case. */
+/* What weights of gemv, gemv_half and gemv_bytes are: the oracle has them as floats in any case. */
+typedef struct {
+  const char *name;
+  float *floats;
+  uint16_t *half;      /* or NULL, then ... */
+  uint8_t *bytes;      /* or NULL */
+  float *zero, *scale; /* of bytes */
+} Weights;
+
+typedef enum { OF_FLOATS, OF_HALF, OF_BYTES } WeightKind;
+
+/* From column `first` on. */
 static void
-run_gemv(const DcnKernels *k, gboolean half, const uint32_t *index, const float *x, int count,
-         const void *w, size_t ldw, float *y, int columns)
+run_gemv(const DcnKernels *k, const Weights *w, const uint32_t *index, const float *x, int count,
+         size_t ldw, float *y, int first, int columns)
 {
-  if (half)
-    k->gemv_half(index, x, count, w, ldw, y, columns);
+  if (w->half)
+    k->gemv_half(index, x, count, w->half + first, ldw, y, columns);
+  else if (w->bytes)
+    k->gemv_bytes(index, x, count, w->bytes + first, ldw, w->zero + first, w->scale + first, y,
+                  columns);
   else
-    k->gemv(index, x, count, w, ldw, y, columns);
+    k->gemv(index, x, count, w->floats + first, ldw, y, columns);
 }
 
 /* Rows of half precision, whose floats replace those of w; finite, some of them denormal. */
@@ -370,18 +384,72 @@ make_half(float *w, size_t ldw, int inputs, int columns, Values values, GuardSid
   return half;
 }
 
+/* Rows of bytes, likewise: some are 0 and 255, zeros lie within a byte and outside. */
 static void
-gemv_case(const DcnKernels *k, gboolean is_half, int inputs, int count, int columns, Values values,
+make_bytes(Weights *weights, size_t ldw, int inputs, int columns, Values values, GuardSide side)
+{
+  size_t readable = (size_t)(columns + 7) / 8 * 8, count = (inputs - 1) * ldw + readable;
+  weights->bytes = (uint8_t *)guarded_new((count + 3) / 4, DCN_ALIGN, side);
+  weights->zero = guarded_new(columns, 4, side);
+  weights->scale = guarded_new(columns, 4, side);
+  memset(weights->bytes, 0, (count + 3) / 4 * 4);
+  for (int j = 0; j < columns; j++) {
+    weights->zero[j] = (float)g_test_rand_int_range(-300, 500);
+    weights->scale[j] = (float)(values == VALUES_INTEGER ? 1 : g_test_rand_double_range(1e-6, 1));
+  }
+  for (int i = 0; i < inputs; i++)
+    for (int j = 0; j < columns; j++) {
+      uint8_t byte = (uint8_t)MIN(g_test_rand_int_range(0, 300), 255);
+      if (values == VALUES_INTEGER) /* small, so that sums are exact */
+        byte = (uint8_t)CLAMP(weights->zero[j] + (float)g_test_rand_int_range(-9, 10), 0, 255);
+      if (values == VALUES_INTEGER && fabsf((float)byte - weights->zero[j]) > 9)
+        weights->zero[j] = byte;
+      weights->bytes[i * ldw + j] = byte;
+    }
+  for (int i = 0; i < inputs; i++)
+    for (int j = 0; j < columns; j++)
+      weights->floats[i * ldw + j] =
+          ((float)weights->bytes[i * ldw + j] - weights->zero[j]) * weights->scale[j];
+}
+
+/* Makes w what its kind can hold. */
+static Weights
+make_weights(WeightKind kind, float *w, size_t ldw, int inputs, int columns, Values values,
+             GuardSide side)
+{
+  static const char *const names[] = {"gemv", "gemv_half", "gemv_bytes"};
+  Weights weights = {.name = names[kind], .floats = w};
+  if (kind == OF_HALF)
+    weights.half = make_half(w, ldw, inputs, columns, values, side);
+  else if (kind == OF_BYTES)
+    make_bytes(&weights, ldw, inputs, columns, values, side);
+  return weights;
+}
+
+static void
+free_weights(Weights *weights, const char *what)
+{
+  if (weights->half)
+    guarded_free((float *)weights->half, what);
+  if (!weights->bytes)
+    return;
+  guarded_free((float *)(void *)weights->bytes, what);
+  guarded_free(weights->zero, what);
+  guarded_free(weights->scale, what);
+}
+
+static void
+gemv_case(const DcnKernels *k, WeightKind kind, int inputs, int count, int columns, Values values,
           GuardSide side)
 {
   char *what =
-      g_strdup_printf("gemv%s %s: %d of %d inputs, %d columns, values %d side %d",
-                      is_half ? "_half" : "", k->isa, count, inputs, columns, values, side);
+      g_strdup_printf("gemv of kind %d, %s: %d of %d inputs, %d columns, values %d side %d", kind,
+                      k->isa, count, inputs, columns, values, side);
   size_t ldw = (columns + 15) / 16 * 16 + 16 * g_test_rand_int_range(0, 3);
   float *w = guarded_new((inputs - 1) * ldw + columns, DCN_ALIGN, side);
   for (int i = 0; i < inputs; i++)
     fill(w + i * ldw, columns, values);
-  uint16_t *half = is_half ? make_half(w, ldw, inputs, columns, values, side) : NULL;
+  Weights weights = make_weights(kind, w, ldw, inputs, columns, values, side);
   float *x = guarded_new(count, 4, side), *y = guarded_new(columns, 4, side);
   uint32_t *index = (uint32_t *)guarded_new(count, 4, side);
   fill(x, count, values);
@@ -390,7 +458,7 @@ gemv_case(const DcnKernels *k, gboolean is_half, int inputs, int count, int colu
     index[i] = (uint32_t)g_test_rand_int_range(0, inputs);
   float *before = g_memdup2(y, columns * sizeof(float));
 
-  run_gemv(k, is_half, index, x, count, is_half ? (void *)half : w, ldw, y, columns);
+  run_gemv(k, &weights, index, x, count, ldw, y, 0, columns);
   for (int j = 0; j < columns; j++) {
     double sum = before[j], magnitude = fabs(sum);
     for (int i = 0; i < count; i++) {
@@ -405,14 +473,13 @@ gemv_case(const DcnKernels *k, gboolean is_half, int inputs, int count, int colu
   guarded_free(x, what);
   guarded_free(y, what);
   guarded_free(w, what);
-  if (half)
-    guarded_free((float *)half, what);
+  free_weights(&weights, what);
   g_free(what);
 }
 
 /* A column's result does not depend on how many there are: threads may split them anywhere. */
 static void
-gemv_independent(const DcnKernels *k, gboolean is_half)
+gemv_independent(const DcnKernels *k, WeightKind kind)
 {
   enum { ROWS = 21, COLUMNS = 80 };
   float x[ROWS], start[COLUMNS], all[COLUMNS], part[COLUMNS];
@@ -421,44 +488,50 @@ gemv_independent(const DcnKernels *k, gboolean is_half)
   fill(x, ROWS, VALUES_UNIFORM);
   fill(start, COLUMNS, VALUES_UNIFORM);
   fill(w, (size_t)ROWS * COLUMNS, VALUES_UNIFORM);
-  uint16_t *half = make_half(w, COLUMNS, ROWS, COLUMNS, VALUES_UNIFORM, GUARD_END);
+  Weights weights = make_weights(kind, w, COLUMNS, ROWS, COLUMNS, VALUES_UNIFORM, GUARD_END);
   for (int i = 0; i < ROWS; i++)
     index[i] = (uint32_t)g_test_rand_int_range(0, ROWS);
   memcpy(all, start, sizeof all);
-  run_gemv(k, is_half, index, x, ROWS, is_half ? (void *)half : w, COLUMNS, all, COLUMNS);
+  run_gemv(k, &weights, index, x, ROWS, COLUMNS, all, 0, COLUMNS);
   for (int columns = 1; columns <= COLUMNS; columns++) {
     for (int first = 0; first < columns; first += 16) {
       memcpy(part, start, sizeof part);
-      run_gemv(k, is_half, index, x, ROWS, is_half ? (void *)(half + first) : w + first, COLUMNS,
-               part + first, columns - first);
+      run_gemv(k, &weights, index, x, ROWS, COLUMNS, part + first, first, columns - first);
       if (memcmp(part + first, all + first, (size_t)(columns - first) * sizeof(float)) != 0)
-        g_error("gemv %s: columns %d to %d alone: another result", k->isa, first, columns);
+        g_error("%s %s: columns %d to %d alone: another result", weights.name, k->isa, first,
+                columns);
     }
   }
-  guarded_free((float *)half, "gemv");
+  free_weights(&weights, weights.name);
   dcn_aligned_free(w);
 }
 
 static void
-check_gemv_of(const DcnKernels *k, gboolean half)
+check_gemv_of(const DcnKernels *k, WeightKind kind)
 {
   int n = 0;
-  gemv_independent(k, half);
+  gemv_independent(k, kind);
   for (int count = 0; count <= 40; count++)
     for (int columns = 1; columns <= 100; columns += 1 + n % 3, n++)
-      gemv_case(k, half, 50, count, columns, n % 3, n / 3 % 2);
-  gemv_case(k, half, 300, 250, 1000, VALUES_UNIFORM, GUARD_END);
-  gemv_case(k, half, 300, 250, 1001, VALUES_INTEGER, GUARD_END);
+      gemv_case(k, kind, 50, count, columns, n % 3, n / 3 % 2);
+  gemv_case(k, kind, 300, 250, 1000, VALUES_UNIFORM, GUARD_END);
+  gemv_case(k, kind, 300, 250, 1001, VALUES_INTEGER, GUARD_END);
 }
 
 void
 check_gemv(const DcnKernels *k)
 {
-  check_gemv_of(k, FALSE);
+  check_gemv_of(k, OF_FLOATS);
 }
 
 void
 check_gemv_half(const DcnKernels *k)
 {
-  check_gemv_of(k, TRUE);
+  check_gemv_of(k, OF_HALF);
+}
+
+void
+check_gemv_bytes(const DcnKernels *k)
+{
+  check_gemv_of(k, OF_BYTES);
 }

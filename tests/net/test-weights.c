@@ -1,5 +1,5 @@
 /* deltacnn tests: what weights of fully connected layers are kept as: half precision where the
- * model has nothing else, where rounding was asked for, and nowhere else.
+ * model has nothing else, where rounding was asked for, and nowhere else; bytes where they are multiples of a step.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common.h"
 #include "util/half.h"
@@ -22,24 +22,52 @@ weight_count(const DcnProgram *p, const DcnOp *op)
   return (size_t)p->values[op->output].c * p->values[op->inputs[0]].c * conv->kh * conv->kw;
 }
 
-/* A network with two fully connected layers; their weights are rounded to half precision, or all
- * but one, which is `other`. */
-static DcnProgram *
-classifier(guint32 seed, gboolean rounded, float other)
+typedef enum { AS_THEY_ARE, TO_HALF, TO_STEPS, TO_OUTPUTS_STEPS } Rounding;
+
+/* As a quantised model's floats are made: a number that fits in 8 bits, with or without sign, times a scale, rounded once; all
+ * with one scale, or those of each output with its own. */
+static void
+round_to_steps(GRand *rand, float *weights, size_t count, size_t inputs)
 {
+  float scale = 0, zero = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (i % inputs == 0) {
+      float least = weights[i], most = weights[i];
+      for (size_t j = i; j < i + inputs; j++) {
+        least = fminf(least, weights[j]);
+        most = fmaxf(most, weights[j]);
+      }
+      scale = (fmaxf(most, 0) - fminf(least, 0)) / 255 + 1e-6f;
+      zero = g_rand_boolean(rand) ? rintf(fminf(least, 0) / scale) : -128;
+    }
+    float level = CLAMP(rintf(weights[i] / scale), zero, zero + 255);
+    weights[i] = level * scale;
+  }
+}
+
+/* A network with two fully connected layers; their weights are rounded, or all but one, which is `other`. */
+static DcnProgram *
+classifier(guint32 seed, Rounding rounded, float other)
+{
+  GRand *rand = g_rand_new_with_seed(seed);
   DcnProgram *p = netgen_classifier(seed, 20);
   int connected = 0;
   for (int i = 0; i < p->n_ops; i++) {
     if (!is_connected(p, &p->ops[i]))
       continue;
     float *weights = p->ops[i].u.conv.weights;
-    for (size_t j = 0; rounded && j < weight_count(p, &p->ops[i]); j++)
+    size_t count = weight_count(p, &p->ops[i]);
+    for (size_t j = 0; rounded == TO_HALF && j < count; j++)
       weights[j] = dcn_half_to_float(dcn_float_to_half(weights[j]));
+    if (rounded >= TO_STEPS)
+      round_to_steps(rand, weights, count,
+                     rounded == TO_STEPS ? count : count / p->values[p->ops[i].output].c);
     if (other != 0)
       weights[weight_count(p, &p->ops[i]) / 2] = other;
     connected++;
   }
   g_assert_cmpint(connected, ==, 2);
+  g_rand_free(rand);
   return p;
 }
 
@@ -66,33 +94,60 @@ static void
 test_bytes(gconstpointer data)
 {
   const DcnKernels *k = data;
-  size_t all = bytes_of(classifier(1, FALSE, 0), k, DCN_WEIGHTS_FLOAT32), connected = 0;
-  DcnProgram *p = classifier(1, FALSE, 0);
+  size_t all = bytes_of(classifier(1, AS_THEY_ARE, 0), k, DCN_WEIGHTS_FLOAT32), connected = 0;
+  DcnProgram *p = classifier(1, AS_THEY_ARE, 0);
   for (int i = 0; i < p->n_ops; i++)
     if (is_connected(p, &p->ops[i])) {
       size_t m = p->values[p->ops[i].output].c;
       connected += weight_count(p, &p->ops[i]) / m * ((m + 15) / 16 * 16) * sizeof(float);
     }
   dcn_program_free(p);
-  g_assert_cmpuint(bytes_of(classifier(1, FALSE, 0), k, DCN_WEIGHTS_FLOAT16), ==,
+  g_assert_cmpuint(bytes_of(classifier(1, AS_THEY_ARE, 0), k, DCN_WEIGHTS_FLOAT16), ==,
                    all - connected / 2);
-  g_assert_cmpuint(bytes_of(classifier(1, TRUE, 0), k, DCN_WEIGHTS_FLOAT32), ==,
+  g_assert_cmpuint(bytes_of(classifier(1, TO_HALF, 0), k, DCN_WEIGHTS_FLOAT32), ==,
                    all - connected / 2);
   /* One weight that half precision does not hold exactly. */
-  g_assert_cmpuint(bytes_of(classifier(1, TRUE, 0.1f), k, DCN_WEIGHTS_FLOAT32), ==, all);
-  g_assert_cmpuint(bytes_of(classifier(1, TRUE, 0x1p-25f), k, DCN_WEIGHTS_FLOAT32), ==, all);
+  g_assert_cmpuint(bytes_of(classifier(1, TO_HALF, 0.1f), k, DCN_WEIGHTS_FLOAT32), ==, all);
+  g_assert_cmpuint(bytes_of(classifier(1, TO_HALF, 0x1p-25f), k, DCN_WEIGHTS_FLOAT32), ==, all);
   /* And one that it cannot hold at all. */
-  g_assert_cmpuint(bytes_of(classifier(1, TRUE, 65520), k, DCN_WEIGHTS_FLOAT16), ==, all);
-  g_assert_cmpuint(bytes_of(classifier(1, TRUE, INFINITY), k, DCN_WEIGHTS_FLOAT16), ==, all);
-  g_assert_cmpuint(bytes_of(classifier(1, TRUE, NAN), k, DCN_WEIGHTS_FLOAT16), ==, all);
+  g_assert_cmpuint(bytes_of(classifier(1, TO_HALF, 65520), k, DCN_WEIGHTS_FLOAT16), ==, all);
+  g_assert_cmpuint(bytes_of(classifier(1, TO_HALF, INFINITY), k, DCN_WEIGHTS_FLOAT16), ==, all);
+  g_assert_cmpuint(bytes_of(classifier(1, TO_HALF, NAN), k, DCN_WEIGHTS_FLOAT16), ==, all);
+}
+
+/* A quarter of the bytes, and what makes floats of them. */
+static void
+test_steps(gconstpointer data)
+{
+  const DcnKernels *k = data;
+  size_t all = bytes_of(classifier(1, AS_THEY_ARE, 0), k, DCN_WEIGHTS_FLOAT32), connected = 0,
+         steps = 0;
+  DcnProgram *p = classifier(1, AS_THEY_ARE, 0);
+  for (int i = 0; i < p->n_ops; i++)
+    if (is_connected(p, &p->ops[i])) {
+      size_t m = p->values[p->ops[i].output].c, padded = (m + 15) / 16 * 16;
+      connected += weight_count(p, &p->ops[i]) / m * padded * sizeof(float);
+      steps += 2 * padded * sizeof(float);
+    }
+  dcn_program_free(p);
+  for (Rounding r = TO_STEPS; r <= TO_OUTPUTS_STEPS; r++) {
+    size_t bytes = all - connected + connected / 4 + steps;
+    g_assert_cmpuint(bytes_of(classifier(1, r, 0), k, DCN_WEIGHTS_FLOAT32), ==, bytes);
+    g_assert_cmpuint(bytes_of(classifier(1, r, 0), k, DCN_WEIGHTS_FLOAT16), ==, bytes);
+    /* One weight that is no multiple, one too far away, and one that is no number. */
+    g_assert_cmpuint(bytes_of(classifier(1, r, 0.1234567f), k, DCN_WEIGHTS_FLOAT32), ==, all);
+    g_assert_cmpuint(bytes_of(classifier(1, r, 1e9f), k, DCN_WEIGHTS_FLOAT32), ==, all);
+    g_assert_cmpuint(bytes_of(classifier(1, r, NAN), k, DCN_WEIGHTS_FLOAT32), ==, all);
+  }
 }
 
 /* Frames that change through a network of some kind of weights, dense and delta, against plain
  * evaluation of the program it stands for. */
 static void
-run_frames(const DcnKernels *k, guint32 seed, DcnWeights weights, gboolean rounded)
+run_frames(const DcnKernels *k, guint32 seed, DcnWeights weights, Rounding rounded)
 {
-  Subject *s = subject_new(classifier(seed, TRUE, 0), classifier(seed, rounded, 0), k);
+  Subject *s = subject_new(classifier(seed, rounded == AS_THEY_ARE ? TO_HALF : rounded, 0),
+                           classifier(seed, rounded, 0), k);
   DcnNet *net = net_new(classifier(seed, rounded, 0), k, weights);
   dcn_net_unref(s->net);
   s->net = net;
@@ -129,14 +184,21 @@ static void
 test_exact(gconstpointer data)
 {
   for (guint32 seed = 1; seed <= SEEDS; seed++)
-    run_frames(data, seed, DCN_WEIGHTS_FLOAT32, TRUE);
+    run_frames(data, seed, DCN_WEIGHTS_FLOAT32, TO_HALF);
+}
+
+static void
+test_exact_steps(gconstpointer data)
+{
+  for (guint32 seed = 1; seed <= 2; seed++)
+    run_frames(data, seed, DCN_WEIGHTS_FLOAT32, seed % 2 ? TO_STEPS : TO_OUTPUTS_STEPS);
 }
 
 static void
 test_rounded(gconstpointer data)
 {
   for (guint32 seed = 1; seed <= SEEDS; seed++)
-    run_frames(data, seed, DCN_WEIGHTS_FLOAT16, FALSE);
+    run_frames(data, seed, DCN_WEIGHTS_FLOAT16, AS_THEY_ARE);
 }
 
 int
@@ -146,7 +208,11 @@ main(int argc, char **argv)
   static const struct {
     const char *name;
     GTestDataFunc func;
-  } tests[] = {{"bytes", test_bytes}, {"exact", test_exact}, {"rounded", test_rounded}};
+  } tests[] = {{"bytes", test_bytes},
+               {"steps", test_steps},
+               {"exact", test_exact},
+               {"exact-steps", test_exact_steps},
+               {"rounded", test_rounded}};
   for (const DcnKernels *const *k = dcn_kernels_all(); *k; k++)
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++) {
       char *path = g_strdup_printf("/weights/%s/%s", (*k)->isa, tests[i].name);
