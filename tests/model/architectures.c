@@ -331,20 +331,24 @@ shufflenet_v1(void)
   return finish(w, classify(w, y, 12));
 }
 
-/* Split of the channels, and the batch size computed from the shape of the input. */
+/* Split of the channels, again of shuffled ones, and the batch size computed from the shape of the input. */
 static GBytes *
 shufflenet_v2(void)
 {
   OnnxWriter *w = start(11, 16);
   const char *x = conv_bn_relu(w, "x", 3, 16, 3, 2, 1, 1);
-  Dcn__Onnx__Node *split = onnx_writer_node(w, "Split", x, "left");
-  onnx_node_output(split, "right");
-  onnx_node_int(split, "axis", 1);
-  const char *y = conv_bn_relu(w, "right", 8, 8, 1, 1, 0, 1);
-  y = conv_bn_relu(w, conv_bn(w, y, 8, 8, 3, 1, 1, 8), 8, 8, 1, 1, 0, 1);
-  char *names = g_strdup_printf("left %s", y);
-  y = channel_shuffle(w, concat(w, names), 2, 16, 8);
-  g_free(names);
+  const char *y = x;
+  for (int unit = 0; unit < 2; unit++) {
+    const char *left = onnx_name(w, "left"), *right = onnx_name(w, "right");
+    Dcn__Onnx__Node *split = onnx_writer_node(w, "Split", y, left);
+    onnx_node_output(split, right);
+    onnx_node_int(split, "axis", 1);
+    y = conv_bn_relu(w, right, 8, 8, 1, 1, 0, 1);
+    y = conv_bn_relu(w, conv_bn(w, y, 8, 8, 3, 1, 1, 8), 8, 8, 1, 1, 0, 1);
+    char *names = g_strdup_printf("%s %s", left, y);
+    y = channel_shuffle(w, concat(w, names), 2, 16, 8);
+    g_free(names);
+  }
   onnx_writer_node(w, "ReduceMean", y, "mean");
   onnx_node_ints(w->model->graph->node[w->model->graph->n_node - 1], "axes", 2, 2, 3);
   onnx_node_int(w->model->graph->node[w->model->graph->n_node - 1], "keepdims", 0);
@@ -427,7 +431,7 @@ const Architecture architectures[] = {
     {"darknet", darknet, 0, 0, 0},
     {"convnext", convnext, 0, 0, 0},
     {"shufflenet-v1", shufflenet_v1, 1, 0, 0},
-    {"shufflenet-v2", shufflenet_v2, 3, 0, 0},
+    {"shufflenet-v2", shufflenet_v2, 5, 0, 0},
     {"densenet", densenet, 0, 4, 0},
     {"converted-nhwc", converted_nhwc, 0, 1, 1},
 };
