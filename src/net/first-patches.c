@@ -27,6 +27,10 @@
 #define PART_CELLS 48
 #define PARTS_MOST 16
 #define TOGETHER   12
+/* Deltas are packed after a run in which so much of what changed was in rectangles. */
+#define WORTH_SHARE 0.5
+/* Of more of the image too many cells of a band are touched. */
+#define WORTH_MOST 0.25
 /* What a multiply takes in those of igemm. */
 #define PATCH_COST 1.15
 /* Cache lines asked for by a call of the kernel. */
@@ -50,7 +54,8 @@ find_shape(DcnFirstPatches *patches, DcnFirstShape shape)
 {
   for (int i = patches->n_shapes - 1; i >= 0; i--) {
     const DcnFirstShape *s = &patches->shapes[i];
-    if (s->x == shape.x && s->y == shape.y && s->w == shape.w && s->h == shape.h)
+    if (s->x == shape.x && s->y == shape.y && s->w == shape.w && s->h == shape.h &&
+        s->packed == shape.packed)
       return i;
   }
   if (patches->n_shapes == DCN_FIRST_SHAPES)
@@ -89,20 +94,42 @@ shape_of(const DcnJob *job, const DcnFirstPlan *plan, int row, int rows, int x)
   return (DcnFirstShape){.x = left, .y = top, .w = width, .h = end - top, .count = count};
 }
 
-/* All of the rectangle will be multiplied: deltas of what did not change are to be 0. */
+/* All of the rectangle will be multiplied: deltas of what did not change are to be 0.  deltas: the cell's, rows `pitch`
+ * floats apart. */
 static void
-clear_gaps(const DcnJob *job, int row, int x, const DcnFirstShape *shape)
+clear_gaps(const DcnJob *job, int row, int x, const DcnFirstShape *shape, float *deltas,
+           size_t pitch)
 {
   const DcnValueState *in = job->in;
   int words = in->net->row_words, c = in->net->c;
-  for (int y = row + shape->y; y < row + shape->y + shape->h; y++) {
+  for (int i = shape->y; i < shape->y + shape->h; i++) {
+    int y = row + i;
     uint64_t gaps = dcn_bits_last(shape->w);
     if (in->row_changed[y])
       gaps &= ~dcn_bits_at(in->bits + (size_t)y * words, words, x + shape->x);
-    float *delta = in->delta + ((size_t)y * in->net->w + (size_t)(x + shape->x)) * (size_t)c;
+    float *delta = deltas + (size_t)i * pitch + (size_t)shape->x * (size_t)c;
     for (; gaps; gaps &= gaps - 1)
       memset(delta + __builtin_ctzll(gaps) * c, 0, sizeof *delta * (size_t)c);
   }
+}
+
+/* Where a cell's deltas begin, and from one row of them to the next. */
+static inline float *
+cell_deltas(const DcnJob *job, const DcnFirstPlan *plan, gboolean packed, int band, int column)
+{
+  if (packed)
+    return dcn_packed_slot(&job->state->packed, band, column);
+  const DcnWindow *win = &plan->window;
+  size_t row = (size_t)(band / plan->bands) * (size_t)win->in_h +
+               (size_t)(band % plan->bands) * (size_t)plan->cell_h;
+  return job->in->delta +
+         (row * (size_t)win->in_w + (size_t)column * (size_t)plan->cell_w) * (size_t)plan->c;
+}
+
+static inline size_t
+row_floats(const DcnJob *job, const DcnFirstPlan *plan, gboolean packed)
+{
+  return packed ? job->state->packed.pitch : (size_t)job->in->net->w * (size_t)plan->c;
 }
 
 /* Cells of a band in which something changed, of which columns[] tells.  Appends them and their shapes. */
@@ -110,6 +137,7 @@ static int
 find_in_band(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstPatches *patches, int band,
              int row, int rows, const uint64_t *columns, int count)
 {
+  const DcnPacked *packed = &job->state->packed;
   int words = job->in->net->row_words, w = job->in->net->w, step = plan->cell_w;
   for (int x = 0, number = 0; x < w; x += step, number++) {
     while (columns[x >> 6] == 0 && (x & 63) + step <= 64 && x + step < w)
@@ -118,13 +146,15 @@ find_in_band(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstPatches *patch
       continue;
     patches->looked++;
     DcnFirstShape shape = shape_of(job, plan, row, rows, x);
+    shape.packed = dcn_packed_has(packed, band, number);
     int number_of_shape = shape.w ? find_shape(patches, shape) : -1;
     if (number_of_shape < 0)
       continue;
     patches->shapes[number_of_shape].n_cells++;
     patches->shapes[number_of_shape].count += shape.count;
     if (shape.count < shape.w * shape.h)
-      clear_gaps(job, row, x, &shape);
+      clear_gaps(job, row, x, &shape, cell_deltas(job, plan, shape.packed, band, number),
+                 row_floats(job, plan, shape.packed));
     patches->found[count] = band << 16 | number;
     patches->shape_of[count++] = number_of_shape;
   }
@@ -147,6 +177,42 @@ sort_cells(DcnFirstPatches *patches, int count)
   for (int i = 0; i < count; i++)
     if (patches->shapes[patches->shape_of[i]].n_cells > 0)
       *next[patches->shape_of[i]]++ = patches->found[i];
+}
+
+/* Deltas that were packed and go tap by tap are put to those of the pixels. */
+static void
+unpack_rest(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstPatches *patches)
+{
+  const DcnPacked *packed = &job->state->packed;
+  const DcnValueState *in = job->in;
+  int row_words = in->net->row_words;
+  size_t words = (size_t)packed->words, pitch = row_floats(job, plan, FALSE);
+  memset(packed->taken, 0, sizeof *packed->taken * words * (size_t)packed->bands);
+  for (int i = 0; i < patches->n_shapes; i++) {
+    const DcnFirstShape *shape = &patches->shapes[i];
+    for (int j = 0; shape->packed && j < shape->n_cells; j++) {
+      int column = shape->cells[j] & 0xffff;
+      packed->taken[(size_t)band_of(shape->cells[j]) * words + (column >> 6)] |= UINT64_C(1)
+                                                                                 << (column & 63);
+    }
+  }
+  for (int band = 0; band < packed->bands; band++) {
+    int top = band % plan->bands * plan->cell_h, rows = MIN(plan->cell_h, in->net->h - top);
+    int row = band / plan->bands * in->net->h + top;
+    for (size_t i = 0; i < words; i++) {
+      size_t at = (size_t)band * words + i;
+      for (uint64_t left = packed->cells[at] & ~packed->taken[at]; left; left &= left - 1) {
+        int column = (int)i * 64 + __builtin_ctzll(left), x = column * plan->cell_w;
+        int w = MIN(plan->cell_w, in->net->w - x);
+        const float *from = dcn_packed_slot(packed, band, column);
+        float *to = cell_deltas(job, plan, FALSE, band, column);
+        for (int y = row; y < row + rows; y++, from += packed->pitch, to += pitch)
+          if (in->row_changed[y] &&
+              (dcn_bits_at(in->bits + (size_t)y * row_words, row_words, x) & dcn_bits_last(w)))
+            memcpy(to, from, sizeof *to * (size_t)w * (size_t)plan->c);
+      }
+    }
+  }
 }
 
 /* Takes what the cells hold out of the bits of the rest. */
@@ -202,8 +268,12 @@ dcn_first_find_patches(const DcnJob *job, DcnFirstPatches *patches)
       count = find_in_band(job, plan, patches, band, row, rows, state->row_bits, count);
   }
   sort_cells(patches, count);
+  state->packed.worth =
+      patches->taken >= WORTH_SHARE * in->n_changed && in->n_changed < WORTH_MOST * nv->pixels;
   if (patches->taken == in->n_changed)
     return;
+  if (state->packed.used)
+    unpack_rest(job, plan, patches);
   patches->rest = state->marks;
   for (int i = 0; i < n_rows; i++)
     if (in->row_changed[i])
@@ -222,6 +292,7 @@ typedef struct {
   size_t stride;
   int first_y, last_y, first_x, last_x; /* outputs that see a cell, counted from its own first */
   int across, down;                     /* outputs of a cell */
+  size_t ldd;                           /* deltas from one row of a cell to the next */
   uint64_t work;                        /* multiplies for a cell and an output channel */
 } Loop;
 
@@ -267,11 +338,9 @@ look_at(const Loop *loop, int32_t cell, int first, int end)
   const DcnWindow *win = &plan->window;
   int band = band_of(cell), column = cell & 0xffff, image = band / plan->bands,
       local = band - image * plan->bands;
-  int y = local * loop->down, x = column * loop->across, w = win->in_w;
-  size_t row = (size_t)image * (size_t)win->in_h + (size_t)(local * plan->cell_h);
+  int y = local * loop->down, x = column * loop->across;
   return (Cell){
-      .delta = loop->job->in->delta +
-               (row * (size_t)w + (size_t)(column * plan->cell_w)) * (size_t)plan->c,
+      .delta = cell_deltas(loop->job, plan, loop->shape->packed, band, column),
       .pixel = ((ptrdiff_t)image * win->out_h + y) * win->out_w + x,
       .first_y = MAX((first - band) * loop->down, -y),
       .end_y = MIN((end - band) * loop->down, win->out_h - y),
@@ -340,7 +409,7 @@ ask_some(const Loop *loop, Asker *asker, const float **ask, int most)
     int y = loop->first_y + asker->row;
     if (asker->row >= rows) {
       size_t row = (size_t)(shape->y + asker->row - rows);
-      line = cell->delta + (row * (size_t)plan->window.in_w + (size_t)shape->x) * (size_t)plan->c;
+      line = cell->delta + row * loop->ldd + (size_t)(shape->x * plan->c);
       floats = (size_t)(shape->w * plan->c);
     } else if (y >= cell->first_y && y < cell->end_y) {
       int from = MAX(loop->first_x, cell->first_x), to = MIN(loop->last_x + 1, cell->end_x);
@@ -377,7 +446,7 @@ aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size
   patch->rows = MIN(top + win->kh, shape->y + shape->h) - inner_y;
   patch->n = (MIN(left + win->kw, shape->x + shape->w) - inner_x) * plan->c;
   *weight = (size_t)((inner_y - top) * win->kw + (inner_x - left)) * (size_t)plan->c;
-  size_t delta = ((size_t)inner_y * (size_t)win->in_w + (size_t)inner_x) * (size_t)plan->c;
+  size_t delta = (size_t)inner_y * loop->ldd + (size_t)(inner_x * plan->c);
   ptrdiff_t pixel = (ptrdiff_t)y * win->out_w + x;
   int n = 0;
   for (const Cell *cell = batch->cells; cell < batch->cells + batch->n; cell++) {
@@ -394,8 +463,7 @@ add_cells(const Loop *loop, const Batch *batch, Asker *asker, DcnWorker *worker)
 {
   const DcnFirstPlan *plan = loop->plan;
   const DcnKernels *k = loop->job->kernels;
-  DcnPatch patch = {.ldd = (size_t)loop->job->in->net->w * (size_t)plan->c,
-                    .ldw = (size_t)plan->row_floats * (size_t)k->nr};
+  DcnPatch patch = {.ldd = loop->ldd, .ldw = (size_t)plan->row_floats * (size_t)k->nr};
   uint64_t done = 0, all = loop->work * (uint64_t)plan->blocks;
   for (int y = loop->first_y; y <= loop->last_y; y++)
     for (int x = loop->first_x; x <= loop->last_x; x++) {
@@ -484,6 +552,7 @@ dcn_first_add_patches(const DcnJob *job, const DcnFirstPatches *patches, float *
     loop.last_x = divide_down(s->x + s->w - 1 + pad_left, sw);
     loop.across = plan->cell_w / sw;
     loop.down = plan->cell_h / sh;
+    loop.ldd = row_floats(job, plan, s->packed);
     loop.work =
         (uint64_t)taps_within(loop.first_y, loop.last_y, sh, plan->pad_top, win->kh, s->y,
                               s->y + s->h) *

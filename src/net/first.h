@@ -58,6 +58,7 @@ void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGr
 /* first-patches.c: cells of the image that changed in the same way. */
 typedef struct {
   int x, y, w, h; /* the rectangle that changed, in the cell */
+  gboolean packed; /* the deltas are (packed.h) */
   int count;      /* pixels of all of them that did */
   int n_cells;
   int32_t *cells; /* [n_cells] band << 16 | column, ascending */

@@ -12,6 +12,7 @@
 #pragma once
 #include "net/bits.h"
 #include "net/net.h"
+#include "net/packed.h"
 #include <math.h>
 
 typedef struct _DcnNetOp DcnNetOp;
@@ -37,6 +38,7 @@ typedef struct {
                      by default */
   gboolean wants_delta; /* an op reads deltas of it */
   gboolean no_mask;     /* only first layers read it, which look at bits */
+  int cell_w, cell_h;   /* of the input, whose deltas may be packed (packed.h); 0: they may not */
   int last_delta_use;   /* last such op */
   int delta_of;         /* a concatenation whose deltas this value's are a part of, or -1 */
   int delta_pitch;      /* floats per pixel of delta */
@@ -198,6 +200,7 @@ struct _DcnState {
   gboolean adaptive;
   gboolean exact;   /* this run takes all tolerances for 0 */
   gboolean pending; /* since the last full run a tolerance was above 0 */
+  DcnPacked packed; /* the input's deltas */
   DcnPartialCost learned[3]; /* with tolerances; without (EXACT); with smaller ones */
   double listed, stale;       /* outputs of convolutions in this run; of them those computed for want of a sum */
   double partial_ns;          /* guess of what the last partial run took */
@@ -458,6 +461,8 @@ extern const DcnOpClass dcn_conv_class, dcn_first_class, dcn_fc_class, dcn_depth
     dcn_global_avg_class, dcn_affine_class, dcn_act_class, dcn_binary_class, dcn_lrn_class,
     dcn_softmax_class, dcn_layer_norm_class, dcn_concat_class, dcn_gather_class, dcn_matmul_class;
 gboolean dcn_first_fits(const DcnNet *net, const DcnOp *op);
+/* Its cells; 0: it has none. */
+void dcn_first_cells(const DcnNetOp *op, int *w, int *h);
 gboolean dcn_first_in_place(const DcnNetOp *op); /* keeps its sums in its output */
 gboolean dcn_fc_fits(const DcnNet *net, const DcnOp *op);
 gboolean dcn_depthwise_fits(const DcnNet *net, const DcnOp *op);

@@ -298,6 +298,27 @@ plan_masks(DcnNet *net)
       net->values[program->ops[i].output].no_mask = TRUE;
 }
 
+/* Smaller images lie in the caches. */
+#define PACKED_PIXELS (256 * 256)
+
+/* Nobody else may read the deltas of an input whose cells are packed. */
+static void
+plan_packed(DcnNet *net)
+{
+  const DcnProgram *program = net->program;
+  DcnNetValue *input = &net->values[program->input];
+  const DcnNetOp *reader = NULL;
+  int readers = 0;
+  for (int i = 0; i < program->n_ops; i++)
+    for (int j = 0; j < program->ops[i].n_inputs; j++)
+      if (program->ops[i].inputs[j] == program->input) {
+        reader = &net->ops[i];
+        readers++;
+      }
+  if (readers == 1 && input->no_mask && input->wants_delta && input->pixels > PACKED_PIXELS)
+    dcn_first_cells(reader, &input->cell_w, &input->cell_h);
+}
+
 static gboolean
 plan_net(DcnNet *net, GError **error)
 {
@@ -358,6 +379,7 @@ plan_net(DcnNet *net, GError **error)
     if (net->values[i].produced)
       net->total_values += (uint64_t)net->values[i].pixels * net->values[i].c;
   plan_masks(net);
+  plan_packed(net);
   plan_concat_deltas(net);
   plan_arena(net);
   return TRUE;

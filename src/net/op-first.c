@@ -166,4 +166,12 @@ dcn_first_in_place(const DcnNetOp *op)
   return plan->in_place;
 }
 
+void
+dcn_first_cells(const DcnNetOp *op, int *w, int *h)
+{
+  const DcnFirstPlan *plan = op->plan;
+  *w = plan->cell_w;
+  *h = plan->cell_h;
+}
+
 const DcnOpClass dcn_first_class = {"first", first_prepare, dcn_first_run, first_clear};

@@ -314,6 +314,82 @@ test_near(void)
   subject_free(s);
 }
 
+/* Images that no cache holds, of which whole cells are touched: those that changed all over or as a rectangle, those of
+ * which a few pixels did, both among other pixels, and more than are packed. */
+static void
+change_cells(GRand *rand, const DcnValue *v, int cell_h, int cell_w, int kind, float *frame,
+             uint8_t *touched)
+{
+  int across = (v->w - 1) / cell_w + 1, down = (v->h - 1) / cell_h + 1;
+  memset(touched, 0, (size_t)v->n * v->h * v->w);
+  for (int i = 0; i < v->n * down; i++)
+    for (int j = 0; j < across; j++) {
+      gboolean whole = g_rand_double(rand) < (kind == 4 && i % 3 ? 0.9 : 0.12);
+      int few = kind == 2 || (kind == 1 && g_rand_boolean(rand)), part = kind == 3 && j % 2;
+      double others = kind == 1 || kind == 4 ? 0.02 : 0;
+      for (int y = 0; y < MIN(cell_h, v->h - i % down * cell_h); y++)
+        for (int x = 0; x < MIN(cell_w, v->w - j * cell_w); x++) {
+          int row = i / down * v->h + i % down * cell_h + y;
+          size_t p = (size_t)row * v->w + (size_t)(j * cell_w + x);
+          touched[p] = whole || g_rand_double(rand) < others;
+          gboolean outside = x < 3 || x > 11 || y < 2 || y > 9;
+          if (!touched[p] || (whole && few && g_rand_double(rand) < 0.8) ||
+              (whole && part && (outside || g_rand_double(rand) < 0.05)))
+            continue;
+          for (int c = 0; c < v->c; c++)
+            frame[p * dcn_channel_pitch(v->c) + c] = (float)g_rand_double_range(rand, -1, 1);
+        }
+    }
+}
+
+static void
+test_cells(void)
+{
+  static const struct {
+    Shape shape;
+    int cell_h, cell_w;
+  } images[] = {
+      {{1, 250, 271, 3, 48, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_RELU, FALSE}, 16, 16},
+      {{2, 187, 181, 1, 144, 11, 11, 4, 3, 0, 5, 3, 0, 1, DCN_ACT_NONE, FALSE}, 16, 18},
+  };
+  static const int kinds[] = {0, 0, 1, 2, 0, 3, 4};
+  for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
+    const Shape *shape = &images[i].shape;
+    Subject *s = subject_new(make_program(shape, 7), make_program(shape, 7), dcn_kernels_get());
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(7);
+    DcnState *states[2];
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    for (int j = 0; j < 2; j++) {
+      states[j] = dcn_state_new(s->net, NULL);
+      dcn_state_set_adaptive(states[j], FALSE);
+    }
+    for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
+      float *frame = dcn_state_input(states[0]);
+      if (k == 0)
+        change_frame(rand, in, CHANGE_ALL, 1, frame, touched);
+      else
+        change_cells(rand, in, images[i].cell_h, images[i].cell_w, kinds[k], frame, touched);
+      memcpy(dcn_state_input(states[1]), frame, frame_bytes(in));
+      DcnRunInfo info[2];
+      for (int j = 0; j < 2; j++)
+        dcn_state_run(states[j], touched, DCN_MODE_DELTA, 1 + 2 * j, &info[j]);
+      g_assert_cmpuint(info[0].values_changed, ==, info[1].values_changed);
+      frame_elements(in, frame, s->values[s->program->input]);
+      reference_run_ops(s->program, s->values);
+      char *what = g_strdup_printf("image %zu, frame %zu", i, k);
+      assert_values(s, states[0], 3e-5, what);
+      assert_same(s, states[0], states[1], 0, what);
+      g_free(what);
+    }
+    for (int j = 0; j < 2; j++)
+      dcn_state_free(states[j]);
+    g_free(touched);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -328,6 +404,7 @@ main(int argc, char **argv)
   }
   g_test_add_func("/net/first/threads", test_threads);
   g_test_add_func("/net/first/drift", test_drift);
+  g_test_add_func("/net/first/cells", test_cells);
   g_test_add_func("/net/first/near", test_near);
   return g_test_run();
 }
