@@ -346,10 +346,66 @@ list_quads(uint64_t *bits, int pixels, int32_t *list)
   return n;
 }
 
+/* Float j of 16 of ref is this one of two vectors of x, of 16 pixels of three channels: of the first, the second and the last
+ * 16 floats of these. */
+static const int32_t of_threes[3][16] = {
+    {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20},
+    {5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25},
+    {10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25, 26, 28, 29, 30},
+};
+
+/* 16 pixels of three channels, all of them: no marks of single values are wanted.  *bits: in which of them something
+ * changed.  Returns the number of values that did. */
+static inline int
+test_threes(const DcnDiff *d, size_t first, uint64_t *bits)
+{
+  const float *x = d->x + first * 4;
+  float *ref = d->ref + first * 3, *delta = d->delta ? d->delta + first * 3 : NULL;
+  __m512 tolerance = _mm512_set1_ps(d->tolerance), now[3], old[3], difference[3];
+  __mmask16 differs[3];
+  for (int i = 0; i < 3; i++) {
+    now[i] = _mm512_permutex2var_ps(_mm512_loadu_ps(x + i * 16), _mm512_loadu_si512(of_threes[i]),
+                                    _mm512_loadu_ps(x + i * 16 + 16));
+    old[i] = _mm512_loadu_ps(ref + i * 16);
+    difference[i] = _mm512_sub_ps(now[i], old[i]);
+    differs[i] = _mm512_cmp_ps_mask(_mm512_abs_ps(difference[i]), tolerance, _CMP_NLE_UQ);
+  }
+  uint64_t values = differs[0] | (uint64_t)differs[1] << 16 | (uint64_t)differs[2] << 32;
+  if (values == 0)
+    return 0;
+  for (int i = 0; i < 3; i++) {
+    _mm512_storeu_ps(ref + i * 16, _mm512_mask_mov_ps(old[i], differs[i], now[i]));
+    if (delta)
+      _mm512_storeu_ps(delta + i * 16, _mm512_maskz_mov_ps(differs[i], difference[i]));
+  }
+  *bits = _pext_u64(values | values >> 1 | values >> 2, UINT64_C(0x249249249249));
+  return __builtin_popcountll(values);
+}
+
+/* Of the pixels to look at, those that are 16 side by side, which are then taken out of bits.  found: [words of bits]
+ * the changed ones. */
+static int
+test_runs_of_threes(const DcnDiff *d, int pixels, uint64_t *bits, uint64_t *found)
+{
+  int total = 0;
+  for (int word = 0; word * 64 < pixels; word++) {
+    found[word] = 0;
+    for (int i = 0; i < 64 && word * 64 + i + 16 <= pixels; i += 16) {
+      uint64_t run = UINT64_C(0xffff) << i, changed = 0;
+      if (~bits[word] & run)
+        continue;
+      total += test_threes(d, (size_t)(word * 64 + i), &changed);
+      found[word] |= changed << i;
+      bits[word] &= ~run;
+    }
+  }
+  return total;
+}
+
 /* Four pixels at a time: a vector of x is compared with their floats of ref, spread out.  First all are compared, then
  * those that differ are taken over, so that no branch depends on each, and no load waits for a store before it. */
-int
-dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
+static int
+test_quads(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
 {
   __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const Quads quads = {
@@ -384,5 +440,18 @@ dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels, uint64
       total += __builtin_popcount(differs[j]);
     }
   }
+  return total;
+}
+
+int
+dcn_f32_diff_image_4p__avx512(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
+{
+  if (channels != 3 || d->mask || d->changed)
+    return test_quads(d, pixels, channels, bits);
+  uint64_t found[16];
+  int words = (pixels + 63) / 64, total = test_runs_of_threes(d, pixels, bits, found);
+  total += test_quads(d, pixels, channels, bits);
+  for (int i = 0; i < words; i++)
+    bits[i] |= found[i];
   return total;
 }
