@@ -18,6 +18,26 @@ typedef __m256i Mask;
 #define load_first(p, m)     _mm256_maskload_ps(p, m)
 #define store_first(p, m, v) _mm256_maskstore_ps(p, m, v)
 
+static inline float
+largest(Vector v)
+{
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+static inline double
+total(Vector v)
+{
+  __m256d x =
+      _mm256_cvtps_pd(_mm256_castps256_ps128(v)) + _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+  __m128d y = _mm256_castpd256_pd128(x) + _mm256_extractf128_pd(x, 1);
+  return _mm_cvtsd_f64(y) + _mm_cvtsd_f64(_mm_unpackhi_pd(y, y));
+}
+
+#define LARGEST largest
+#define TOTAL   total
+
 #include "kernels/channels-template.h"
 
 void

@@ -25,7 +25,16 @@ quotient(Vector a, Vector b)
   return a * (r * _mm512_fnmadd_ps(b, r, splat(2)));
 }
 
+static inline double
+total(Vector v)
+{
+  return _mm512_reduce_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(v)) +
+                              _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)));
+}
+
 #define QUOTIENT quotient
+#define LARGEST  _mm512_reduce_max_ps
+#define TOTAL    total
 
 #include "kernels/channels-template.h"
 

@@ -2,15 +2,30 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * To be included after squash-template.h, whose exponential and words for vectors it uses.  Two vectors at a time, which
- * need not wait for each other. */
+ * need not wait for each other.  The including file defines besides
+ *   LARGEST(v)                 the largest of a vector's lanes; with a NaN among them any number
+ *   TOTAL(v)                   their sum, added in double */
 #pragma once
 #include "kernels/squash-template.h"
+#include <float.h>
+
+typedef int32_t ChannelsNumbers __attribute__((vector_size(LANES * 4)));
+
+/* The first n lanes of v; the others are zero. */
+DCN_TEMPLATE Vector
+channels_first(Vector v, int n)
+{
+  static const int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  ChannelsNumbers lanes;
+  __builtin_memcpy(&lanes, numbers, sizeof lanes);
+  return (Vector)((SquashBits)v & (SquashBits)(lanes < n));
+}
 
 DCN_TEMPLATE float
 channels_largest(const float *x, int n)
 {
   const Vector infinite = splat(__builtin_inff());
-  float lanes[LANES], top = x[0];
+  float top = x[0];
   if (n < LANES) {
     for (int k = 1; k < n; k++)
       top = x[k] > top ? x[k] : top;
@@ -25,22 +40,15 @@ channels_largest(const float *x, int n)
   }
   if (k + LANES <= n)
     a = clamp(load(x + k), a, infinite);
-  store(lanes, clamp(a, b, infinite));
-  top = lanes[0];
-  for (int i = 1; i < LANES; i++)
-    top = lanes[i] > top ? lanes[i] : top;
-  return top;
+  return LARGEST(clamp(a, b, infinite));
 }
 
-DCN_TEMPLATE double
-channels_sum(Vector a, Vector b)
+/* Weights times scale.  What would come out below the least normal number is zero instead, as it takes CPUs a hundred
+ * times as long, here and in the product that reads it: of attention in which pairs are masked, most are. */
+DCN_TEMPLATE Vector
+softmax_scaled(Vector weights, Vector least, Vector scale)
 {
-  float lanes[LANES];
-  double sum = 0;
-  store(lanes, a + b);
-  for (int i = 0; i < LANES; i++)
-    sum += lanes[i];
-  return sum;
+  return (Vector)((SquashBits)weights & ~(SquashBits)(weights < least)) * scale;
 }
 
 DCN_TEMPLATE void
@@ -61,19 +69,18 @@ softmax(const float *x, float *y, int n)
     store(y + k, u);
     a = a + u;
   }
-  double sum = channels_sum(a, b);
-  if (k < n) {
-    const Mask rest = first(n - k);
-    store_first(y + k, rest, squash_exp(load_first(x + k, rest) - top));
-    for (int i = k; i < n; i++)
-      sum += y[i];
+  Vector last = splat(0);
+  const int rest = n - k;
+  if (rest > 0) {
+    last = squash_exp(load_first(x + k, first(rest)) - top);
+    b = b + channels_first(last, rest);
   }
-  const float scale = (float)(1 / sum);
-  const Vector factor = splat(scale);
+  const double sum = TOTAL(a + b);
+  const Vector scale = splat((float)(1 / sum)), least = splat((float)(FLT_MIN * sum));
   for (k = 0; k + LANES <= n; k += LANES)
-    store(y + k, load(y + k) * factor);
-  for (; k < n; k++)
-    y[k] *= scale;
+    store(y + k, softmax_scaled(load(y + k), least, scale));
+  if (rest > 0)
+    store_first(y + k, first(rest), softmax_scaled(last, least, scale));
 }
 
 /* Two passes: the mean first, as a difference of two large sums would lose the variance. */
@@ -86,14 +93,12 @@ normalise(const float *x, float epsilon, float *y, int n)
     a = a + load(x + k);
     b = b + load(x + k + LANES);
   }
-  const int whole = k + LANES <= n ? k + LANES : k;
+  const int whole = k + LANES <= n ? k + LANES : k, rest = n - whole;
   if (k < whole)
     a = a + load(x + k);
-  double sum = channels_sum(a, b);
-  for (int i = whole; i < n; i++)
-    sum += x[i];
-  const float mean = (float)(sum / n);
-  const Vector means = splat(mean);
+  if (rest > 0)
+    b = b + load_first(x + whole, first(rest));
+  const Vector means = splat((float)(TOTAL(a + b) / n));
   a = b = splat(0);
   for (k = 0; k + 2 * LANES <= n; k += 2 * LANES) {
     Vector u = load(x + k) - means, v = load(x + k + LANES) - means;
@@ -104,13 +109,14 @@ normalise(const float *x, float epsilon, float *y, int n)
     Vector u = load(x + k) - means;
     a = MADD(a, u, u);
   }
-  sum = channels_sum(a, b);
-  for (int i = whole; i < n; i++)
-    sum += (x[i] - mean) * (x[i] - mean);
-  const float scale = (float)(1 / __builtin_sqrt(sum / n + (double)epsilon));
-  const Vector factor = splat(scale);
+  if (rest > 0) {
+    Vector u = channels_first(load_first(x + whole, first(rest)) - means, rest);
+    b = MADD(b, u, u);
+  }
+  const double variance = TOTAL(a + b) / n;
+  const Vector factor = splat((float)(1 / __builtin_sqrt(variance + (double)epsilon)));
   for (k = 0; k + LANES <= n; k += LANES)
     store(y + k, (load(x + k) - means) * factor);
-  for (; k < n; k++)
-    y[k] = (x[k] - mean) * scale;
+  if (rest > 0)
+    store_first(y + k, first(rest), (load_first(x + k, first(rest)) - means) * factor);
 }

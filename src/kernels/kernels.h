@@ -257,7 +257,7 @@ typedef struct {
 
   /* Over the n channels of a pixel; x == y is fine.
    * softmax: y[k] = exp(x[k] - top) / sum over i of exp(x[i] - top), top being the largest; off by less than
-   * 2e-6 + (top - x[k]) * 2^-24 of it, or 2e-38.
+   * 2e-6 + (top - x[k]) * 2^-24 of it, or 2e-38; never a number below the least normal one but 0.
    * normalise: y[k] = (x[k] - mean) / sqrt(variance + epsilon), that of all of them; sums are of 4 to 32 parts of x in
    * floats, which are added in double.
    * All are NaN where one of x is NaN (or, of softmax, infinity). */

@@ -237,6 +237,8 @@ dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo
 }
 
 #define QUOTIENT(a, b) ((a) / (b))
+#define LARGEST        vmaxvq_f32
+#define TOTAL(v)       vaddvq_f64(vaddq_f64(vcvt_f64_f32(vget_low_f32(v)), vcvt_high_f64_f32(v)))
 
 #include "kernels/channels-template.h"
 

@@ -1,6 +1,7 @@
 /* deltacnn: what works across all channels of a pixel, in portable C.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/portable.h"
+#include <float.h>
 #include <math.h>
 
 /* The largest of n values, and NaN where the first is.  Four at a time, which need not wait for each other. */
@@ -35,8 +36,9 @@ dcn_f32_softmax__portable(const float *x, float *y, int n)
     sums[0] += y[c];
   }
   const float scale = (float)(1 / ((sums[0] + sums[1]) + (sums[2] + sums[3])));
+  const float least = (float)(FLT_MIN / scale); /* channels-template.h says why */
   for (c = 0; c < n; c++)
-    y[c] *= scale;
+    y[c] = y[c] < least ? 0 : y[c] * scale;
 }
 
 /* In so many sums, which need not wait for each other. */
