@@ -44,7 +44,26 @@ store_first(float *p, Mask m, Vector v)
   _mm256_maskstore_ps(p, m, v);
 }
 
-#define PLUS _mm256_add_ps
+#define PLUS  _mm256_add_ps
+#define MINUS _mm256_sub_ps
+
+static inline Vector
+load_halves(const uint16_t *p)
+{
+  return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)p));
+}
+
+static inline Vector
+load_bytes(const uint8_t *p)
+{
+  __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+
+#define load_row_first load_first
+/* Eight can be read. */
+#define load_halves_first(p, m) load_halves(p)
+#define load_bytes_first(p, m)  load_bytes(p)
 
 #define DGEMM_CHANNEL CHANNEL_BY_COLUMNS
 
@@ -53,6 +72,10 @@ store_first(float *p, Mask m, Vector v)
 #define WGEMM_REGISTERS 16
 #include "kernels/wgemm-template.h"
 #include "kernels/pgemm-template.h"
+#define GEMV_ROWS    8
+#define GEMV_VECTORS 2
+#define GEMV_ASK(p)  (void)(p)
+#include "kernels/gemv-template.h"
 
 // clang-format off
 DEFINE_IGEMM(6, 2) DEFINE_IGEMM(5, 2) DEFINE_IGEMM(4, 2) DEFINE_IGEMM(3, 2) DEFINE_IGEMM(2, 2) DEFINE_IGEMM(1, 2)
@@ -146,125 +169,23 @@ dcn_f32_pgemm_6x16__avx2(const float *const *d, const DcnPatch *patch, float *co
   pgemm_run(tiles[columns > LANES], MR, d, patch, out, at, pixels, columns, ask, asks);
 }
 
-/* Weights j to j + 7 of a row: floats, or half as wide. */
-DCN_TEMPLATE __m256
-row_load(const gboolean half, const char *row, int j)
-{
-  return half ? _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(row + 2 * j)))
-              : _mm256_load_ps((const float *)(const void *)(row + 4 * j));
-}
-
-/* The first of them, as the mask says; what is half as wide can be read on to the end. */
-DCN_TEMPLATE __m256
-row_load_first(const gboolean half, const char *row, int j, __m256i m)
-{
-  return half ? row_load(half, row, j)
-              : _mm256_maskload_ps((const float *)(const void *)(row + 4 * j), m);
-}
-
-/* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */
-DCN_TEMPLATE void
-gemv_rows(const int rows, const gboolean half, const uint32_t *index, const float *x, const void *w,
-          size_t ldw, float *y, int columns)
-{
-  const char *r[8];
-  __m256 b[8];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++) {
-    r[i] = (const char *)w + index[i] * ldw * (half ? 2 : 4);
-    b[i] = _mm256_set1_ps(x[i]);
-  }
-  int j = 0;
-  for (; j + 16 <= columns; j += 16) {
-    __m256 s0 = _mm256_loadu_ps(y + j), s1 = _mm256_loadu_ps(y + j + 8);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++) {
-      s0 = _mm256_fmadd_ps(b[i], row_load(half, r[i], j), s0);
-      s1 = _mm256_fmadd_ps(b[i], row_load(half, r[i], j + 8), s1);
-    }
-    _mm256_storeu_ps(y + j, s0);
-    _mm256_storeu_ps(y + j + 8, s1);
-  }
-  for (; j < columns; j += 8) {
-    __m256i m = dcn_first_lanes(columns - j);
-    __m256 s = _mm256_maskload_ps(y + j, m);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      s = _mm256_fmadd_ps(b[i], row_load_first(half, r[i], j, m), s);
-    _mm256_maskstore_ps(y + j, m, s);
-  }
-}
-
-DCN_TEMPLATE void
-gemv_all(const gboolean half, const uint32_t *index, const float *x, int count, const void *w,
-         size_t ldw, float *y, int columns)
-{
-  int i = 0;
-  for (; i + 8 <= count; i += 8)
-    gemv_rows(8, half, index + i, x + i, w, ldw, y, columns);
-  if (i + 4 <= count) {
-    gemv_rows(4, half, index + i, x + i, w, ldw, y, columns);
-    i += 4;
-  }
-  for (; i < count; i++)
-    gemv_rows(1, half, index + i, x + i, w, ldw, y, columns);
-}
-
 void
 dcn_f32_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
                       float *y, int columns)
 {
-  gemv_all(FALSE, index, x, count, w, ldw, y, columns);
+  gemv_floats(index, x, count, w, ldw, y, columns);
 }
 
 void
 dcn_f16_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const uint16_t *w,
                       size_t ldw, float *y, int columns)
 {
-  gemv_all(TRUE, index, x, count, w, ldw, y, columns);
-}
-
-/* The same with weights of a byte. */
-DCN_TEMPLATE void
-gemv_byte_rows(const int rows, const uint32_t *index, const float *x, const uint8_t *w, size_t ldw,
-               const float *zeros, const float *scales, float *y, int columns)
-{
-  const uint8_t *r[8];
-  __m256 b[8];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++) {
-    r[i] = w + index[i] * ldw;
-    b[i] = _mm256_set1_ps(x[i]);
-  }
-  for (int j = 0; j < columns; j += 8) {
-    gboolean whole = j + 8 <= columns;
-    __m256i m = dcn_first_lanes(whole ? 8 : columns - j);
-    __m256 s = _mm256_setzero_ps(), from = _mm256_maskload_ps(zeros + j, m);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++) {
-      __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(r[i] + j));
-      __m256 v = _mm256_sub_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), from);
-      s = _mm256_fmadd_ps(b[i], v, s);
-    }
-    s = _mm256_fmadd_ps(s, _mm256_maskload_ps(scales + j, m), _mm256_maskload_ps(y + j, m));
-    if (whole)
-      _mm256_storeu_ps(y + j, s);
-    else
-      _mm256_maskstore_ps(y + j, m, s);
-  }
+  gemv_halves(index, x, count, w, ldw, y, columns);
 }
 
 void
 dcn_u8_gemv_8r__avx2(const uint32_t *index, const float *x, int count, const uint8_t *w, size_t ldw,
                      const float *zeros, const float *scales, float *y, int columns)
 {
-  int i = 0;
-  for (; i + 8 <= count; i += 8)
-    gemv_byte_rows(8, index + i, x + i, w, ldw, zeros, scales, y, columns);
-  if (i + 4 <= count) {
-    gemv_byte_rows(4, index + i, x + i, w, ldw, zeros, scales, y, columns);
-    i += 4;
-  }
-  for (; i < count; i++)
-    gemv_byte_rows(1, index + i, x + i, w, ldw, zeros, scales, y, columns);
+  gemv_bytes(index, x, count, w, ldw, zeros, scales, y, columns);
 }

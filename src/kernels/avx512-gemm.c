@@ -48,13 +48,45 @@ store_first(float *p, Mask m, Vector v)
   _mm512_mask_storeu_ps(p, m, v);
 }
 
-#define PLUS _mm512_add_ps
+#define PLUS  _mm512_add_ps
+#define MINUS _mm512_sub_ps
+
+static inline Vector
+load_halves(const uint16_t *p)
+{
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline Vector
+load_halves_first(const uint16_t *p, Mask m)
+{
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, p));
+}
+
+static inline Vector
+load_bytes(const uint8_t *p)
+{
+  __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+
+static inline Vector
+load_bytes_first(const uint8_t *p, Mask m)
+{
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(m, p)));
+}
+
+#define load_row_first load_first
 
 #include "kernels/gemm-template.h"
 #include "kernels/rgemm-template.h"
 #define WGEMM_REGISTERS 32
 #include "kernels/wgemm-template.h"
 #include "kernels/pgemm-template.h"
+#define GEMV_ROWS    8
+#define GEMV_VECTORS 2
+#define GEMV_ASK(p)  (void)(p)
+#include "kernels/gemv-template.h"
 
 // clang-format off
 DEFINE_IGEMM(12, 2) DEFINE_IGEMM(11, 2) DEFINE_IGEMM(10, 2) DEFINE_IGEMM(9, 2) DEFINE_IGEMM(8, 2) DEFINE_IGEMM(7, 2)
@@ -196,134 +228,23 @@ dcn_f32_pgemm_12x32__avx512(const float *const *d, const DcnPatch *patch, float 
   pgemm_run(tiles[columns > LANES], MR, d, patch, out, at, pixels, columns, ask, asks);
 }
 
-/* Weights j to j + 15 of a row: floats, or half as wide; with a mask those beyond it are not read. */
-DCN_TEMPLATE __m512
-row_load(const gboolean half, const char *row, int j)
-{
-  return half ? _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(row + 2 * j)))
-              : _mm512_load_ps(row + 4 * j);
-}
-
-DCN_TEMPLATE __m512
-row_load_first(const gboolean half, const char *row, int j, __mmask16 m)
-{
-  return half ? _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, row + 2 * j))
-              : _mm512_maskz_loadu_ps(m, row + 4 * j);
-}
-
-/* y += x * rows of w, `rows` of them at a time. */
-DCN_TEMPLATE void
-gemv_rows(const int rows, const gboolean half, const uint32_t *index, const float *x, const void *w,
-          size_t ldw, float *y, int columns)
-{
-  const char *r[8];
-  __m512 b[8];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++) {
-    r[i] = (const char *)w + index[i] * ldw * (half ? 2 : 4);
-    b[i] = _mm512_set1_ps(x[i]);
-  }
-  int j = 0;
-  for (; j + 32 <= columns; j += 32) {
-    __m512 s0 = _mm512_loadu_ps(y + j), s1 = _mm512_loadu_ps(y + j + 16);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++) {
-      s0 = _mm512_fmadd_ps(b[i], row_load(half, r[i], j), s0);
-      s1 = _mm512_fmadd_ps(b[i], row_load(half, r[i], j + 16), s1);
-    }
-    _mm512_storeu_ps(y + j, s0);
-    _mm512_storeu_ps(y + j + 16, s1);
-  }
-  for (; j < columns; j += 16) {
-    __mmask16 m = first(columns - j);
-    __m512 s = _mm512_maskz_loadu_ps(m, y + j);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      s = _mm512_fmadd_ps(b[i], row_load_first(half, r[i], j, m), s);
-    _mm512_mask_storeu_ps(y + j, m, s);
-  }
-}
-
-DCN_TEMPLATE void
-gemv_all(const gboolean half, const uint32_t *index, const float *x, int count, const void *w,
-         size_t ldw, float *y, int columns)
-{
-  int i = 0;
-  for (; i + 8 <= count; i += 8)
-    gemv_rows(8, half, index + i, x + i, w, ldw, y, columns);
-  if (i + 4 <= count) {
-    gemv_rows(4, half, index + i, x + i, w, ldw, y, columns);
-    i += 4;
-  }
-  for (; i < count; i++)
-    gemv_rows(1, half, index + i, x + i, w, ldw, y, columns);
-}
-
 void
 dcn_f32_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const float *w,
                         size_t ldw, float *y, int columns)
 {
-  gemv_all(FALSE, index, x, count, w, ldw, y, columns);
+  gemv_floats(index, x, count, w, ldw, y, columns);
 }
 
 void
 dcn_f16_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const uint16_t *w,
                         size_t ldw, float *y, int columns)
 {
-  gemv_all(TRUE, index, x, count, w, ldw, y, columns);
-}
-
-/* Weights of a byte less their zeros. */
-DCN_TEMPLATE __m512
-byte_load(__m128i bytes, __m512 zeros)
-{
-  return _mm512_sub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)), zeros);
-}
-
-DCN_TEMPLATE void
-gemv_byte_rows(const int rows, const uint32_t *index, const float *x, const uint8_t *w, size_t ldw,
-               const float *zeros, const float *scales, float *y, int columns)
-{
-  const uint8_t *r[8];
-  __m512 b[8];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++) {
-    r[i] = w + index[i] * ldw;
-    b[i] = _mm512_set1_ps(x[i]);
-  }
-  int j = 0;
-  for (; j + 16 <= columns; j += 16) {
-    __m512 s = _mm512_setzero_ps(), from = _mm512_loadu_ps(zeros + j);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      s = _mm512_fmadd_ps(
-          b[i], byte_load(_mm_loadu_si128((const __m128i *)(const void *)(r[i] + j)), from), s);
-    _mm512_storeu_ps(y + j,
-                     _mm512_fmadd_ps(s, _mm512_loadu_ps(scales + j), _mm512_loadu_ps(y + j)));
-  }
-  if (j < columns) {
-    __mmask16 m = first(columns - j);
-    __m512 s = _mm512_setzero_ps(), from = _mm512_maskz_loadu_ps(m, zeros + j);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      s = _mm512_fmadd_ps(b[i], byte_load(_mm_maskz_loadu_epi8(m, r[i] + j), from), s);
-    _mm512_mask_storeu_ps(
-        y + j, m,
-        _mm512_fmadd_ps(s, _mm512_maskz_loadu_ps(m, scales + j), _mm512_maskz_loadu_ps(m, y + j)));
-  }
+  gemv_halves(index, x, count, w, ldw, y, columns);
 }
 
 void
 dcn_u8_gemv_8r__avx512(const uint32_t *index, const float *x, int count, const uint8_t *w,
                        size_t ldw, const float *zeros, const float *scales, float *y, int columns)
 {
-  int i = 0;
-  for (; i + 8 <= count; i += 8)
-    gemv_byte_rows(8, index + i, x + i, w, ldw, zeros, scales, y, columns);
-  if (i + 4 <= count) {
-    gemv_byte_rows(4, index + i, x + i, w, ldw, zeros, scales, y, columns);
-    i += 4;
-  }
-  for (; i < count; i++)
-    gemv_byte_rows(1, index + i, x + i, w, ldw, zeros, scales, y, columns);
+  gemv_bytes(index, x, count, w, ldw, zeros, scales, y, columns);
 }

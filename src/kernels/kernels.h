@@ -8,8 +8,8 @@
  *
  * Numbers.  Every table gives the bits of the portable one in max_pool, sum_pool, bias_clamp, add,
  * mul and diff, with denormals and infinities; a NaN is a NaN there, but which one is not said.
- * igemm, rgemm, dgemm, wgemm, pgemm, gemv, gemv_half, gemv_bytes, depthwise, depthwise_rows and depthwise_wide sum in ascending order of taps, then channels (rows for gemv, gemv_half, gemv_bytes),
- * with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
+ * igemm, rgemm, dgemm, wgemm, pgemm, gemv, gemv_half, gemv_bytes, depthwise, depthwise_rows and depthwise_wide sum in
+ * ascending order of taps, then channels (rows for gemv, gemv_half, gemv_bytes), with or without FMA: tables differ by rounding, each within (terms + 2) * 2^-24 * (sum of the
  * magnitudes) of the exact sum.  igemm, gemv, gemv_half, gemv_bytes and depthwise give an output the same bits whatever
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
  * it the same bits whatever the run, with one tap or more than 8 columns those of igemm, else it may sum even and odd

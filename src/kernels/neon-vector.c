@@ -1,7 +1,7 @@
-/* deltacnn: fully connected layers and kernels along a pixel's channels in NEON.
+/* deltacnn: kernels along a pixel's channels in NEON.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * All but gemv equal the portable forms bit for bit (of a NaN: that it is one).  Compilers make vectors of those only
+ * All equal the portable forms bit for bit (of a NaN: that it is one).  Compilers make vectors of those only
  * where they optimise much and can tell that nothing overlaps.  Tails of fewer than four values go by way of four
  * that are all valid. */
 #include "kernels/neon.h"
@@ -38,53 +38,6 @@ clamp(float32x4_t v, float32x4_t lo, float32x4_t hi)
 {
   v = vbslq_f32(vcgtq_f32(v, hi), hi, v);
   return vbslq_f32(vcgtq_f32(lo, v), lo, v);
-}
-
-/* y += x * rows of w, `rows` of them at a time, so that y is loaded and stored once for all. */
-DCN_TEMPLATE void
-gemv_rows(const int rows, const uint32_t *index, const float *x, const float *w, size_t ldw,
-          float *y, int columns)
-{
-  const float *r[4];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++)
-    r[i] = w + index[i] * ldw;
-  int j = 0;
-  for (; j + 16 <= columns; j += 16) {
-    float32x4_t s[4];
-    DCN_UNROLL
-    for (int v = 0; v < 4; v++)
-      s[v] = vld1q_f32(y + j + 4 * v);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++) {
-      DCN_PREFETCH(r[i] + j, 64); /* each row is read once: from memory, where they are many */
-      DCN_UNROLL
-      for (int v = 0; v < 4; v++)
-        s[v] = vfmaq_n_f32(s[v], vld1q_f32(r[i] + j + 4 * v), x[i]);
-    }
-    DCN_UNROLL
-    for (int v = 0; v < 4; v++)
-      vst1q_f32(y + j + 4 * v, s[v]);
-  }
-  for (; j < columns; j += 4) { /* rows are whole cache lines, y is not */
-    int n = MIN(columns - j, 4);
-    float32x4_t s = load_few(y + j, n);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      s = vfmaq_n_f32(s, vld1q_f32(r[i] + j), x[i]);
-    store_few(y + j, n, s);
-  }
-}
-
-void
-dcn_f32_gemv_4r__neon(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
-                      float *y, int columns)
-{
-  int i = 0;
-  for (; i + 4 <= count; i += 4)
-    gemv_rows(4, index + i, x + i, w, ldw, y, columns);
-  for (; i < count; i++)
-    gemv_rows(1, index + i, x + i, w, ldw, y, columns);
 }
 
 /* y[k] = result, an expression of the vectors in0 and in1, which are x's and other's; other may be NULL.  All loads of

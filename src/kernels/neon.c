@@ -1,7 +1,8 @@
 /* deltacnn: the NEON table, for AArch64.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The matrix kernels and depthwise gain from FMA instructions, which portable C must not use; others are in
+ * The matrix kernels, those of fully connected layers and depthwise gain from FMA instructions, which portable C must
+ * not use; others are in
  * neon-vector.c; pools and diff_image are the portable form, whose vectors are NEON's here.  Passes the kernels'
  * tests under qemu-user; its speed was never measured, only estimated (tests/bench/RESULTS.md).
  *
@@ -260,74 +261,51 @@ dcn_f32_normalise__neon(const float *x, float epsilon, float *y, int n)
   normalise(x, epsilon, y, n);
 }
 
-DCN_TEMPLATE void
-gemv_half_rows(const int rows, const uint32_t *index, const float *x, const uint16_t *w, size_t ldw,
-               float *y, int columns)
+static inline Vector
+load_halves(const uint16_t *p)
 {
-  const uint16_t *r[4];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++)
-    r[i] = w + index[i] * ldw;
-  for (int j = 0; j < columns; j += LANES) {
-    Mask m = first(columns - j);
-    float32x4_t sum = load_first(y + j, m);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      sum = vfmaq_n_f32(sum, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(r[i] + j))), x[i]);
-    store_first(y + j, m, sum);
-  }
+  return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
 
-DCN_KERNEL_DECLARE(gemv_half, dcn_f16_gemv_4r__neon);
-void
+static inline Vector
+load_bytes(const uint8_t *p)
+{
+  uint32_t four;
+  memcpy(&four, p, sizeof four);
+  uint16x4_t wide = vget_low_u16(vmovl_u8(vcreate_u8(four)));
+  return vcvtq_f32_u32(vmovl_u16(wide));
+}
+
+#define MINUS vsubq_f32
+/* Four can be read. */
+#define load_row_first(p, m)    load(p)
+#define load_halves_first(p, m) load_halves(p)
+#define load_bytes_first(p, m)  load_bytes(p)
+#define GEMV_ROWS               4
+#define GEMV_VECTORS            4
+#define GEMV_ASK(p)                                                                                \
+  DCN_PREFETCH(p, 64) /* each row is read once: from memory, where they are many */
+#include "kernels/gemv-template.h"
+
+static void
+dcn_f32_gemv_4r__neon(const uint32_t *index, const float *x, int count, const float *w, size_t ldw,
+                      float *y, int columns)
+{
+  gemv_floats(index, x, count, w, ldw, y, columns);
+}
+
+static void
 dcn_f16_gemv_4r__neon(const uint32_t *index, const float *x, int count, const uint16_t *w,
                       size_t ldw, float *y, int columns)
 {
-  int i = 0;
-  for (; i + 4 <= count; i += 4)
-    gemv_half_rows(4, index + i, x + i, w, ldw, y, columns);
-  for (; i < count; i++)
-    gemv_half_rows(1, index + i, x + i, w, ldw, y, columns);
+  gemv_halves(index, x, count, w, ldw, y, columns);
 }
 
-/* Four weights of a byte each, less their zeros. */
-static inline float32x4_t
-byte_weights(const uint8_t *row, float32x4_t zeros)
-{
-  uint32_t four;
-  memcpy(&four, row, sizeof four);
-  uint16x4_t wide = vget_low_u16(vmovl_u8(vcreate_u8(four)));
-  return vsubq_f32(vcvtq_f32_u32(vmovl_u16(wide)), zeros);
-}
-
-DCN_TEMPLATE void
-gemv_byte_rows(const int rows, const uint32_t *index, const float *x, const uint8_t *w, size_t ldw,
-               const float *zeros, const float *scales, float *y, int columns)
-{
-  const uint8_t *r[4];
-  DCN_UNROLL
-  for (int i = 0; i < rows; i++)
-    r[i] = w + index[i] * ldw;
-  for (int j = 0; j < columns; j += LANES) {
-    Mask m = first(columns - j);
-    float32x4_t sum = vdupq_n_f32(0), from = load_first(zeros + j, m);
-    DCN_UNROLL
-    for (int i = 0; i < rows; i++)
-      sum = vfmaq_n_f32(sum, byte_weights(r[i] + j, from), x[i]);
-    store_first(y + j, m, vfmaq_f32(load_first(y + j, m), sum, load_first(scales + j, m)));
-  }
-}
-
-DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_4r__neon);
-void
+static void
 dcn_u8_gemv_4r__neon(const uint32_t *index, const float *x, int count, const uint8_t *w, size_t ldw,
                      const float *zeros, const float *scales, float *y, int columns)
 {
-  int i = 0;
-  for (; i + 4 <= count; i += 4)
-    gemv_byte_rows(4, index + i, x + i, w, ldw, zeros, scales, y, columns);
-  for (; i < count; i++)
-    gemv_byte_rows(1, index + i, x + i, w, ldw, zeros, scales, y, columns);
+  gemv_bytes(index, x, count, w, ldw, zeros, scales, y, columns);
 }
 
 extern const DcnKernels dcn_kernels__neon;

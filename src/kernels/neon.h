@@ -3,7 +3,6 @@
 #pragma once
 #include "kernels/kernel-list.h"
 
-DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_4r__neon);
 DCN_KERNEL_DECLARE(bias_clamp, dcn_f32_bias_clamp__neon);
 DCN_KERNEL_DECLARE(add, dcn_f32_add__neon);
 DCN_KERNEL_DECLARE(mul, dcn_f32_mul__neon);

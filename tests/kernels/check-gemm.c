@@ -338,7 +338,7 @@ check_dgemm(const DcnKernels *k)
       dgemm_case(k, &(Case){2, 70, pixels, columns, n % 3, n % 2});
 }
 
-/* What weights of gemv, gemv_half and gemv_bytes are: the oracle has them as floats in any case. */
+/* What weights of gemv, gemv_half and gemv_bytes are: weight_at() has their values. */
 typedef struct {
   const char *name;
   float *floats;
@@ -384,7 +384,7 @@ make_half(float *w, size_t ldw, int inputs, int columns, Values values, GuardSid
   return half;
 }
 
-/* Rows of bytes, likewise: some are 0 and 255, zeros lie within a byte and outside. */
+/* Rows of bytes: some are 0 and 255, zeros lie within a byte and outside. */
 static void
 make_bytes(Weights *weights, size_t ldw, int inputs, int columns, Values values, GuardSide side)
 {
@@ -406,10 +406,15 @@ make_bytes(Weights *weights, size_t ldw, int inputs, int columns, Values values,
         weights->zero[j] = byte;
       weights->bytes[i * ldw + j] = byte;
     }
-  for (int i = 0; i < inputs; i++)
-    for (int j = 0; j < columns; j++)
-      weights->floats[i * ldw + j] =
-          ((float)weights->bytes[i * ldw + j] - weights->zero[j]) * weights->scale[j];
+}
+
+/* The weight of row i and column j, exactly: a byte's needs more digits than a float has. */
+static double
+weight_at(const Weights *w, size_t ldw, size_t i, int j)
+{
+  if (w->bytes)
+    return ((double)w->bytes[i * ldw + j] - w->zero[j]) * w->scale[j];
+  return w->floats[i * ldw + j];
 }
 
 /* Makes w what its kind can hold. */
@@ -462,7 +467,7 @@ gemv_case(const DcnKernels *k, WeightKind kind, int inputs, int count, int colum
   for (int j = 0; j < columns; j++) {
     double sum = before[j], magnitude = fabs(sum);
     for (int i = 0; i < count; i++) {
-      double product = (double)x[i] * w[index[i] * ldw + j];
+      double product = x[i] * weight_at(&weights, ldw, index[i], j);
       sum += product;
       magnitude += fabs(product);
     }
