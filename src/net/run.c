@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "net/internal.h"
 #include "net/state.h"
+#include "util/denormals.h"
 #include "util/parallel.h"
 #include <math.h>
 #include <string.h>
@@ -343,6 +344,7 @@ dcn_state_run_near(DcnState *state, const uint8_t *touched, const uint64_t *near
   state->threads = dcn_state_add_workers(state, dcn_parallel_threads(threads));
   state->dense = mode == DCN_MODE_DENSE || state->conv;
   state->exact = mode == DCN_MODE_EXACT;
+  DcnFloatMode mode_before = dcn_denormals_off();
   dcn_parallel_begin(state->threads);
   Partial partial =
       state->dense || !state->valid ? PARTIAL_UNTRIED : run_partial(state, touched, near);
@@ -354,6 +356,7 @@ dcn_state_run_near(DcnState *state, const uint8_t *touched, const uint64_t *near
     run_full(state, partial == PARTIAL_GAVE_UP && state->values[program->input].threshold == 0);
   }
   dcn_parallel_end();
+  dcn_float_mode_set(mode_before);
   if (!info)
     return;
   *info = (DcnRunInfo){
@@ -448,10 +451,12 @@ dcn_state_run_known(DcnState *state, DcnComputeFunc func, void *context, int thr
     v->delta = NULL;
     v->threshold = 0;
   }
+  DcnFloatMode mode_before = dcn_denormals_off();
   dcn_parallel_begin(state->threads);
   for (int i = 0; i < program->n_ops; i++)
     run_known_op(&run, i);
   dcn_parallel_end();
+  dcn_float_mode_set(mode_before);
   if (info)
     *info = (DcnRunInfo){.macs = run.macs,
                          .macs_dense = net->macs,

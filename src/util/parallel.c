@@ -7,6 +7,7 @@
  * there are processors, and hands them to teams in the order in which these asked: a stream that
  * gets none does its frame alone. */
 #include "util/parallel.h"
+#include "util/denormals.h"
 #include <stdatomic.h>
 
 /* Pauses before a waiting thread sleeps (a helper) or lets others run (a caller): some 50 us. */
@@ -33,6 +34,7 @@ typedef struct {
   int chunk, threads;
   Share shares[DCN_PARALLEL_MAX];
 
+  DcnFloatMode mode;  /* the owner's, for its helpers too */
   int size;           /* threads asked for; the owner's */
   gboolean gathered;  /* helpers have been called; the owner's */
   atomic_int numbers; /* worker number of the last helper that came */
@@ -142,6 +144,8 @@ helper(gpointer data, gpointer user_data)
   (void)user_data;
   int worker = atomic_fetch_add(&team->numbers, 1) + 1, waited = 0;
   unsigned seen = 0;
+  DcnFloatMode own = dcn_float_mode();
+  dcn_float_mode_set(team->mode);
   while (!atomic_load(&team->over)) {
     unsigned state = atomic_load(&team->state);
     if (!loop_is_new(state, seen)) {
@@ -160,6 +164,7 @@ helper(gpointer data, gpointer user_data)
     atomic_fetch_sub(&team->state, INSIDE);
     waited = 0;
   }
+  dcn_float_mode_set(own); /* GLib lends the thread to others */
   team_unref(team);
 }
 
@@ -218,6 +223,7 @@ dcn_parallel_begin(int threads)
   atomic_store(&team->state, 0);
   atomic_store(&team->over, 0);
   atomic_store(&team->numbers, 0);
+  team->mode = dcn_float_mode();
   team->size = dcn_parallel_threads(threads);
   team->gathered = FALSE;
 }

@@ -1,7 +1,9 @@
 /* deltacnn: every item of a parallel loop is done once, and no two workers share a number.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "util/denormals.h"
 #include "util/memory.h"
 #include "util/parallel.h"
+#include <float.h>
 #include <string.h>
 
 typedef struct {
@@ -100,6 +102,40 @@ test_memory(void)
   dcn_aligned_free(NULL);
 }
 
+typedef struct {
+  volatile float least; /* the least normal number */
+  int zero, more;       /* how often half of it was zero, and how often not */
+} Halves;
+
+static void
+halve(void *context, int begin, int end, int worker)
+{
+  Halves *halves = context;
+  (void)worker;
+  for (int i = begin; i < end; i++)
+    g_atomic_int_inc(halves->least / 2 > 0 ? &halves->more : &halves->zero);
+  g_usleep(200); /* so that the others get some */
+}
+
+/* What the caller does with denormal numbers its helpers do as well, and no longer than that. */
+static void
+test_float_mode(void)
+{
+#if !defined(__x86_64__) && !defined(__aarch64__)
+  g_test_skip("32-bit CPUs keep denormal numbers");
+  return;
+#endif
+  for (int i = 0; i < 20; i++) {
+    Halves off = {.least = FLT_MIN}, on = {.least = FLT_MIN};
+    DcnFloatMode before = dcn_denormals_off();
+    dcn_parallel_for(4, 40, 1, halve, &off);
+    dcn_float_mode_set(before);
+    dcn_parallel_for(4, 40, 1, halve, &on);
+    g_assert_cmpint(off.zero, ==, 40);
+    g_assert_cmpint(on.more, ==, 40);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -108,6 +144,7 @@ main(int argc, char **argv)
   g_test_add_func("/util/parallel/every-item-once", test_every_item_once);
   g_test_add_func("/util/parallel/several-streams-at-once", test_several_streams_at_once);
   g_test_add_func("/util/parallel/teams", test_teams);
+  g_test_add_func("/util/parallel/float-mode", test_float_mode);
   g_test_add_func("/util/memory/aligned", test_memory);
   return g_test_run();
 }
