@@ -365,12 +365,11 @@ temporal(DcnH264Coded *coded, int mb_addr, unsigned quarters)
     }
     set_block(motion, b4, 0, ref_idx, mv[0]);
     set_block(motion, b4, 1, 0, mv[1]);
-    if (ref_idx != motion->ref_idx[0][0])
-      uniform = FALSE;
+    /* Block 0 has a vector already only where all quarters are asked for. */
+    uniform = uniform && ref_idx == motion->ref_idx[0][0];
     for (int list = 0; list < 2; list++) {
       for (int t = 0; t < 2; t++) {
-        if (motion->mv[list][b4][t] != motion->mv[list][0][t])
-          uniform = FALSE;
+        uniform = uniform && motion->mv[list][b4][t] == motion->mv[list][0][t];
         if (motion->mv[list][b4][t] != motion->mv[list][first][t])
           coded->map->kind[mb_addr] |= DCN_H264_MOTION_SUB;
       }
