@@ -110,6 +110,22 @@ find_taps(const Method *method, int64_t i, int64_t from, int64_t to, float scale
     weight[k] /= sum;
 }
 
+/* Before the tables of an axis are made: they, and what will be made by them, must fit into what may be generated. */
+static gboolean
+spend(DcnLoader *loader, DcnShape shape, int axis, int64_t to, const Method *method)
+{
+  const size_t taps = (size_t)method->taps, values = taps == 1 ? 1 : 3 * taps - 1;
+  size_t count;
+  shape.dims[axis] = to;
+  if (!dcn_shape_count(shape.rank, shape.dims, &count) ||
+      count > loader->budget / (values + 2 * taps))
+    return dcn_loader_fail(loader, DCN_ERROR_MEMORY,
+                           "its result, %" G_GINT64_FORMAT " along dimension %d, is too large", to,
+                           axis);
+  loader->budget -= 2 * taps * (size_t)to;
+  return TRUE;
+}
+
 /* x with one axis resized. */
 static int
 resize_axis(DcnLoader *loader, int x, int axis, int64_t to, float scale, const Method *method,
@@ -119,7 +135,7 @@ resize_axis(DcnLoader *loader, int x, int axis, int64_t to, float scale, const M
   const int64_t from = shape.dims[axis];
   DcnMove move[MAX_TAPS];
   float *weights[MAX_TAPS] = {NULL};
-  gboolean ok = TRUE;
+  gboolean ok = spend(loader, shape, axis, to, method);
   int sum = -1;
   for (int k = 0; k < method->taps; k++) {
     dcn_move_init(&move[k], &shape);
