@@ -127,8 +127,6 @@ dcn_expand(DcnLoader *loader, const Dcn__Onnx__Model *model)
     else
       expand_once(loader, functions, &bytes, &number, &changed);
   }
-  if (!loader->error)
-    dcn_expand_sequences(&(DcnExpansion){.loader = loader, .bytes = &bytes});
   g_hash_table_unref(functions);
   return !loader->error;
 }

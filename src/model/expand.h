@@ -4,8 +4,8 @@
 #include "model/loader.h"
 
 /* Replaces calls of the model's own functions by their bodies, and operators on quantised numbers by
- * DequantizeLinear, the operator on floats, and QuantizeLinear, and lists of tensors by what they are joined to.  The
- * graph's list of nodes is changed; all that is added is the default allocator's, as the decoder's is. */
+ * DequantizeLinear, the operator on floats, and QuantizeLinear.  The graph's list of nodes is changed; all that is
+ * added is the default allocator's, as the decoder's is. */
 gboolean dcn_expand(DcnLoader *loader, const Dcn__Onnx__Model *model);
 
 /* One call's replacement, as it grows. */
@@ -34,5 +34,3 @@ gboolean dcn_expansion_end(DcnExpansion *expansion, guint before);
 /* Each says whether the node is one of its kind and was replaced; FALSE as well on an error. */
 gboolean dcn_expand_function(DcnExpansion *expansion, const Dcn__Onnx__Node *call);
 gboolean dcn_expand_quantized(DcnExpansion *expansion, const Dcn__Onnx__Node *call);
-/* The whole graph, once there are no calls any more: joined lists of tensors become Concat. */
-void dcn_expand_sequences(DcnExpansion *expansion);

@@ -49,6 +49,15 @@ dcn_loader_has_input(DcnLoader *loader, int i)
   return i < (int)loader->node->n_input && *loader->node->input[i] != '\0';
 }
 
+GPtrArray *
+dcn_loader_list(DcnLoader *loader, int i)
+{
+  const DcnEntry *entry = dcn_loader_has_input(loader, i)
+                              ? g_hash_table_lookup(loader->entries, loader->node->input[i])
+                              : NULL;
+  return entry ? entry->list : NULL;
+}
+
 DcnEntry *
 dcn_loader_input(DcnLoader *loader, int i)
 {
@@ -62,7 +71,10 @@ dcn_loader_input(DcnLoader *loader, int i)
   if (!entry || (!entry->tensor && !entry->pending && entry->value < 0)) {
     char *name = g_utf8_make_valid(loader->node->input[i], -1);
     dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
-                    "\"%s\" is a result that its operator does not give here", name);
+                    entry && entry->list
+                        ? "\"%s\" is a list of tensors, where a tensor is needed"
+                        : "\"%s\" is a result that its operator does not give here",
+                    name);
     g_free(name);
     return NULL;
   }

@@ -23,6 +23,7 @@ typedef struct {
   int exact;          /* this one, which is (level - zero_point) * scale */
   float scale;
   int zero_point;
+  GPtrArray *list; /* of char *: a list of tensors, each by the name of its entry; owned; else NULL */
 } DcnEntry;
 
 typedef struct {
@@ -44,6 +45,7 @@ typedef struct {
   int64_t file_batch;          /* pictures at a time in the file, where it is run with one; else 0 */
   gboolean integer_input;      /* its elements are of an integer type in the model */
   GHashTable *numbers;         /* name of a node's output -> double *: see dcn_loader_note_number() */
+  guint n_listed;              /* entries made for lists: lower-sequence.c */
   GHashTable *relaid;          /* value -> the same with its channels elsewhere; both + 1 */
   GArray *outputs;             /* of int: value indices */
   const Dcn__Onnx__Node *node; /* being lowered */
@@ -66,6 +68,8 @@ void dcn_ends_choose(DcnLoader *loader);
 /* Inputs of the current node.
  * --------------------------------------------------------------------------------- */
 gboolean dcn_loader_has_input(DcnLoader *loader, int i);
+/* DcnEntry.list of an input; NULL, without an error, for anything else. */
+GPtrArray *dcn_loader_list(DcnLoader *loader, int i);
 /* NULL, with an error, for an input that is absent. */
 DcnEntry *dcn_loader_input(DcnLoader *loader, int i);
 /* The constant of an input, owned by the loader; NULL where it is absent or not constant (no
@@ -218,6 +222,16 @@ gboolean dcn_lower_concat(DcnLoader *loader);
 gboolean dcn_lower_depth_to_space(DcnLoader *loader);
 gboolean dcn_lower_space_to_depth(DcnLoader *loader);
 gboolean dcn_lower_resize(DcnLoader *loader); /* Upsample as well */
+
+/* Lists of tensors. */
+gboolean dcn_lower_sequence_construct(DcnLoader *loader); /* SequenceEmpty as well */
+gboolean dcn_lower_sequence_insert(DcnLoader *loader);
+gboolean dcn_lower_sequence_erase(DcnLoader *loader);
+gboolean dcn_lower_sequence_at(DcnLoader *loader);
+gboolean dcn_lower_sequence_length(DcnLoader *loader);
+gboolean dcn_lower_sequence_identity(DcnLoader *loader);
+gboolean dcn_lower_concat_from_sequence(DcnLoader *loader);
+gboolean dcn_lower_split_to_sequence(DcnLoader *loader);
 
 gboolean dcn_lower_quantize(DcnLoader *loader);
 gboolean dcn_lower_dequantize(DcnLoader *loader);

@@ -8,6 +8,8 @@
 gboolean
 dcn_lower_identity(DcnLoader *loader)
 {
+  if (dcn_loader_list(loader, 0))
+    return dcn_lower_sequence_identity(loader);
   DcnEntry *entry = dcn_loader_input(loader, 0);
   if (!entry)
     return FALSE;

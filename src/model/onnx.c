@@ -16,6 +16,7 @@ entry_free(gpointer data)
 {
   DcnEntry *entry = data;
   dcn_tensor_unref(entry->tensor);
+  g_clear_pointer(&entry->list, g_ptr_array_unref);
   g_free(entry);
 }
 

@@ -426,6 +426,28 @@ lists(void)
   save(w, "z", "lists");
 }
 
+/* Lists of parts. */
+static void
+parts(void)
+{
+  OnnxWriter *w = start(13, 4, (int64_t[]){1, 3, 6, 5});
+  onnx_writer_ints(w, "two", 1, (int64_t[]){2});
+  onnx_writer_ints(w, "last", 1, (int64_t[]){-1});
+  onnx_writer_ints(w, "sizes", 2, (int64_t[]){4, 2});
+  onnx_node_int(onnx_writer_node(w, "SplitToSequence", "x sizes", "s"), "axis", 2);
+  onnx_writer_node(w, "SequenceAt", "s last", "a");
+  Dcn__Onnx__Node *rows = onnx_writer_node(w, "SplitToSequence", "a", "r");
+  onnx_node_int(rows, "axis", -2);
+  onnx_node_int(rows, "keepdims", 0);
+  onnx_writer_node(w, "SequenceAt", "r last", "b");
+  onnx_writer_node(w, "SequenceInsert", "r b two", "q");
+  onnx_writer_node(w, "SequenceErase", "q last", "p");
+  Dcn__Onnx__Node *join = onnx_writer_node(w, "ConcatFromSequence", "p", "z");
+  onnx_node_int(join, "new_axis", 1);
+  onnx_node_int(join, "axis", -1);
+  save(w, "z", "parts");
+}
+
 /* A mask made by assignments to parts of it. */
 static void
 scatter(void)
@@ -469,6 +491,7 @@ main(int argc, char **argv)
   qdq();
   ends();
   lists();
+  parts();
   scatter();
   one_node("HardSigmoid", 13, "hard-sigmoid");
   one_node("LogSoftmax", 11, "log-softmax");

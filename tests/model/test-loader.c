@@ -323,6 +323,45 @@ test_large_resize(void)
   g_assert_cmpint(g_get_monotonic_time() - start_time, <, 2 * G_TIME_SPAN_SECOND);
 }
 
+/* Lists of tensors; long ones from few bytes among them. */
+static void
+test_list_errors(void)
+{
+  OnnxWriter *w = start_image();
+  onnx_writer_node(w, "SequenceConstruct", "x x", "s");
+  onnx_writer_ints(w, "two", 1, (int64_t[]){2});
+  refuse(with_node(w, "SequenceAt", "s two"), DCN_ERROR_INVALID, "outside of a list of 2 tensors");
+  w = start_image();
+  onnx_writer_node(w, "SequenceConstruct", "x x", "s");
+  refuse(with_node(w, "Relu", "s"), DCN_ERROR_UNSUPPORTED, "a list of tensors");
+  w = start_image();
+  onnx_writer_node(w, "SequenceEmpty", "", "s");
+  refuse(with_node(w, "SequenceErase", "s"), DCN_ERROR_INVALID, "empty");
+  refuse(with_node(start_image(), "SequenceLength", "x"), DCN_ERROR_INVALID, "not a list");
+  w = start(13, 4, (int64_t[]){1, 3, 1, 100000});
+  onnx_node_int(onnx_writer_node(w, "SplitToSequence", "x", "s"), "axis", 3);
+  refuse(with_node(w, "SequenceLength", "s"), DCN_ERROR_UNSUPPORTED, "more than 4096 tensors");
+  /* Each list is read once more, after the last one was made, so that none can be changed in its place. */
+  w = start_image();
+  onnx_writer_node(w, "SequenceConstruct", "x", "s0");
+  onnx_writer_node(w, "SequenceLength", "s0", "0");
+  for (int i = 1; i <= 6000; i++) {
+    char list[16], *inputs = g_strdup_printf("s%d x", i - 1);
+    g_snprintf(list, sizeof list, "s%d", i);
+    onnx_writer_node(w, "SequenceInsert", inputs, list);
+    onnx_writer_node(w, "SequenceLength", list, list + 1);
+    g_free(inputs);
+  }
+  for (int i = 5999; i >= 0; i--) {
+    char *inputs = g_strdup_printf(i == 5999 ? "%d %d" : "n%d %d", i + 1, i);
+    char *sum = g_strdup_printf("n%d", i);
+    onnx_writer_node(w, "Add", inputs, sum);
+    g_free(inputs);
+    g_free(sum);
+  }
+  refuse(with_output(w, "n0"), DCN_ERROR_MEMORY, "lists are too long");
+}
+
 static void
 test_long_chain(void)
 {
@@ -666,6 +705,7 @@ main(int argc, char **argv)
   g_test_add_func("/model/loader/constant-errors", test_constant_errors);
   g_test_add_func("/model/loader/operator-errors", test_operator_errors);
   g_test_add_func("/model/loader/large-resize", test_large_resize);
+  g_test_add_func("/model/loader/list-errors", test_list_errors);
   g_test_add_func("/model/loader/long-chain", test_long_chain);
   g_test_add_func("/model/loader/free-dimensions", test_free_dimensions);
   g_test_add_func("/model/loader/byte-image", test_byte_image);

@@ -32,6 +32,9 @@ class Net:
     def ints(self, *values):
         return self.const(numpy.array(values, numpy.int64))
 
+    def int(self, value):
+        return self.const(numpy.int64(value))
+
     def floats(self, *values):
         return self.const(numpy.array(values, numpy.float32))
 
@@ -414,6 +417,23 @@ def scripted_list():
     return Example(n.done(n.op('Gemm', n.op('Flatten', x), n.random(20, 5), n.random(5))), IMAGE)
 
 
+def scripted_parts():
+    """What chunk, unbind and stack become in scripted modules: lists from a split, of which parts are taken and joined anew."""
+    n = Net(13, IMAGE)
+    x = n.conv('x', 3, 8, strides=[2, 2])
+    halves = n.op('SplitToSequence', x, n.int(5), axis=1)  # 5 and 3 channels
+    a, b = (n.op('SequenceAt', halves, n.int(at)) for at in (0, -1))
+    x = n.op('Concat', n.conv(b, 3, 4), n.op('Relu', a), axis=1)
+    sizes = n.op('SplitToSequence', x, n.ints(2, 3, 4), axis=-3)
+    sizes = n.op('SequenceInsert', sizes, n.op('Neg', n.op('SequenceAt', sizes, n.int(2))), n.int(1))
+    sizes = n.op('SequenceErase', sizes, n.int(0))
+    x = n.op('ConcatFromSequence', sizes, axis=1)
+    rows = n.op('SplitToSequence', x, axis=2, keepdims=0)
+    x = n.op('ConcatFromSequence', n.op('SequenceErase', rows), axis=-1, new_axis=1)
+    x = n.op('GlobalAveragePool', n.op('Relu', x))
+    return Example(n.done(n.op('Gemm', n.op('Flatten', x), n.random(11, 5), n.random(5))), IMAGE)
+
+
 def attention_free_vit():
     """LayerNormalization and Einsum-free mixing of tokens, as MLP-Mixer's kind is exported."""
     n = Net(17, IMAGE)
@@ -652,8 +672,8 @@ def styles():
         made[f'resize, {mode}, {coordinates}, {nearest}, {sizes[0]}x{sizes[1]}'] = resize(mode, coordinates, nearest, sizes)
     for f in (caffe_fixed_batch, old_softmax_of_image, windows_ml, half_precision, keras, keras_strided_slice, tflite,
               torch_expand, torch_group_norm, group_norm_18, group_norm_21, instance_norm, transposed_conv, focus,
-              reductions, dynamo, modules_as_functions, scripted_list, attention_free_vit, paddle, mxnet, batch_norm_per_value, bytes_in,
-              resize_down_antialiased, scales_before_groups, scales_before_padding, nearly_hard_swish, joined_in_rank_5):
+              reductions, dynamo, modules_as_functions, scripted_list, scripted_parts, attention_free_vit, paddle, mxnet, batch_norm_per_value,
+              bytes_in, resize_down_antialiased, scales_before_groups, scales_before_padding, nearly_hard_swish, joined_in_rank_5):
         made[f.__name__.replace('_', ' ')] = f()
     for policy in ('not_larger', 'not_smaller'):
         made[f'resize, {policy}'] = resize_keeping_aspect(policy)
