@@ -20,8 +20,13 @@ typedef __m256i Mask;
 #define splat _mm256_set1_ps
 #define TILE  4
 
+#define broadcast             _mm256_broadcast_ss
+#define GROUPED_ROWS          1
+#define GROUPED_SPREAD(v, at) _mm256_permutevar8x32_ps(v, (__m256i)(at))
+
 #include "kernels/depthwise-rows-template.h"
 #include "kernels/depthwise-wide-template.h"
+#include "kernels/grouped-rows-template.h"
 
 void
 dcn_f32_depthwise_8c__avx2(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
@@ -43,4 +48,10 @@ void
 dcn_f32_depthwise_wide_8c__avx2(const DcnDepthwiseWide *d, int channels)
 {
   depthwise_wide(d, channels);
+}
+
+void
+dcn_f32_grouped_rows_8c__avx2(const DcnGroupedRows *d, int channels)
+{
+  grouped_run(d, channels);
 }

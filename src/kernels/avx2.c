@@ -22,6 +22,7 @@ const DcnKernels dcn_kernels__avx2 = {
     .depthwise = dcn_f32_depthwise_8c__avx2,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__avx2,
     .depthwise_wide = dcn_f32_depthwise_wide_8c__avx2,
+    .grouped_rows = dcn_f32_grouped_rows_8c__avx2,
     .max_pool = dcn_f32_max_pool_16c__avx2,
     .sum_pool = dcn_f32_sum_pool_16c__avx2,
     .bias_clamp = dcn_f32_bias_clamp__avx2,

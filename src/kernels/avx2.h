@@ -16,6 +16,7 @@ DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_8r__avx2);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_8c__avx2);
 DCN_KERNEL_DECLARE(depthwise_rows, dcn_f32_depthwise_rows_8c__avx2);
 DCN_KERNEL_DECLARE(depthwise_wide, dcn_f32_depthwise_wide_8c__avx2);
+DCN_KERNEL_DECLARE(grouped_rows, dcn_f32_grouped_rows_8c__avx2);
 DCN_KERNEL_DECLARE(max_pool, dcn_f32_max_pool_16c__avx2);
 DCN_KERNEL_DECLARE(sum_pool, dcn_f32_sum_pool_16c__avx2);
 DCN_KERNEL_DECLARE(bias_clamp, dcn_f32_bias_clamp__avx2);

@@ -20,8 +20,13 @@ typedef __mmask16 Mask;
 #define splat _mm512_set1_ps
 #define TILE  8
 
+#define broadcast(p)          _mm512_set1_ps(*(p))
+#define GROUPED_ROWS          2
+#define GROUPED_SPREAD(v, at) _mm512_permutexvar_ps((__m512i)(at), v)
+
 #include "kernels/depthwise-rows-template.h"
 #include "kernels/depthwise-wide-template.h"
+#include "kernels/grouped-rows-template.h"
 
 #define PAIR_TAPS 25
 
@@ -139,4 +144,10 @@ void
 dcn_f32_depthwise_wide_16c__avx512(const DcnDepthwiseWide *d, int channels)
 {
   depthwise_wide(d, channels);
+}
+
+void
+dcn_f32_grouped_rows_16c__avx512(const DcnGroupedRows *d, int channels)
+{
+  grouped_run(d, channels);
 }

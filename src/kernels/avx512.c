@@ -22,6 +22,7 @@ const DcnKernels dcn_kernels__avx512 = {
     .depthwise = dcn_f32_depthwise_16c__avx512,
     .depthwise_rows = dcn_f32_depthwise_rows_16c__avx512,
     .depthwise_wide = dcn_f32_depthwise_wide_16c__avx512,
+    .grouped_rows = dcn_f32_grouped_rows_16c__avx512,
     .max_pool = dcn_f32_max_pool_32c__avx512,
     .sum_pool = dcn_f32_sum_pool_32c__avx512,
     .bias_clamp = dcn_f32_bias_clamp__avx512,

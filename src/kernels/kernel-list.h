@@ -26,6 +26,7 @@
   K(depthwise)                                                                                     \
   K(depthwise_rows)                                                                                \
   K(depthwise_wide)                                                                                \
+  K(grouped_rows)                                                                                  \
   K(max_pool)                                                                                      \
   K(sum_pool)                                                                                      \
   K(bias_clamp)                                                                                    \

@@ -115,6 +115,25 @@ typedef struct {
   int pixels;
 } DcnDepthwiseWide;
 
+/* Rows of a 3x3 convolution in groups of few channels, each of as many outputs as inputs. */
+typedef struct {
+  int group; /* channels of a group: 4, 8 or 16 */
+  const float *const *lines; /* [(rows - 1) * stride + 3] input rows, in_w pixels each; output row r reads from r * stride
+                              * on; NULL: outside of the image */
+  size_t step;               /* floats from one input pixel to the next */
+  int in_w;
+  int stride; /* 1 or 2 input pixels from one output pixel to the next */
+  int left;   /* 0 or 1: so many columns lies the first window left of the image.  The last one ends at most one column
+               * right of it: (pixels - 1) * stride - left + 2 <= in_w */
+  const float *w; /* [channels / 16][3][group][3][16]: by rows of the window, input channels, columns; aligned to
+                   * DCN_ALIGN */
+  const float *bias; /* NULL for zero */
+  float lo, hi;      /* limits as for bias_clamp */
+  float *out;        /* pixels `ldo` floats apart, rows `row` */
+  size_t ldo, row;
+  int rows, pixels; /* output rows, and pixels of each */
+} DcnGroupedRows;
+
 typedef struct {
   const char *isa; /* "portable", "avx2", "avx512", "neon" */
   int mr, nr;      /* igemm tile: mr pixels x nr output channels; weights are packed for nr */
@@ -235,6 +254,9 @@ typedef struct {
   /* The same for windows of 5, 7 or 9 columns, a row at a time; what lies outside of the image is left out of the
    * sums. */
   void (*depthwise_wide)(const DcnDepthwiseWide *d, int channels);
+
+  /* The same in groups; channels is a multiple of 16.  Sums run over window rows, then channels, then columns. */
+  void (*grouped_rows)(const DcnGroupedRows *d, int channels);
 
   /* Pools of one output pixel over taps >= 1 pixel pointers, k < channels.
    * out[k] = max_t a[t][k]            NaN wins; of zeros of either sign the first stays

@@ -194,10 +194,12 @@ dcn_f32_pgemm_8x8__neon(const float *const *d, const DcnPatch *patch, float *con
 
 #define fma(c, x, b) vfmaq_f32(c, x, b)
 
-#define TILE 8
+#define TILE         8
+#define GROUPED_ROWS 2
 
 #include "kernels/depthwise-rows-template.h"
 #include "kernels/depthwise-wide-template.h"
+#include "kernels/grouped-rows-template.h"
 
 static void
 dcn_f32_depthwise_4c__neon(const float *const *a, int taps, size_t step, const float *w, size_t ldw,
@@ -218,6 +220,12 @@ static void
 dcn_f32_depthwise_wide_4c__neon(const DcnDepthwiseWide *d, int channels)
 {
   depthwise_wide(d, channels);
+}
+
+static void
+dcn_f32_grouped_rows_4c__neon(const DcnGroupedRows *d, int channels)
+{
+  grouped_run(d, channels);
 }
 
 #define MADD(c, x, b) vfmaq_f32(c, x, b)
@@ -328,6 +336,7 @@ const DcnKernels dcn_kernels__neon = {
     .depthwise = dcn_f32_depthwise_4c__neon,
     .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
     .depthwise_wide = dcn_f32_depthwise_wide_4c__neon,
+    .grouped_rows = dcn_f32_grouped_rows_4c__neon,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__neon,

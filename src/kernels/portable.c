@@ -602,6 +602,7 @@ const DcnKernels dcn_kernels__portable = {
     .depthwise = dcn_f32_depthwise_8c__portable,
     .depthwise_rows = dcn_f32_depthwise_rows_8c__portable,
     .depthwise_wide = dcn_f32_depthwise_wide_4c__portable,
+    .grouped_rows = dcn_f32_grouped_rows_4c__portable,
     .max_pool = dcn_f32_max_pool_4c__portable,
     .sum_pool = dcn_f32_sum_pool_4c__portable,
     .bias_clamp = dcn_f32_bias_clamp__portable,

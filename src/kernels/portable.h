@@ -16,6 +16,7 @@ DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_4r__portable);
 DCN_KERNEL_DECLARE(depthwise, dcn_f32_depthwise_8c__portable);
 DCN_KERNEL_DECLARE(depthwise_rows, dcn_f32_depthwise_rows_8c__portable);
 DCN_KERNEL_DECLARE(depthwise_wide, dcn_f32_depthwise_wide_4c__portable);
+DCN_KERNEL_DECLARE(grouped_rows, dcn_f32_grouped_rows_4c__portable);
 DCN_KERNEL_DECLARE(max_pool, dcn_f32_max_pool_4c__portable);
 DCN_KERNEL_DECLARE(sum_pool, dcn_f32_sum_pool_4c__portable);
 DCN_KERNEL_DECLARE(bias_clamp, dcn_f32_bias_clamp__portable);

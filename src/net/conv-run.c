@@ -398,6 +398,21 @@ full_by_winograd(const Loop *loop)
   return TRUE;
 }
 
+static gboolean
+full_by_groups(const Loop *loop)
+{
+  const DcnGroupedRun run = {.job = loop->job,
+                             .grouped = loop->plan->grouped,
+                             .window = &loop->plan->window,
+                             .lo = loop->lo,
+                             .hi = loop->hi,
+                             .sums = loop->sums,
+                             .stride = loop->stride};
+  dcn_grouped_run(&run);
+  dcn_worker(loop->job, 0)->macs += loop->job->op->macs;
+  return TRUE;
+}
+
 /* Stale pixels that lie close together: computed and emitted. */
 static void
 touched_by_winograd(Loop *loop)
@@ -504,7 +519,8 @@ dcn_conv_run(DcnJob *job)
     loop.lo = lo;
     loop.hi = hi;
   }
-  gboolean done = job->full && plan->winograd && full_by_winograd(&loop);
+  gboolean done = job->full && ((plan->winograd && full_by_winograd(&loop)) ||
+                                (plan->grouped && full_by_groups(&loop)));
   job->followed = loop.followed = !done && loop.parts == 1 && !job->list && job->n_followers > 0;
   if (!done)
     dcn_parallel_for(threads, loop.n_blocks * loop.parts, dcn_grain((size_t)(cost / loop.parts)),

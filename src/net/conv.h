@@ -4,6 +4,14 @@
 #include "net/internal.h"
 #include "net/winograd.h"
 
+/* A 3x3 convolution in groups of few channels, as full runs do it. */
+typedef struct {
+  int group;      /* channels of a group */
+  float *weights; /* as the kernel wants them, owned */
+  float *bias;    /* [channels], owned; NULL for none */
+  size_t weight_bytes;
+} DcnGrouped;
+
 /* Packed weights are [groups][blocks][taps][cg][nr]; output channels beyond mg are zero
  * columns. */
 typedef struct {
@@ -22,6 +30,7 @@ typedef struct {
    * number of threads. */
   int block_pixels;
   DcnWinograd *winograd; /* what full runs do instead, or NULL; owned */
+  DcnGrouped *grouped;   /* the same */
   /* Where padding makes windows that see nothing of the image, their outputs never change: the pixels that see
    * something, and what the others are, [channels]; owned.  NULL: all see something. */
   int32_t *seeing;
@@ -30,6 +39,23 @@ typedef struct {
 } DcnConvPlan;
 
 void dcn_conv_run(DcnJob *job);
+
+/* Where sums go, and what is done to them on the way. */
+typedef struct {
+  const DcnJob *job;
+  const DcnGrouped *grouped;
+  const DcnWindow *window;
+  float lo, hi;
+  float *sums; /* [pixels][stride] */
+  size_t stride;
+} DcnGroupedRun;
+
+/* conv-grouped.c: a plan where the kernel fits, or NULL; *cost, the multiplies, becomes what they take in those of
+ * igemm.  Raises net->needs.  To be called while op->u.conv.weights is there. */
+DcnGrouped *dcn_grouped_new(DcnNet *net, const DcnOp *op, const DcnWindow *win, double *cost);
+void dcn_grouped_free(DcnGrouped *grouped); /* NULL is fine */
+/* All outputs. */
+void dcn_grouped_run(const DcnGroupedRun *run);
 
 /* igemm tiles of a block of np pixels: as few as can be, of as equal a size as can be. */
 static inline int

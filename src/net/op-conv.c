@@ -54,6 +54,7 @@ conv_clear(DcnNetOp *op)
   dcn_aligned_free(plan->weights);
   dcn_aligned_free(plan->bias);
   dcn_winograd_free(plan->winograd);
+  dcn_grouped_free(plan->grouped);
   g_free(plan->seeing);
   g_free(plan->unseeing);
   g_free(plan);
@@ -133,14 +134,19 @@ conv_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   pack(plan, conv, k->nr);
   op->weights = plan->weights;
   plan->block_pixels = choose_block_pixels(k, plan);
-  if (plan->merged > 1)
+  double grouped_macs = (double)op->macs;
+  plan->grouped = dcn_grouped_new(net, op->op, &plan->window, &grouped_macs);
+  if (plan->grouped)
+    op->full_macs = grouped_macs;
+  else if (plan->merged > 1)
     op->full_macs = (double)op->macs * plan->merged;
   else
     plan->winograd = dcn_winograd_new(net, op->op, plan->block_pixels, &op->full_macs);
   list_seeing(plan, op, conv, k, out);
   g_clear_pointer(&conv->weights, g_free);
   g_clear_pointer(&conv->bias, g_free);
-  op->weight_bytes = weights * sizeof(float) + (plan->winograd ? plan->winograd->weight_bytes : 0);
+  op->weight_bytes = weights * sizeof(float) + (plan->winograd ? plan->winograd->weight_bytes : 0) +
+                     (plan->grouped ? plan->grouped->weight_bytes : 0);
   DcnNeeds *needs = &net->needs;
   /* A dgemm tile is dr pixels, so a block's tail may hold dr - 1 more. */
   size_t padded = (size_t)plan->block_pixels + DCN_MR_MAX;

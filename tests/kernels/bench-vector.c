@@ -105,6 +105,53 @@ run_depthwise_wide(void *context)
   }
 }
 
+/* Rows of 14 pixels in groups of 4, 8 or 16, borders included, in turn. */
+static void
+run_grouped(Vector *v, int group)
+{
+  enum { ROWS = 8 };
+  const int channels = v->n / 16 * 16;
+  const float *lines[ROWS + 2];
+  for (int p = 0; channels && p + ROWS * ROW * channels <= FLOATS; p += ROWS * ROW * channels) {
+    for (int i = 0; i < ROWS + 2; i++)
+      lines[i] = v->a + (p + i * ROW * channels) % (FLOATS - ROW * channels);
+    const DcnGroupedRows d = {.group = group,
+                              .lines = lines,
+                              .step = (size_t)channels,
+                              .in_w = ROW,
+                              .stride = 1,
+                              .left = 1,
+                              .w = v->b,
+                              .bias = v->z,
+                              .lo = 0,
+                              .hi = 6,
+                              .out = v->y + p,
+                              .ldo = (size_t)channels,
+                              .row = (size_t)(ROW * channels),
+                              .rows = ROWS,
+                              .pixels = ROW};
+    v->k->grouped_rows(&d, channels);
+  }
+}
+
+static void
+run_grouped_4(void *context)
+{
+  run_grouped(context, 4);
+}
+
+static void
+run_grouped_8(void *context)
+{
+  run_grouped(context, 8);
+}
+
+static void
+run_grouped_16(void *context)
+{
+  run_grouped(context, 16);
+}
+
 static void
 run_max_pool(void *context)
 {
@@ -229,6 +276,14 @@ void
 bench_depthwise_wide(Bench *bench)
 {
   bench_vector(bench, "depthwise_wide", run_depthwise_wide, FLOATS, 0, " 5x5");
+}
+
+void
+bench_grouped_rows(Bench *bench)
+{
+  bench_vector(bench, "grouped_rows", run_grouped_4, FLOATS, 0, " groups of 4");
+  bench_vector(bench, "grouped_rows", run_grouped_8, FLOATS, 0, " groups of 8");
+  bench_vector(bench, "grouped_rows", run_grouped_16, FLOATS, 0, " groups of 16");
 }
 
 void
