@@ -38,7 +38,7 @@ class Camera:
         leaky = 'leaky=downstream ' if live else ''
         self.pipeline = Gst.parse_launch(
             f'{source} ! parsebin name=parse  decodebin name=decode ! {pace}queue name=backlog {leaky}max-size-buffers=5 max-size-time=0 '
-            f'max-size-bytes=0 ! deltacnn name=cnn top-k=1 post-messages=true ! fakesink sync=false')
+            f'max-size-bytes=0 ! videoconvert ! deltacnn name=cnn top-k=1 post-messages=true ! fakesink sync=false')
         self.pipeline.connect('deep-element-added', self.on_inner)
         self.pipeline.get_by_name('source').set_property('location', self.url)
         cnn = self.pipeline.get_by_name('cnn')

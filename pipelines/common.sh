@@ -68,9 +68,9 @@ tolerance_of() {
   fi
 }
 
-# The classifier with model $1, as an array `cnn`.
+# The classifier with model $1, as an array `cnn`.  What decoders put out in 8 bits passes videoconvert as it is, with the coding metas.
 classifier() {
-  cnn=(deltacnn model-file="$1" tolerance="$(tolerance_of "$1")" source="${SOURCE:-auto}")
+  cnn=(videoconvert ! deltacnn model-file="$1" tolerance="$(tolerance_of "$1")" source="${SOURCE:-auto}")
   [ -z "${DCN_MESSAGES:-}" ] || cnn+=(top-k=1 post-messages=true)
 }
 

@@ -10,4 +10,4 @@ camera=$(camera_of "$@")
 dcn_setup
 classifier "$model"
 # shellcheck disable=SC2046,SC2086
-launch $camera ! videoconvert ! "${cnn[@]}" ! deltaoverlay ! videoconvert ! $(sink_of)
+launch $camera ! "${cnn[@]}" ! deltaoverlay ! videoconvert ! $(sink_of)

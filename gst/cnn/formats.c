@@ -38,9 +38,9 @@ describe_chroma (const GstVideoInfo * info, const GstDeltaCnnVisible * visible,
   if (site == GST_VIDEO_CHROMA_SITE_UNKNOWN)
     site = GST_VIDEO_CHROMA_SITE_MPEG2;
   if (out->sub_x && !(site & GST_VIDEO_CHROMA_SITE_H_COSITED))
-    out->chroma_x = 0.5;
+    out->chroma_x = 0.5 * ((1 << out->sub_x) - 1);
   if (out->sub_y && !(site & GST_VIDEO_CHROMA_SITE_V_COSITED))
-    out->chroma_y = 0.5;
+    out->chroma_y = 0.5 * ((1 << out->sub_y) - 1);
   /* Where the visible part begins inside a chroma sample's group, the sample
    * lies that much further left and up. */
   out->chroma_x -= visible->x & ((1 << out->sub_x) - 1);
@@ -57,13 +57,18 @@ gst_delta_cnn_formats_describe (const GstVideoInfo * info,
     case GST_VIDEO_FORMAT_YV12:
     case GST_VIDEO_FORMAT_Y42B:
     case GST_VIDEO_FORMAT_Y444:
+    case GST_VIDEO_FORMAT_Y41B:
       out->format = DCN_FORMAT_I420;
       describe_chroma (info, visible, out);
       break;
     case GST_VIDEO_FORMAT_NV12:
     case GST_VIDEO_FORMAT_NV21:
+    case GST_VIDEO_FORMAT_NV16:
+    case GST_VIDEO_FORMAT_NV61:
+    case GST_VIDEO_FORMAT_NV24:
       out->format = DCN_FORMAT_NV12;
-      out->v_first = GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_NV21;
+      out->v_first = GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_NV21
+          || GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_NV61;
       describe_chroma (info, visible, out);
       break;
     case GST_VIDEO_FORMAT_RGB:
@@ -81,6 +86,9 @@ gst_delta_cnn_formats_describe (const GstVideoInfo * info,
       out->r_offset = GST_VIDEO_FORMAT_INFO_POFFSET (info->finfo, 0);
       out->g_offset = GST_VIDEO_FORMAT_INFO_POFFSET (info->finfo, 1);
       out->b_offset = GST_VIDEO_FORMAT_INFO_POFFSET (info->finfo, 2);
+      break;
+    case GST_VIDEO_FORMAT_GBR:
+      out->format = DCN_FORMAT_RGB_PLANES;
       break;
     case GST_VIDEO_FORMAT_GRAY8:
       out->format = DCN_FORMAT_GRAY8;
@@ -135,15 +143,10 @@ gst_delta_cnn_formats_planes (const GstVideoFrame * frame,
   gint i;
 
   memset (out, 0, sizeof *out);
-  out->plane[0] = component (frame, visible, 0, 0, 0,
-      GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, 0));
-  out->stride[0] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, 0);
-  if (!GST_VIDEO_FORMAT_INFO_IS_YUV (finfo))
-    return;
-  for (i = 1; i < (gint) GST_VIDEO_FORMAT_INFO_N_PLANES (finfo); i++) {
-    /* Planes are given to the engine in the order Y U V, whatever their order in
-     * memory; with two planes the second holds U and V. */
-    gint plane = GST_VIDEO_FORMAT_INFO_N_PLANES (finfo) == 2 ? 1
+  /* Planes are given to the engine in the order Y U V or R G B, whatever their
+   * order in memory; with two planes the second holds U and V. */
+  for (i = 0; i < (gint) GST_VIDEO_FORMAT_INFO_N_PLANES (finfo); i++) {
+    gint plane = GST_VIDEO_FORMAT_INFO_N_PLANES (finfo) == 1 ? 0
         : GST_VIDEO_FORMAT_INFO_PLANE (finfo, i);
 
     out->plane[i] = component (frame, visible, plane,

@@ -8,6 +8,7 @@ typedef enum {
   DCN_FORMAT_I420, /* also YV12, with planes given in the order Y U V; any subsampling through sub_x, sub_y */
   DCN_FORMAT_NV12, /* Y plane, interleaved UV plane; NV21 through v_first */
   DCN_FORMAT_RGB,  /* packed, pixel_stride 3 or 4, component offsets in r_offset.. */
+  DCN_FORMAT_RGB_PLANES, /* planes given in the order R G B */
   DCN_FORMAT_GRAY8
 } DcnFormat;
 
@@ -27,6 +28,6 @@ typedef struct {
 
 /* One frame.  The planes are read only between the call that gets them and its return. */
 typedef struct {
-  const uint8_t *plane[3]; /* Y U V; Y UV; or the packed plane */
+  const uint8_t *plane[3]; /* Y U V; R G B; Y UV; or the packed plane */
   int stride[3];           /* bytes from one line to the next */
 } DcnFrame;

@@ -43,6 +43,12 @@ dcn_layout_init(DcnLayout *layout, const DcnFrameInfo *info)
     set_component(layout, 1, 0);
     set_component(layout, 2, 0);
     return NULL;
+  case DCN_FORMAT_RGB_PLANES:
+    for (int c = 0; c < 3; c++) {
+      set_plane(layout, c, info, 0, 0, 1);
+      set_component(layout, c, 0);
+    }
+    return NULL;
   case DCN_FORMAT_NV12:
     set_plane(layout, 0, info, 0, 0, 1);
     set_plane(layout, 1, info, info->sub_x, info->sub_y, 2);

@@ -152,6 +152,12 @@ plan_reached(DcnFrameToTensor *convert)
   }
 }
 
+static gboolean
+is_rgb(const DcnFrameInfo *info)
+{
+  return info->format == DCN_FORMAT_RGB || info->format == DCN_FORMAT_RGB_PLANES;
+}
+
 /* ITU-R BT.601 2.5, BT.709 3: Y' from -16/219, C from -128/224 of full scale; kr, kb of the matrix.
  */
 static void
@@ -164,7 +170,7 @@ plan_colors(DcnFrameToTensor *convert, const DcnFrameInfo *info)
   convert->colors.channels = convert->spec.channels;
   memcpy(convert->colors.scale, convert->spec.scale, sizeof convert->spec.scale);
   memcpy(convert->colors.offset, convert->spec.offset, sizeof convert->spec.offset);
-  if (info->format == DCN_FORMAT_RGB) {
+  if (is_rgb(info)) {
     if (convert->spec.order == DCN_COLOR_GRAY) {
       m[0][0] = 0.299f;
       m[0][1] = 0.587f;
@@ -285,7 +291,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->layout = layout;
   convert->n_components = layout.n_components;
   convert->n_planes = layout.n_planes;
-  if (spec->order == DCN_COLOR_GRAY && info->format != DCN_FORMAT_RGB)
+  if (spec->order == DCN_COLOR_GRAY && !is_rgb(info))
     convert->n_components = convert->n_planes = 1;
   convert->block_cols = (info->width + 7) / 8;
   convert->block_rows = (info->height + 7) / 8;

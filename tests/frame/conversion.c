@@ -114,7 +114,7 @@ test_reference_pixel(const TestFrame *frame, const DcnTensorSpec *spec, int x, i
     r = g = b = a / 255;
     if (spec->order == DCN_COLOR_GRAY)
       r = a / 255;
-  } else if (info->format == DCN_FORMAT_RGB) {
+  } else if (info->format == DCN_FORMAT_RGB || info->format == DCN_FORMAT_RGB_PLANES) {
     r = a / 255;
     g = resample(frame, spec, 1, x, y) / 255;
     b = resample(frame, spec, 2, x, y) / 255;

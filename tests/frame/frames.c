@@ -22,6 +22,7 @@ const TestFormat test_formats[] = {
     {"BGR", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 3, 2, 1, 0, 0, 0, TRUE, 0, 0}},
     {"RGBx", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 4, 0, 1, 2, 0, 0, TRUE, 0, 0}},
     {"xBGR", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 4, 3, 2, 1, 0, 0, TRUE, 0, 0}},
+    {"GBR", {DCN_FORMAT_RGB_PLANES, 0, 0, 0, 0, FALSE, 0, 0, 0, 0, 0, 0, TRUE, 0, 0}},
     {"GRAY8", {DCN_FORMAT_GRAY8, 0, 0, 0, 0, FALSE, 0, 0, 0, 0, 0, 0, TRUE, 0, 0}},
 };
 const int n_test_formats = G_N_ELEMENTS(test_formats);
@@ -58,7 +59,9 @@ test_frame_new(const DcnFrameInfo *info, int stride_extra, gboolean flip)
 {
   TestFrame *frame = g_new0(TestFrame, 1);
   frame->info = *info;
-  frame->n_planes = info->format == DCN_FORMAT_I420 ? 3 : info->format == DCN_FORMAT_NV12 ? 2 : 1;
+  frame->n_planes = info->format == DCN_FORMAT_NV12                                      ? 2
+                    : info->format == DCN_FORMAT_RGB || info->format == DCN_FORMAT_GRAY8 ? 1
+                                                                                         : 3;
   for (int p = 0; p < frame->n_planes; p++) {
     int width, height;
     test_component_size(info, p, &width, &height);
@@ -100,7 +103,7 @@ test_sample(const TestFrame *frame, int component, int x, int y)
   if (info->format == DCN_FORMAT_RGB) {
     const int byte[3] = {info->r_offset, info->g_offset, info->b_offset};
     offset = x * info->pixel_stride + byte[component];
-  } else if (info->format == DCN_FORMAT_I420) {
+  } else if (info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_RGB_PLANES) {
     plane = component;
   } else if (info->format == DCN_FORMAT_NV12 && component > 0) {
     plane = 1;

@@ -316,8 +316,13 @@ test_same_samples (void)
 
   for (i = 0; i < G_N_ELEMENTS (yuv); i++)
     compare_formats (GST_VIDEO_FORMAT_I420, yuv[i], 0.0, 1);
+  compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_NV16, 0.0, 1);
+  compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_NV61, 0.0, 1);
+  compare_formats (GST_VIDEO_FORMAT_Y444, GST_VIDEO_FORMAT_NV24, 0.0, 1);
   for (i = 0; i < G_N_ELEMENTS (rgb); i++)
     compare_formats (GST_VIDEO_FORMAT_RGB, rgb[i], 0.0, 1);
+  /* Planes may be scaled in other whole numbers than packed pixels. */
+  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_GBR, 1e-4, 1);
 }
 
 static void
@@ -326,6 +331,7 @@ test_same_picture (void)
   compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_Y444, 0.03, 1);
   compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_Y42B, 0.08, 100);
   compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_I420, 0.08, 100);
+  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_Y41B, 0.08, 100);
 }
 
 /* The same picture by other matrices and ranges, as the caps say: the same result; and not
@@ -518,7 +524,8 @@ main (int argc, char **argv)
     GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_BGR, GST_VIDEO_FORMAT_RGBx,
     GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_xRGB, GST_VIDEO_FORMAT_xBGR,
     GST_VIDEO_FORMAT_RGBA, GST_VIDEO_FORMAT_BGRA, GST_VIDEO_FORMAT_ARGB,
-    GST_VIDEO_FORMAT_ABGR, GST_VIDEO_FORMAT_GRAY8
+    GST_VIDEO_FORMAT_ABGR, GST_VIDEO_FORMAT_GRAY8, GST_VIDEO_FORMAT_GBR,
+    GST_VIDEO_FORMAT_NV16
   };
   guint i;
 

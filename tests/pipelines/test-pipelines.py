@@ -129,6 +129,21 @@ def test_file_motion_jpeg():
     assert len(lines) == 25 and {r['type'] for r in lines} == {'unknown'} and len({r['label'] for r in lines}) == 1, lines
 
 
+def test_file_other_formats():
+    need('ffmpeg')
+    clip = os.path.join(tmp, 'format.mkv')
+    for encoder, pixels, claims in (('libx264rgb', 'rgb24', True), ('libx264', 'yuv420p10le', False)):
+        subprocess.run(['ffmpeg', '-v', 'error', '-y', '-t', '1', '-i', CLIP, '-c:v', encoder, '-preset', 'ultrafast', '-qp', '22', '-pix_fmt',
+                        pixels, clip], check=True)
+        out, _ = run('headless-messages.sh', clip)
+        lines = json_lines(out)
+        assert len(lines) == 25 and len({r['label'] for r in lines}) == 1, lines
+        if claims:
+            claims_used(lines, 0.9)
+        else:  # converted: nothing is known of the coding
+            assert {r['type'] for r in lines} == {'unknown'}, lines
+
+
 def test_file_h264():
     need('ffmpeg', 'ffprobe')
     clip = h264_clip()
