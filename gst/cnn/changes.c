@@ -42,6 +42,8 @@ struct _GstDeltaCnnChanges
   gboolean picture_uncertain;   /* lost pictures may make its claims wrong */
   DcnFrameHistory *history;     /* copy of its samples; made on first use */
   gboolean history_valid;       /* the copy is of that very frame */
+  gboolean by_tensor;           /* no copy: the tensor is compared */
+  gboolean tensor_known;        /* it is that of the frame */
 
   /* Pictures that came lately, of one epoch. */
   guint64 epoch;                /* 0: none came yet */
@@ -61,11 +63,12 @@ struct _GstDeltaCnnChanges
 };
 
 GstDeltaCnnChanges *
-gst_delta_cnn_changes_new (const DcnFrameInfo * info)
+gst_delta_cnn_changes_new (const DcnFrameInfo * info, gboolean by_tensor)
 {
   GstDeltaCnnChanges *changes = g_new0 (GstDeltaCnnChanges, 1);
 
   changes->info = *info;
+  changes->by_tensor = by_tensor;
   changes->cols = (info->width + 7) / 8;
   changes->rows = (info->height + 7) / 8;
   changes->blocks = g_malloc0 ((gsize) changes->cols * changes->rows);
@@ -114,6 +117,7 @@ gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes)
 {
   g_clear_pointer (&changes->picture, gst_delta_picture_unref);
   forget_copy (changes);
+  changes->tensor_known = FALSE;
   changes->last_by_codec = FALSE;
   changes->distrusted = FALSE;
   changes->checked = 0;
@@ -325,8 +329,8 @@ compare_pictures (GstDeltaCnnChanges * changes, GstDeltaPicture * picture,
   return TRUE;
 }
 
-/* Keeps a copy of the frame.  TRUE when there was one of the last frame to
- * compare it with. */
+/* Keeps a copy of the frame, or leaves it to the tensor.  TRUE when there was one of the
+ * last frame to compare it with. */
 static gboolean
 compare_samples (GstDeltaCnnChanges * changes, const DcnFrame * samples,
     guint * n_changed)
@@ -334,6 +338,8 @@ compare_samples (GstDeltaCnnChanges * changes, const DcnFrame * samples,
   gboolean had_copy = changes->history_valid;
   gint n;
 
+  if (changes->by_tensor)
+    return changes->tensor_known;
   if (!changes->history)
     changes->history = dcn_frame_history_new (&changes->info);
   if (!changes->history)
@@ -402,16 +408,29 @@ gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
   changes->last_untouched = source == GST_DELTA_CNN_SOURCE_AUTO
       && input->untouched;
 
+  changes->tensor_known = TRUE;
   decision->used = used;
   decision->reason = reason;
   decision->n_blocks = changes->cols * changes->rows;
-  if (used == GST_DELTA_CNN_USED_NONE) {
+  decision->open = changes->by_tensor && used == GST_DELTA_CNN_USED_PIXEL;
+  if (used == GST_DELTA_CNN_USED_NONE || decision->open) {
     decision->blocks = NULL;
     decision->n_changed = decision->n_blocks;
   } else {
     decision->blocks = changes->blocks;
     decision->n_changed = n;
   }
+}
+
+void
+gst_delta_cnn_changes_settle (GstDeltaCnnChanges * changes,
+    GstDeltaCnnTellFunc tell, gpointer context, GstDeltaCnnDecision * decision)
+{
+  if (!decision->open)
+    return;
+  decision->n_changed = tell (context, changes->blocks);
+  decision->blocks = changes->blocks;
+  decision->open = FALSE;
 }
 
 /* Adds the unchanged blocks of a group to the sample; FALSE: there are none. */

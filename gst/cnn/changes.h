@@ -5,10 +5,12 @@
  *
  * The caches of the network stand for the last frame that was processed.  What
  * is known about that frame is (a) its coding picture, where the codec told and
- * could be believed, and (b) a copy of its samples, where one was kept.  This
- * unit owns both, and answers for each new frame which 8x8 blocks may differ.
- * An answer is never more than what (a) or (b) prove: whatever is not known
- * changed.
+ * could be believed, (b) a copy of its samples, where one was kept, and (c) the
+ * tensor that the network was given.  This unit owns the first two, and answers for
+ * each new frame which 8x8 blocks may differ.  An answer is never more than what (a)
+ * or (b) prove: whatever is not known changed; or it leaves it to (c): the frame is
+ * made a tensor as a whole, and blocks of which the network sees a change are told
+ * afterwards.  Comparing large frames takes longer than that.
  *
  * Not thread-safe: belongs to one stream.
  */
@@ -41,11 +43,14 @@ typedef struct
   const guint8 *blocks;         /* [rows * cols], 1 where a block may have changed;
                                  * NULL: everything; valid until the next call */
   guint n_changed, n_blocks;
+  gboolean open;                /* used is PIXEL, blocks are for now NULL: see _settle() */
   const gchar *reason;          /* static: why the codec's word was not used, or NULL */
 } GstDeltaCnnDecision;
 
-/* info: the frames to come, sizes in [1, 16384]. */
-GstDeltaCnnChanges *gst_delta_cnn_changes_new (const DcnFrameInfo * info);
+/* info: the frames to come, sizes in [1, 16384].  by_tensor: where no codec tells,
+ * decisions are left open in place of comparing samples. */
+GstDeltaCnnChanges *gst_delta_cnn_changes_new (const DcnFrameInfo * info,
+    gboolean by_tensor);
 void gst_delta_cnn_changes_free (GstDeltaCnnChanges * changes);
 
 /* Whether it was made for such frames. */
@@ -66,6 +71,14 @@ void gst_delta_cnn_changes_reset (GstDeltaCnnChanges * changes);
 void gst_delta_cnn_changes_decide (GstDeltaCnnChanges * changes,
     GstDeltaCnnSource source, gboolean everything,
     const GstDeltaCnnInput * input, GstDeltaCnnDecision * decision);
+
+/* For an open decision, when the tensor is that of its frame: settles which blocks
+ * changed, told by tell (context, blocks), which sets the map [rows * cols] and returns
+ * how many did. */
+typedef gint (*GstDeltaCnnTellFunc) (gpointer context, guint8 * blocks);
+void gst_delta_cnn_changes_settle (GstDeltaCnnChanges * changes,
+    GstDeltaCnnTellFunc tell, gpointer context,
+    GstDeltaCnnDecision * decision);
 
 /* A map [rows * cols] of blocks of the last decision to look at again: 1 in a
  * sample of those that the codec claimed to be unchanged, else 0.  All of them in

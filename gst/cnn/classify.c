@@ -294,6 +294,13 @@ gst_delta_cnn_classifier_get_touched (GstDeltaCnnClassifier * c)
   return c->pixels ? c->touched : NULL;
 }
 
+gint
+gst_delta_cnn_classifier_get_changed (GstDeltaCnnClassifier * c,
+    guint8 * blocks)
+{
+  return dcn_frame_to_tensor_blocks (c->convert, c->touched, blocks);
+}
+
 static void
 sort_results (GstDeltaCnnClassifier * c, guint k, GstDeltaCnnOutcome * outcome)
 {

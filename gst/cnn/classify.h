@@ -107,6 +107,11 @@ gboolean gst_delta_cnn_classifier_was_whole (GstDeltaCnnClassifier * c);
  * otherwise than it was; NULL where none did since the last run. */
 const guint8 *gst_delta_cnn_classifier_get_touched (GstDeltaCnnClassifier * c);
 
+/* The same by blocks of the frame ([rows * cols], set to 1 or 0): those that have a part
+ * in such a pixel.  Returns how many are 1. */
+gint gst_delta_cnn_classifier_get_changed (GstDeltaCnnClassifier * c,
+    guint8 * blocks);
+
 /* The network's own outputs of the last run. */
 const gfloat *gst_delta_cnn_classifier_get_outputs (GstDeltaCnnClassifier * c,
     guint * n_outputs);

@@ -13,7 +13,8 @@
  * #GstDeltaCnnMeta.  Pixels pass untouched.  With `deltaextract` in front of the
  * decoder the element knows which 8x8 blocks of each frame are the same as in the
  * frame before, and computes only what the others can reach; without it, it finds
- * them by comparing samples.
+ * them by comparing pixels: the frames' own samples, or, of frames four times as large
+ * as the tensor or larger, what the network sees of them.
  *
  * What the codec says is believed where it can be: with `source=auto` when
  * nothing that may draw into the frames stands between the decoder and this

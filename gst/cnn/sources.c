@@ -12,11 +12,12 @@ gst_delta_cnn_source_get_type (void)
   static gsize type = 0;
   static const GEnumValue values[] = {
     {GST_DELTA_CNN_SOURCE_AUTO,
-          "The coding meta where it can be believed, else comparing samples",
+          "The coding meta where it can be believed, else comparing pixels",
         "auto"},
     {GST_DELTA_CNN_SOURCE_CODEC,
         "The coding meta; without it everything changed", "codec"},
-    {GST_DELTA_CNN_SOURCE_PIXEL, "Comparing samples", "pixel"},
+    {GST_DELTA_CNN_SOURCE_PIXEL,
+        "Comparing pixels, of large frames as the network sees them", "pixel"},
     {GST_DELTA_CNN_SOURCE_HISTOGRAM,
         "Approximate: colour histograms, as DeepMon", "histogram"},
     {GST_DELTA_CNN_SOURCE_DIAMOND,

@@ -63,6 +63,24 @@ gst_delta_cnn_step_unmap (GstDeltaCnnStepFrame * frame)
   gst_video_frame_unmap (&frame->mapped);
 }
 
+/* Frames of so many times the tensor's pixels are compared as tensors. */
+#define BY_TENSOR_FROM 4
+
+static gboolean
+compares_tensors (GstDeltaCnnClassifier * classifier, const DcnFrameInfo * info)
+{
+  const DcnTensorSpec *spec = gst_delta_cnn_classifier_get_spec (classifier);
+
+  return (gint64) info->width * info->height >=
+      (gint64) spec->width * spec->height * BY_TENSOR_FROM;
+}
+
+static gint
+tell_blocks (gpointer classifier, guint8 * blocks)
+{
+  return gst_delta_cnn_classifier_get_changed (classifier, blocks);
+}
+
 void
 gst_delta_cnn_stream_clear (GstDeltaCnnStream * stream)
 {
@@ -92,7 +110,8 @@ gst_delta_cnn_step_plan (GstDeltaCnnStream * stream,
         info->width, info->height);
     return FALSE;
   }
-  stream->changes = gst_delta_cnn_changes_new (info);
+  stream->changes = gst_delta_cnn_changes_new (info,
+      compares_tensors (classifier, info));
   stream->rivals = gst_delta_cnn_rivals_new (classifier, info);
   return TRUE;
 }
@@ -142,6 +161,11 @@ gst_delta_cnn_step_tensor (GstDeltaCnnStream * stream,
     gst_delta_cnn_classifier_tensor (classifier, input->samples,
         everything ? NULL : decision->blocks, settings->threads);
     was_whole = gst_delta_cnn_classifier_was_whole (classifier);
+  }
+  if (decision->open) {
+    start = gst_util_get_timestamp ();
+    gst_delta_cnn_changes_settle (changes, tell_blocks, classifier, decision);
+    step->time_changes += gst_util_get_timestamp () - start;
   }
   /* Where nothing is taken over from the last frame, no claim of the codec matters. */
   sample = was_whole ? NULL : gst_delta_cnn_changes_sample (changes);

@@ -61,7 +61,8 @@ typedef struct {
  * @time_network: time in the network
  * @cols: blocks per row of @blocks
  * @rows: rows of @blocks
- * @blocks: (nullable): @cols * @rows bytes, 1 where an 8x8 block changed
+ * @blocks: (nullable): @cols * @rows bytes, 1 where an 8x8 block changed.  Where the codec does not tell and frames are
+ *   much larger than the network's input: where one has a part in what changed for the network
  *
  * Since: 0.1
  */

@@ -11,6 +11,7 @@
 #include "frame/columns.h"
 #include "frame/filter.h"
 #include "frame/layout.h"
+#include "frame/reach.h"
 #include "frame/rows.h"
 #include "frame/tiles.h"
 #include "frame/whole.h"
@@ -36,10 +37,6 @@
 #define WHOLE_STEP_MOST 2
 
 typedef struct {
-  int first, last; /* inclusive */
-} Span;
-
-typedef struct {
   float *columns;      /* one row of the widest plane, scaled vertically */
   int16_t *whole;      /* the same in whole numbers ... */
   int16_t *apart;      /* ... and one component of it, where they are interleaved */
@@ -53,18 +50,14 @@ struct _DcnFrameToTensor {
   int n_planes;                     /* that those lie in */
   DcnAxisFilter across[3], down[3]; /* per plane */
   DcnColors colors;
-  int block_cols, block_rows, block_words;
   gboolean whole_frame; /* of the last call */
   gboolean only_reached;
-  int gap;               /* pixels */
-  int row_most;          /* runs of a row */
-  Span *span_x, *span_y; /* [width], [height]: columns, rows of blocks that a pixel's taps lie in */
-  uint64_t *
-      block_bits; /* [block_rows][block_words], then [block_words]: union of a tensor row's block rows */
-  uint8_t *row_changed; /* [block_rows] whether any of a row's blocks did */
-  Span *reached; /* [block_cols]: pixels of a row that a column of blocks reaches; may be empty */
-  int *todo;     /* [height] rows with something to compute */
-  Span *runs; /* runs of pixels of the rows to be computed, row by row, short gaps included ... */
+  int gap;      /* pixels */
+  int row_most; /* runs of a row */
+  DcnReach reach;
+  int *todo; /* [height] rows with something to compute */
+  DcnSpan
+      *runs; /* runs of pixels of the rows to be computed, row by row, short gaps included ... */
   int *row_runs; /* [height + 1] ... and where each row of `todo` begins in them */
   Scratch *scratch;
   int n_scratch;
@@ -122,10 +115,10 @@ plan_filters(DcnFrameToTensor *convert, const DcnFrameInfo *info)
 
 /* Which blocks the taps of output i lie in, over all planes.  Sample s of a plane belongs to the
  * block of the first luma sample of its group, which is how changed blocks are defined. */
-static Span
+static DcnSpan
 plan_span(const DcnFrameToTensor *convert, const DcnAxisFilter *filters, gboolean horizontal, int i)
 {
-  Span span = {G_MAXINT, 0};
+  DcnSpan span = {G_MAXINT, 0};
   for (int p = 0; p < convert->n_planes; p++) {
     int sub = horizontal ? convert->layout.plane[p].sub_x : convert->layout.plane[p].sub_y;
     int first = filters[p].first[i], last = first + dcn_axis_filter_taps(&filters[p], i) - 1;
@@ -133,23 +126,6 @@ plan_span(const DcnFrameToTensor *convert, const DcnAxisFilter *filters, gboolea
     span.last = MAX(span.last, (last << sub) / 8);
   }
   return span;
-}
-
-/* The other way round: the first x whose taps lie in this column of blocks or right of it, the last
- * whose taps lie in it or left of it.  Spans move on with x, so [first, last] is what it reaches,
- * and that of a run of columns goes from the first one's first to the last one's last, also where
- * some of them lie outside of what is taken from the frame. */
-static void
-plan_reached(DcnFrameToTensor *convert)
-{
-  int width = convert->spec.width;
-  for (int c = 0, first = 0, last = -1; c < convert->block_cols; c++) {
-    while (first < width && convert->span_x[first].last < c)
-      first++;
-    while (last + 1 < width && convert->span_x[last + 1].first <= c)
-      last++;
-    convert->reached[c] = (Span){first, last};
-  }
 }
 
 static gboolean
@@ -293,8 +269,6 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->n_planes = layout.n_planes;
   if (spec->order == DCN_COLOR_GRAY && !is_rgb(info))
     convert->n_components = convert->n_planes = 1;
-  convert->block_cols = (info->width + 7) / 8;
-  convert->block_rows = (info->height + 7) / 8;
   convert->scale_columns = dcn_columns_best();
   convert->scale_rows = dcn_rows_best();
   convert->whole = dcn_whole_best();
@@ -306,18 +280,13 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
     size_t bytes = (size_t)layout.plane[p].width * layout.plane[p].step;
     convert->scratch_columns = MAX(convert->scratch_columns, bytes);
   }
-  convert->span_x = dcn_aligned_new0((size_t)spec->width, sizeof(Span));
-  convert->span_y = dcn_aligned_new0((size_t)spec->height, sizeof(Span));
-  convert->block_words = (convert->block_cols + 63) / 64;
-  convert->block_bits = dcn_aligned_new0(((size_t)convert->block_rows + 1) * convert->block_words,
-                                         sizeof *convert->block_bits);
-  convert->row_changed = dcn_aligned_new0((size_t)convert->block_rows, 1);
-  convert->reached = dcn_aligned_new0((size_t)convert->block_cols, sizeof(Span));
+  gboolean reach_made = dcn_reach_init(&convert->reach, spec->width, spec->height,
+                                       (info->width + 7) / 8, (info->height + 7) / 8);
   convert->todo = dcn_aligned_new0((size_t)spec->height, sizeof(int));
   /* Not two runs without a pixel between them. */
   convert->row_most = (spec->width + 1) / 2;
   convert->runs =
-      dcn_aligned_new0((size_t)(spec->height + 1) * (size_t)convert->row_most, sizeof(Span));
+      dcn_aligned_new0((size_t)(spec->height + 1) * (size_t)convert->row_most, sizeof(DcnSpan));
   convert->row_runs = dcn_aligned_new0((size_t)spec->height + 1, sizeof(int));
   convert->known = dcn_aligned_new0((size_t)spec->height * (size_t)spec->width, sizeof(uint32_t));
   convert->near_words = (spec->width + 4095) / 4096;
@@ -333,20 +302,19 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   for (int p = 0; p < convert->n_planes; p++)
     slack = MAX(slack, MAX(convert->across[p].padded, convert->across[p].whole_padded));
   convert->scratch_columns += slack;
-  if (!convert->span_x || !convert->span_y || !convert->block_bits || !convert->row_changed ||
-      !convert->reached || !convert->todo || !convert->runs || !convert->row_runs ||
-      !convert->known || !convert->near || !convert->n_differ || !convert->check_row ||
-      !convert->check_known || !convert->check_differs || !planned || !add_scratch(convert)) {
+  if (!reach_made || !convert->todo || !convert->runs || !convert->row_runs || !convert->known ||
+      !convert->near || !convert->n_differ || !convert->check_row || !convert->check_known ||
+      !convert->check_differs || !planned || !add_scratch(convert)) {
     dcn_frame_to_tensor_free(convert);
     g_set_error(error, DCN_ERROR, DCN_ERROR_MEMORY, "Not enough memory to convert %dx%d frames.",
                 info->width, info->height);
     return NULL;
   }
   for (int x = 0; x < spec->width; x++)
-    convert->span_x[x] = plan_span(convert, convert->across, TRUE, x);
+    convert->reach.across[x] = plan_span(convert, convert->across, TRUE, x);
   for (int y = 0; y < spec->height; y++)
-    convert->span_y[y] = plan_span(convert, convert->down, FALSE, y);
-  plan_reached(convert);
+    convert->reach.down[y] = plan_span(convert, convert->down, FALSE, y);
+  dcn_reach_plan(&convert->reach);
   plan_gap(convert);
   plan_tiles(convert);
   return convert;
@@ -369,11 +337,7 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
     dcn_aligned_free(convert->scratch[i].component[0]);
   }
   g_free(convert->scratch);
-  dcn_aligned_free(convert->span_x);
-  dcn_aligned_free(convert->span_y);
-  dcn_aligned_free(convert->block_bits);
-  dcn_aligned_free(convert->row_changed);
-  dcn_aligned_free(convert->reached);
+  dcn_reach_clear(&convert->reach);
   dcn_aligned_free(convert->todo);
   dcn_aligned_free(convert->runs);
   dcn_aligned_free(convert->row_runs);
@@ -484,7 +448,7 @@ typedef struct {
 /* Runs of pixels of row y, to rows of known samples and of a tensor; differs: as in DcnColorsFunc, of those pixels.
  * Returns how many came out otherwise. */
 static int
-compute_row(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, const Span *runs,
+compute_row(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, const DcnSpan *runs,
             int n_runs, uint32_t *known, float *out, uint8_t *differs, const Scratch *scratch)
 {
   size_t stride = (size_t)convert->spec.channel_stride;
@@ -516,81 +480,15 @@ compute_rows(void *context, int begin, int end, int worker)
   }
 }
 
-/* A row of blocks as bits, 1 where a byte is not 0; FALSE: none is. */
-static gboolean
-pack_blocks(const uint8_t *changed, int cols, uint64_t *bits)
-{
-  const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
-  uint64_t any = 0;
-  for (int c = 0; c < cols; c += 8) {
-    uint64_t v = 0;
-    if (cols - c >= 8)
-      memcpy(&v, changed + c, 8);
-    else
-      memcpy(&v, changed + c, (size_t)(cols - c));
-    v = GUINT64_FROM_LE(v);
-    v = (((v & low) + low) | v) >> 7 & UINT64_C(0x0101010101010101);
-    /* The product's byte 7 adds bit 8i of v, for each i, shifted to bit 56 + i. */
-    v = v * UINT64_C(0x0102040810204080) >> 56;
-    bits[c / 64] = (c % 64 ? bits[c / 64] : 0) | v << c % 64;
-    any |= v;
-  }
-  return any != 0;
-}
-
-/* Takes the map of changed blocks over as bits; FALSE: none changed. */
-static gboolean
-take_blocks(DcnFrameToTensor *convert, const uint8_t *changed)
-{
-  int cols = convert->block_cols;
-  gboolean any = FALSE;
-  for (int r = 0; r < convert->block_rows; r++) {
-    convert->row_changed[r] = (uint8_t)pack_blocks(
-        changed + (size_t)r * cols, cols, convert->block_bits + (size_t)r * convert->block_words);
-    any |= convert->row_changed[r];
-  }
-  return any;
-}
-
-/* Runs of the pixels of tensor row y whose taps lie in a changed block, those with short gaps between them as one.
- * Returns how many runs. */
 static int
-find_runs(const DcnFrameToTensor *convert, int y, Span *runs)
+find_runs(const DcnFrameToTensor *convert, int y, DcnSpan *runs)
 {
-  int words = convert->block_words, k = 0, gap = convert->only_reached ? 0 : convert->gap;
-  Span rows = convert->span_y[y];
-  uint64_t *bits = convert->block_bits + (size_t)convert->block_rows * words;
-  gboolean any = FALSE;
-  for (int r = rows.first; r <= rows.last; r++) {
-    const uint64_t *row = convert->block_bits + (size_t)r * words;
-    if (!convert->row_changed[r])
-      continue;
-    for (int i = 0; i < words; i++)
-      bits[i] = any ? bits[i] | row[i] : row[i];
-    any = TRUE;
-  }
-  for (int i = 0; any && i < words; i++)
-    for (uint64_t v = bits[i]; v;) {
-      int c = __builtin_ctzll(v);
-      uint64_t rest = ~(v >> c);
-      int run = rest ? __builtin_ctzll(rest) : 64;
-      v = run + c < 64 ? v >> (c + run) << (c + run) : 0;
-      c += i * 64;
-      int from = convert->reached[c].first, last = convert->reached[c + run - 1].last;
-      if (last < from)
-        continue;
-      /* Neighbouring blocks reach some of the same pixels. */
-      if (k > 0 && from - runs[k - 1].last - 1 <= gap)
-        runs[k - 1].last = MAX(runs[k - 1].last, last);
-      else
-        runs[k++] = (Span){from, last};
-    }
-  return k;
+  return dcn_reach_runs(&convert->reach, y, convert->only_reached ? 0 : convert->gap, runs);
 }
 
 /* Marks what holds row y's runs. */
 static void
-mark_near(DcnFrameToTensor *convert, int y, const Span *runs, int n_runs)
+mark_near(DcnFrameToTensor *convert, int y, const DcnSpan *runs, int n_runs)
 {
   int words = convert->near_words;
   uint64_t *near = convert->near + (size_t)y * (size_t)words;
@@ -607,7 +505,7 @@ plan_whole(DcnFrameToTensor *convert)
   int width = convert->spec.width, height = convert->spec.height;
   for (int y = 0; y < height; y++) {
     convert->todo[y] = convert->row_runs[y] = y;
-    convert->runs[y] = (Span){0, width - 1};
+    convert->runs[y] = (DcnSpan){0, width - 1};
   }
   convert->row_runs[height] = height;
   convert->whole_frame = TRUE;
@@ -627,15 +525,15 @@ plan_rows(DcnFrameToTensor *convert, const uint8_t *changed, uint8_t *touched, i
     *n_pixels = width * height;
     return height;
   }
-  if (!take_blocks(convert, changed)) {
+  if (!dcn_reach_take(&convert->reach, changed)) {
     memset(touched, 0, (size_t)width * height);
     memset(convert->near, 0, (size_t)height * (size_t)convert->near_words * sizeof *convert->near);
     *n_pixels = 0;
     return 0;
   }
   for (int y = 0; y < height && n <= most; y++) {
-    Span rows = convert->span_y[y], above = convert->span_y[MAX(y - 1, 0)];
-    Span *runs = convert->runs + row_runs[n_rows];
+    DcnSpan rows = convert->reach.down[y], above = convert->reach.down[MAX(y - 1, 0)];
+    DcnSpan *runs = convert->runs + row_runs[n_rows];
     if (y == 0 || rows.first != above.first || rows.last != above.last)
       n_runs = find_runs(convert, y, runs);
     else if (n_runs > 0) /* often so when enlarging */
@@ -702,12 +600,12 @@ gboolean
 dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks)
 {
   size_t width = (size_t)convert->spec.width;
-  if (!take_blocks(convert, blocks))
+  if (!dcn_reach_take(&convert->reach, blocks))
     return TRUE;
   for (int y = 0; y < convert->spec.height; y++) {
     int n_runs = find_runs(convert, y, convert->runs);
     for (int i = 0; i < n_runs; i++) {
-      Span run = convert->runs[i];
+      DcnSpan run = convert->runs[i];
       memcpy(convert->check_known + run.first, convert->known + (size_t)y * width + run.first,
              (size_t)(run.last + 1 - run.first) * sizeof *convert->known);
     }
@@ -716,4 +614,10 @@ dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, cons
       return FALSE;
   }
   return TRUE;
+}
+
+int
+dcn_frame_to_tensor_blocks(DcnFrameToTensor *convert, const uint8_t *touched, uint8_t *blocks)
+{
+  return dcn_reach_blocks(&convert->reach, touched, blocks);
 }

@@ -58,6 +58,11 @@ void dcn_frame_to_tensor_set_only_reached(DcnFrameToTensor *convert, gboolean on
 /* Whether the last call recomputed all pixels: where not much less would have been recomputed otherwise, that is faster. */
 gboolean dcn_frame_to_tensor_was_whole(const DcnFrameToTensor *convert);
 
+/* The blocks that have a part in pixels of `touched`.
+ * blocks   [ceil(height/8) * ceil(width/8)] bytes over the frame, set to 1 or 0
+ * Returns how many are 1. */
+int dcn_frame_to_tensor_blocks(DcnFrameToTensor *convert, const uint8_t *touched, uint8_t *blocks);
+
 /* Whether the pixels that these blocks (as `changed` above, not NULL) can reach, and some between them, are in the tensor
  * of the last call what the frame makes of them. */
 gboolean dcn_frame_to_tensor_check(DcnFrameToTensor *convert, const DcnFrame *frame, const uint8_t *blocks);

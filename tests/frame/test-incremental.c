@@ -5,6 +5,56 @@
 #include <math.h>
 #include <string.h>
 
+/* Columns (or rows) of blocks that a pixel covers for certain, and those that its taps can reach. */
+static void
+block_spans(const DcnFrameInfo *info, const DcnTensorSpec *spec, gboolean vertical, int i,
+            int certain[2], int possible[2])
+{
+  /* Linear interpolation and siting reach at most a chroma group and a half further. */
+  double low, high, reach = 1.5 * (1 << (vertical ? info->sub_y : info->sub_x));
+  int last = ((vertical ? info->height : info->width) - 1) / 8;
+  test_interval(info, spec, 0, vertical, i, &low, &high);
+  double middle = (low + high) / 2,
+         edge = 0.01; /* what covers a sample by less may be rounded off */
+  certain[0] = (int)floor(MIN(low + edge, middle) / 8);
+  certain[1] = (int)floor(MAX(high - edge, middle) / 8);
+  possible[0] = MAX(0, (int)floor((low - reach) / 8));
+  possible[1] = MIN(last, (int)floor((high + reach) / 8));
+}
+
+/* Of touched pixels: blocks that one covers are told, and none that none can reach. */
+static void
+check_blocks(const DcnFrameInfo *info, const DcnTensorSpec *spec, DcnFrameToTensor *convert,
+             const uint8_t *touched)
+{
+  int cols = (info->width + 7) / 8, rows = (info->height + 7) / 8, n = 0;
+  uint8_t *blocks = g_malloc(cols * rows), *expected = g_malloc0(cols * rows);
+  memset(blocks, 0xaa, cols * rows);
+  int told = dcn_frame_to_tensor_blocks(convert, touched, blocks);
+  for (int y = 0; y < spec->height; y++)
+    for (int x = 0; x < spec->width; x++) {
+      int in_x[2], in_y[2], to_x[2], to_y[2];
+      if (!touched[(size_t)y * spec->width + x])
+        continue;
+      block_spans(info, spec, FALSE, x, in_x, to_x);
+      block_spans(info, spec, TRUE, y, in_y, to_y);
+      for (int by = to_y[0]; by <= to_y[1]; by++)
+        for (int bx = to_x[0]; bx <= to_x[1]; bx++)
+          expected[by * cols + bx] |=
+              by >= in_y[0] && by <= in_y[1] && bx >= in_x[0] && bx <= in_x[1] ? 3 : 1;
+    }
+  for (int i = 0; i < cols * rows; i++) {
+    if (blocks[i] ? !(expected[i] & 1) : expected[i] & 2)
+      g_error("%dx%d to %dx%d: block %d is %d, expected %d", info->width, info->height, spec->width,
+              spec->height, i, blocks[i], expected[i]);
+    g_assert_cmpint(blocks[i], <=, 1);
+    n += blocks[i];
+  }
+  g_assert_cmpint(told, ==, n);
+  g_free(blocks);
+  g_free(expected);
+}
+
 /* Changes samples of random blocks, claims those blocks, and demands: the incremental tensor has
  * the bits of a full one; the touched pixels are those that differ from before; each has a claimed
  * block near its footprint. */
@@ -75,6 +125,7 @@ check_incremental(const TestFormat *format, int width, int height, const DcnTens
         g_assert_true(some.touched[pixel] ? near && !same : same);
       }
     g_assert_cmpint(n, ==, n_touched);
+    check_blocks(&info, spec, some.convert, some.touched);
   }
   g_free(before);
   g_free(changed);

@@ -18,6 +18,7 @@
 
 typedef struct
 {
+  DcnFrameInfo info;
   GstDeltaCnnChanges *changes;
   guint8 gray[W * H];
   DcnFrame samples;
@@ -36,12 +37,13 @@ setup (Fixture * f, gconstpointer data)
   info.kr = 0.299;
   info.kb = 0.114;
   memset (f, 0, sizeof *f);
+  f->info = info;
   memset (f->gray, 100, sizeof f->gray);
   f->samples.plane[0] = f->gray;
   f->samples.stride[0] = W;
   f->input.samples = &f->samples;
   f->input.untouched = TRUE;
-  f->changes = gst_delta_cnn_changes_new (&info);
+  f->changes = gst_delta_cnn_changes_new (&info, FALSE);
 }
 
 static void
@@ -257,6 +259,55 @@ test_spoiled (Fixture * f, gconstpointer data)
     gst_delta_picture_unref (p1);
     gst_delta_picture_unref (p2);
   }
+}
+
+static gint
+tell_block (gpointer context, guint8 * blocks)
+{
+  memset (blocks, 0, BLOCKS);
+  blocks[GPOINTER_TO_INT (context)] = 1;
+  return 1;
+}
+
+/* Where tensors are compared the decision is left open until the frame's is there, also
+ * that of the frame after one whose changes the codec told. */
+static void
+test_by_tensor (Fixture * f, gconstpointer data)
+{
+  GstDeltaPicture *p0 = picture (1, 0, DCN_PICTURE_I, NULL);
+  GstDeltaPicture *p1 = picture (1, 1, DCN_PICTURE_P, all_from_0);
+  gint i;
+
+  gst_delta_cnn_changes_free (f->changes);
+  f->changes = gst_delta_cnn_changes_new (&f->info, TRUE);
+  decide (f, GST_DELTA_CNN_SOURCE_PIXEL, NULL);
+  assert_everything (f);
+  g_assert_false (f->decision.open);
+  for (i = 5; i < 8; i++) {
+    decide (f, GST_DELTA_CNN_SOURCE_PIXEL, NULL);
+    g_assert_true (f->decision.open);
+    g_assert_null (f->decision.blocks);
+    g_assert_cmpuint (f->decision.n_changed, ==, BLOCKS);
+    gst_delta_cnn_changes_settle (f->changes, tell_block, GINT_TO_POINTER (i),
+        &f->decision);
+    g_assert_false (f->decision.open);
+    assert_only (f, GST_DELTA_CNN_USED_PIXEL, i);
+  }
+  decide (f, GST_DELTA_CNN_SOURCE_AUTO, p0);
+  decide (f, GST_DELTA_CNN_SOURCE_AUTO, p1);
+  g_assert_cmpint (f->decision.used, ==, GST_DELTA_CNN_USED_CODEC);
+  g_assert_cmpuint (f->decision.n_changed, ==, 0);
+  gst_delta_cnn_changes_settle (f->changes, tell_block, GINT_TO_POINTER (3),
+      &f->decision);
+  g_assert_cmpuint (f->decision.n_changed, ==, 0);
+  decide (f, GST_DELTA_CNN_SOURCE_AUTO, NULL);
+  g_assert_true (f->decision.open);
+  gst_delta_cnn_changes_reset (f->changes);
+  decide (f, GST_DELTA_CNN_SOURCE_AUTO, NULL);
+  assert_everything (f);
+  g_assert_false (f->decision.open);
+  gst_delta_picture_unref (p0);
+  gst_delta_picture_unref (p1);
 }
 
 static void
@@ -709,6 +760,7 @@ main (int argc, char **argv)
   ADD ("dropped", test_dropped);
   ADD ("epoch", test_epoch);
   ADD ("pixel", test_pixel);
+  ADD ("by-tensor", test_by_tensor);
   ADD ("touched", test_touched);
   ADD ("stale-copy", test_stale_copy);
   ADD ("dense-between", test_dense_between);

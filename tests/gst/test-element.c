@@ -79,6 +79,60 @@ test_reuse (void)
   gst_harness_teardown (h);
 }
 
+static GstBuffer *
+large_frame (gint x, gint y, gint size, guint8 more)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, 320 * 240, NULL);
+  GstMapInfo map;
+  gint i, j;
+
+  gst_buffer_map (buffer, &map, GST_MAP_WRITE);
+  memset (map.data, 100, map.size);
+  for (j = y; j < y + size; j++)
+    for (i = x; i < x + size; i++)
+      map.data[j * 320 + i] += more;
+  gst_buffer_unmap (buffer, &map);
+  return buffer;
+}
+
+/* Of frames much larger than the tensor, what its pixels show counts, and blocks that
+ * they cover: here a pixel is of 10 by 7.5 samples. */
+static void
+test_large_frames (void)
+{
+  GstHarness *h = frames_harness ("tiny.onnx", NULL);
+  GstBuffer *out[4];
+  GstDeltaCnnMeta *meta[4];
+  const guint8 *blocks;
+  gsize size, i;
+
+  gst_harness_set_src_caps_str (h,
+      "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+  out[0] = frames_push (h, large_frame (0, 0, 0, 0));
+  /* One sample of 75 by 1: rounded off. */
+  out[1] = frames_push (h, large_frame (50, 50, 1, 1));
+  /* Columns 16 and 17, rows 10 to 12 of the tensor: samples 160 to 179, 75 to 97. */
+  out[2] = frames_push (h, large_frame (160, 80, 16, 90));
+  out[3] = frames_push (h, large_frame (160, 80, 16, 90));
+  for (i = 0; i < 4; i++)
+    meta[i] = gst_buffer_get_delta_cnn_meta (out[i]);
+  g_assert_cmpint (meta[0]->reuse, ==, GST_DELTA_CNN_REUSE_FULL);
+  g_assert_cmpint (meta[1]->reuse, ==, GST_DELTA_CNN_REUSE_REUSED);
+  g_assert_cmpfloat (meta[1]->changed, ==, 0.0);
+  g_assert_cmpint (meta[2]->reuse, !=, GST_DELTA_CNN_REUSE_REUSED);
+  g_assert_cmpfloat_with_epsilon (meta[2]->changed, 12.0 / 1200, 1e-9);
+  blocks = g_bytes_get_data (meta[2]->blocks, &size);
+  g_assert_cmpuint (size, ==, 1200);
+  for (i = 0; i < size; i++)
+    g_assert_cmpint (blocks[i], ==, i % 40 >= 20 && i % 40 <= 22
+        && i / 40 >= 9 && i / 40 <= 12);
+  g_assert_cmpint (meta[3]->reuse, ==, GST_DELTA_CNN_REUSE_REUSED);
+  g_assert_cmpuint (test_stat (h->element, "by-pixel"), ==, 3);
+  for (i = 0; i < 4; i++)
+    gst_buffer_unref (out[i]);
+  gst_harness_teardown (h);
+}
+
 /* --- What it leaves alone --- */
 
 /* Pixels, times, flags and foreign metas pass as they are. */
@@ -472,6 +526,7 @@ main (int argc, char **argv)
   test_init (&argc, &argv);
   g_test_add_func ("/element/results", test_results);
   g_test_add_func ("/element/reuse", test_reuse);
+  g_test_add_func ("/element/large-frames", test_large_frames);
   g_test_add_func ("/element/bare-model", test_bare_model);
   g_test_add_func ("/element/untouched", test_untouched);
   g_test_add_func ("/element/shared-buffer", test_shared_buffer);
