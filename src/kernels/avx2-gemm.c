@@ -160,7 +160,7 @@ dcn_f32_wgemm_16c__avx2(const float *const *d, const DcnTap *taps, int count, in
 }
 
 void
-dcn_f32_pgemm_6x16__avx2(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+dcn_f32_pgemm_6x16__avx2(const float *d, const DcnPatch *patch, float *const *out, size_t at,
                          int pixels, int columns, const float *const *ask, int asks)
 {
   static Pgemm *const tiles[2][MR + 1] = {

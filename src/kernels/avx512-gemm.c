@@ -217,8 +217,8 @@ dcn_f32_wgemm_64c__avx512(const float *const *d, const DcnTap *taps, int count, 
 }
 
 void
-dcn_f32_pgemm_12x32__avx512(const float *const *d, const DcnPatch *patch, float *const *out,
-                            size_t at, int pixels, int columns, const float *const *ask, int asks)
+dcn_f32_pgemm_12x32__avx512(const float *d, const DcnPatch *patch, float *const *out, size_t at,
+                            int pixels, int columns, const float *const *ask, int asks)
 {
   static Pgemm *const tiles[2][MR + 1] = {
       {NULL, pgemm_1_1, pgemm_2_1, pgemm_3_1, pgemm_4_1, pgemm_5_1, pgemm_6_1, pgemm_7_1, pgemm_8_1,

@@ -390,6 +390,8 @@ test_runs_of_threes(const DcnDiff *d, int pixels, uint64_t *bits, uint64_t *foun
   int total = 0;
   for (int word = 0; word * 64 < pixels; word++) {
     found[word] = 0;
+    if (__builtin_popcountll(bits[word]) < 16)
+      continue;
     for (int i = 0; i < 64 && word * 64 + i + 16 <= pixels; i += 16) {
       uint64_t run = UINT64_C(0xffff) << i, changed = 0;
       if (~bits[word] & run)
@@ -414,18 +416,20 @@ test_quads(const DcnDiff *d, int pixels, int channels, uint64_t *bits)
       _mm512_set1_ps(d->tolerance), 0x1111u * ((1u << channels) - 1)};
   int32_t list[256 + 16];
   uint16_t differs[256 + 32];
-  int n = list_quads(bits, pixels, list), total = 0;
+  int rest = pixels % 4, end = pixels - rest, total = 0;
+  gboolean look_at_rest = rest && (bits[end / 64] >> end % 64 & 15) != 0;
+  int n = list_quads(bits, pixels, list);
   for (int j = 0; j < n; j++) {
     size_t i = (size_t)list[j] * 4;
     __m512 old =
         _mm512_permutexvar_ps(quads.spread, load_quad(d->ref + i * (size_t)channels, channels));
     differs[j] = differing(&quads, _mm512_sub_ps(_mm512_loadu_ps(d->x + i * 4), old), 0xffff);
   }
-  if (pixels % 4) {
-    int i = pixels - pixels % 4, rest = pixels % 4;
-    __m512 old = spread_ref(&quads, d->ref + (size_t)i * (size_t)channels, first(rest * channels)),
-           new = _mm512_maskz_loadu_ps(first(rest * 4), d->x + (size_t)i * 4);
-    list[n] = i / 4;
+  if (look_at_rest) {
+    __m512 old =
+               spread_ref(&quads, d->ref + (size_t)end * (size_t)channels, first(rest * channels)),
+           new = _mm512_maskz_loadu_ps(first(rest * 4), d->x + (size_t)end * 4);
+    list[n] = end / 4;
     differs[n++] = differing(&quads, _mm512_sub_ps(new, old), first(rest * 4));
   }
   for (int begin = 0; begin < n; begin += 32) {

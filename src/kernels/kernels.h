@@ -78,6 +78,7 @@ typedef struct {
 typedef struct {
   int rows, n;   /* both > 0; n: floats of a row */
   size_t ldd;    /* floats from one row of inputs to the next */
+  size_t step;   /* floats from one output's inputs to the next one's */
   const float *w; /* [rows][n][nr], rows `ldw` floats apart; aligned to DCN_ALIGN, ldw a multiple of nr */
   size_t ldw;
 } DcnPatch;
@@ -191,11 +192,12 @@ typedef struct {
                 size_t next, float *const *out, int columns);
 
   /* Delta GEMM of patches: for outputs that see the same rectangle of changed inputs, wherever these are.
-   * out[i][at + j] += sum over r < rows, k < n of d[i][r*ldd + k] * w[r*ldw + k*nr + j], i < pixels, j < columns <= nr
+   * out[i][at + j] += sum over r < rows, k < n of d[i*step + r*ldd + k] * w[r*ldw + k*nr + j], i < pixels,
+   * j < columns <= nr
    *
-   * d, out   [pixels] pointers, of any number; no output twice
+   * out      [pixels] pointers, of any number; what lies at one that is given twice is not said
    * ask      [asks] lines of memory that will be wanted next; the kernel asks for some of them while it works */
-  void (*pgemm)(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+  void (*pgemm)(const float *d, const DcnPatch *patch, float *const *out, size_t at,
                 int pixels, int columns, const float *const *ask, int asks);
 
   /* The transforms of a Winograd convolution F(m x m, 3x3), m = 2 or 4, at the points of winograd.h.
@@ -297,8 +299,8 @@ typedef struct {
    * delta without gaps, in x 4 floats each, of which those beyond `channels` mean nothing.  There are no
    * limits; lo, hi, ld* and the list are not looked at.  Made for few changes:
    *
-   * bits            [(pixels + 63) / 64] in: the pixels to look at; others equal ref, and may be looked at,
-   *                 too.  Out: those in which something changed
+   * bits            [(pixels + 63) / 64] in: the pixels to look at; others of the same four, counted from the first
+   *                 pixel on, equal ref, and may be looked at, too.  Out: those in which something changed
    * mask, changed   0 on entry, or NULL; they stay so for a pixel in which nothing changed
    * delta           written at least for the pixels in which something changed;
    *                 for others it may be written with 0 */

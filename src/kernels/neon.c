@@ -182,7 +182,7 @@ dcn_f32_wgemm_16c__neon(const float *const *d, const DcnTap *taps, int count, in
 }
 
 static void
-dcn_f32_pgemm_8x8__neon(const float *const *d, const DcnPatch *patch, float *const *out, size_t at,
+dcn_f32_pgemm_8x8__neon(const float *d, const DcnPatch *patch, float *const *out, size_t at,
                         int pixels, int columns, const float *const *ask, int asks)
 {
   static Pgemm *const tiles[2][MR + 1] = {{NULL, pgemm_1_1, pgemm_2_1, pgemm_3_1, pgemm_4_1,

@@ -191,8 +191,8 @@ dcn_f32_wgemm_8c__portable(const float *const *d, const DcnTap *taps, int count,
 }
 
 void
-dcn_f32_pgemm_2x8__portable(const float *const *d, const DcnPatch *patch, float *const *out,
-                            size_t at, int pixels, int columns, const float *const *ask, int asks)
+dcn_f32_pgemm_2x8__portable(const float *d, const DcnPatch *patch, float *const *out, size_t at,
+                            int pixels, int columns, const float *const *ask, int asks)
 {
   (void)ask, (void)asks;
   for (int i = 0; i < pixels; i += 2) {
@@ -203,7 +203,8 @@ dcn_f32_pgemm_2x8__portable(const float *const *d, const DcnPatch *patch, float 
     memcpy(sums[0], out[i] + at, bytes);
     memcpy(sums[1], out[last] + at, bytes);
     for (int r = 0; r < patch->rows; r++) {
-      const float *p0 = d[i] + (size_t)r * patch->ldd, *p1 = d[last] + (size_t)r * patch->ldd;
+      const float *p0 = d + (size_t)i * patch->step + (size_t)r * patch->ldd,
+                  *p1 = d + (size_t)last * patch->step + (size_t)r * patch->ldd;
       const float *w = patch->w + (size_t)r * patch->ldw;
       for (int k = 0; k < patch->n; k++, w += NR) {
         V4 w0 = load(w), w1 = load(w + 4), x0 = splat(p0[k]), x1 = splat(p1[k]);

@@ -402,15 +402,16 @@ with_deltas_next(const Loop *loop, double density)
   return loop->deltas ? (double)cost < GIVE_UP_COST * (double)values : density < TAKE_UP_DENSITY;
 }
 
-/* Adds what can be added so, and leaves the rest. */
+/* Adds what can be added so, and leaves the rest.  Then all is known of what changed, and which outputs that reaches. */
 static void
-add_patches(Loop *loop)
+add_patches(Loop *loop, DcnJob *job)
 {
-  const DcnJob *job = loop->job;
   DcnFirstPatches patches;
   dcn_first_find_patches(job, &patches);
   dcn_first_add_patches(job, &patches, loop->sums, loop->stride);
-  loop->changes = patches.rest;
+  dcn_first_settle_patches(job, &patches);
+  dcn_list_window(job, &loop->plan->window);
+  loop->changes = dcn_first_rest(job, &patches);
 }
 
 void
@@ -425,7 +426,6 @@ dcn_first_run(DcnJob *job)
     dcn_first_run_rows(job);
     return;
   }
-  dcn_list_window(job, &plan->window);
   Loop loop = {.job = job, .plan = plan};
   loop.clamps = dcn_act_limits(&job->op->op->act, &loop.lo, &loop.hi);
   if (job->acc && *with_deltas && !state->dense) {
@@ -440,9 +440,14 @@ dcn_first_run(DcnJob *job)
   loop.deltas =
       !job->full && plan->deltas && *with_deltas && job->in->delta && density < MAX_DENSITY;
   loop.changes = job->in->bits;
-  if (loop.deltas && plan->cell_w)
-    add_patches(&loop);
-  else if (job->full && job->acc_valid && loop.stands)
+  if (loop.deltas && plan->cell_w) {
+    add_patches(&loop, job);
+  } else {
+    if (!job->full && state->untested.used)
+      dcn_first_test_all(job);
+    dcn_list_window(job, &plan->window);
+  }
+  if (job->full && job->acc_valid && loop.stands)
     set_all_steps(job->acc_valid, out);
   else if (job->full && job->acc_valid)
     memset(job->acc_valid, 0, (size_t)out->pixels);
@@ -456,6 +461,6 @@ dcn_first_run(DcnJob *job)
                    dcn_grain((size_t)cost), loop.deltas ? units_of_deltas : units, &loop);
   if (!job->full && plan->deltas && !plan->in_place)
     *with_deltas = (uint8_t)with_deltas_next(&loop, density);
-  if (loop.deltas && loop.changes != job->in->bits && in->pixels > CACHED_PIXELS)
+  if (loop.deltas && plan->cell_w && in->pixels > CACHED_PIXELS)
     dcn_worker(job, 0)->cost += (uint64_t)job->in->n_changed * TEST_COST;
 }

@@ -58,7 +58,6 @@ void dcn_first_add(const DcnJob *job, const DcnFirstPlan *plan, const DcnFirstGr
 /* first-patches.c: cells of the image that changed in the same way. */
 typedef struct {
   int x, y, w, h; /* the rectangle that changed, in the cell */
-  gboolean packed; /* the deltas are (packed.h) */
   int count;      /* pixels of all of them that did */
   int n_cells;
   int32_t *cells; /* [n_cells] band << 16 | column, ascending */
@@ -68,17 +67,28 @@ typedef struct {
 typedef struct {
   int n_shapes, looked, taken; /* looked: cells looked at; taken: changed pixels of all */
   DcnFirstShape shapes[DCN_FIRST_SHAPES];
-  uint64_t *rest; /* the input's bits without those; NULL: there are none */
+  gboolean all;   /* nothing else changed */
   int32_t *found, *shape_of, *cells; /* scratch */
 } DcnFirstPatches;
 
 /* Cells are so many pixels wide or high. */
 int dcn_first_cell(int stride);
-/* Finds them.  Uses the state's order and, where rest is set, marks; zeroes deltas of pixels that did not change. */
+/* Finds them.  Uses the state's order until they have been added; zeroes deltas of pixels that did not change.  Cells that
+ * were left untested, and are none of them, are tested. */
 void dcn_first_find_patches(const DcnJob *job, DcnFirstPatches *patches);
-/* Adds what they add to sums[pixel * stride + channel], stale ones included. */
+/* Floats of a worker that this takes. */
+size_t dcn_first_batch_floats(const DcnFirstPlan *plan);
+/* first-batches.c: adds what they add to sums[pixel * stride + channel], stale ones included. */
 void dcn_first_add_patches(const DcnJob *job, const DcnFirstPatches *patches, float *sums,
                            size_t stride);
+
+/* After these were added: what is known of the input since they were tested. */
+void dcn_first_settle_patches(const DcnJob *job, DcnFirstPatches *patches);
+/* The input's bits without what was added, in the state's marks perhaps; NULL: there are none. */
+const uint64_t *dcn_first_rest(const DcnJob *job, const DcnFirstPatches *patches);
+
+/* first-late.c: where nothing is added to sums, what of the input was left untested is tested. */
+void dcn_first_test_all(const DcnJob *job);
 
 /* Rows whose windows at a border are computed together in a full run. */
 #define DCN_FIRST_BORDER_ROWS 48

@@ -256,76 +256,16 @@ test_rows(void *context, int begin, int end, int number)
   worker->pixels_touched += touched;
 }
 
-/* A cell that is packed. */
-typedef struct {
-  int row, x, w, h; /* h is 0: none */
-  float *slot;
-} Cell;
-
-/* Rows asked for ahead. */
-#define ROWS_AHEAD 8
-
-/* A row of it.  Inline by force: a call of what only asks is one without effect to GCC, which leaves it out. */
-__attribute__((always_inline)) static inline void
-ask_for_row(const DcnJob *job, const Cell *cell, int y)
-{
-  const DcnValueState *v = job->out;
-  size_t first = (size_t)(cell->row + y) * v->net->w + (size_t)cell->x, c = (size_t)v->net->c;
-  const float *x = job->state->input + first * 4, *ref = v->ref + first * c;
-  for (int i = 0; i < cell->w * 4; i += 16)
-    __builtin_prefetch(x + i);
-  for (size_t i = 0, end = (size_t)cell->w * c; i < end; i += 16)
-    __builtin_prefetch(ref + i, 1);
-  __builtin_prefetch(ref + (size_t)cell->w * c - 1, 1);
-  const float *slot = cell->slot + (size_t)y * job->state->packed.pitch;
-  for (size_t i = 0, end = (size_t)cell->w * c; i < end; i += 16)
-    __builtin_prefetch(slot + i, 1);
-}
-
-/* Tests a cell while the next one is asked for. */
-static void
-test_cell(const DcnJob *job, const Cell *cell, const Cell *next, DcnWorker *worker)
-{
-  DcnValueState *v = job->out;
-  size_t words = (size_t)v->net->row_words, pitch = job->state->packed.pitch;
-  int shift = cell->x & 63;
-  if (cell->h == 0)
-    for (int y = 0; y < MIN(ROWS_AHEAD, next->h); y++)
-      ask_for_row(job, next, y);
-  for (int y = 0; y < cell->h; y++) {
-    int ahead = y + ROWS_AHEAD - cell->h;
-    if (ahead < 0)
-      ask_for_row(job, cell, ahead + cell->h);
-    else if (ahead < next->h)
-      ask_for_row(job, next, ahead);
-    int row = cell->row + y;
-    size_t first = (size_t)row * v->net->w + (size_t)cell->x;
-    DcnDiff d = {
-        .x = job->state->input + first * 4,
-        .ref = v->ref + first * v->net->c,
-        .delta = cell->slot + (size_t)y * pitch,
-        .tolerance = v->threshold,
-    };
-    uint64_t found = dcn_bits_last(cell->w), *bits = v->bits + (size_t)row * words + (cell->x >> 6);
-    worker->values_changed += (uint64_t)job->kernels->diff_image(&d, cell->w, v->net->c, &found);
-    v->row_changed[row] += dcn_bits_count(found);
-    bits[0] |= found << shift;
-    if (shift + cell->w > 64)
-      bits[1] |= found >> (64 - shift);
-  }
-}
-
-/* Which of a band's cells were touched all over: packs them, and takes them out of the bits of what was touched. */
+/* Which of a band's cells were touched all over: they count as changed.  Returns how many there are. */
 static int
-pack_cells(const DcnJob *job, int band, int row, int rows, int touched)
+leave_cells(const DcnJob *job, int band, int row, int rows)
 {
-  DcnPacked *packed = &job->state->packed;
+  DcnUntested *untested = &job->state->untested;
   const DcnValueState *v = job->out;
-  int words = v->net->row_words, w = v->net->w, step = packed->cell_w, count = 0;
-  uint64_t *bits = v->bits + (size_t)row * words,
-           *cells = packed->cells + (size_t)band * packed->words;
-  memset(cells, 0, sizeof *cells * (size_t)packed->words);
-  for (int x = 0, cell = 0; touched > 0 && x < w; x += step, cell++) {
+  int words = v->net->row_words, w = v->net->w, step = untested->cell_w, count = 0;
+  const uint64_t *bits = v->bits + (size_t)row * words;
+  uint64_t *cells = untested->cells + (size_t)band * untested->words;
+  for (int x = 0, cell = 0; x < w; x += step, cell++) {
     while (bits[x >> 6] == 0 && (x & 63) + step <= 64 && x + step < w)
       x += step, cell++;
     uint64_t mask = dcn_bits_last(MIN(step, w - x)), all = mask;
@@ -334,35 +274,21 @@ pack_cells(const DcnJob *job, int band, int row, int rows, int touched)
     if (all != mask)
       continue;
     cells[cell >> 6] |= UINT64_C(1) << (cell & 63);
+    for (int y = 0; y < rows; y++)
+      v->row_changed[row + y] += MIN(step, w - x);
     count++;
   }
-  if (count > packed->most) {
-    memset(cells, 0, sizeof *cells * (size_t)packed->words);
-    return 0;
-  }
-  packed->first[band] = count ? atomic_fetch_add(&packed->next, count) : 0;
-  DcnBitsRun run = DCN_BITS_RUN_INIT;
-  while (count && dcn_bits_next_run(cells, packed->words, 0, &run))
-    for (int cell = run.begin; cell < run.end; cell++) {
-      int x = cell * step, shift = x & 63, columns = MIN(step, w - x);
-      uint64_t mask = dcn_bits_last(columns), *word = bits + (x >> 6);
-      for (int y = 0; y < rows; y++, word += words) {
-        word[0] &= ~(mask << shift);
-        if (shift + columns > 64)
-          word[1] &= ~(mask >> (64 - shift));
-      }
-    }
   return count;
 }
 
-/* Of 64 columns from x on, those of packed cells. */
+/* Of 64 columns from x on, those of cells that are not tested. */
 static uint64_t
-packed_columns(const DcnPacked *packed, int band, int x)
+untested_columns(const DcnUntested *untested, int band, int x)
 {
   uint64_t columns = 0;
-  int step = packed->cell_w;
-  for (int cell = x / step; cell < packed->across && cell * step < x + 64; cell++) {
-    if (!dcn_packed_has(packed, band, cell))
+  int step = untested->cell_w;
+  for (int cell = x / step; cell < untested->across && cell * step < x + 64; cell++) {
+    if (!dcn_untested_has(untested, band, cell))
       continue;
     int from = MAX(cell * step - x, 0), end = MIN((cell + 1) * step - x, 64);
     columns |= dcn_bits_last(end - from) << from;
@@ -370,58 +296,56 @@ packed_columns(const DcnPacked *packed, int band, int x)
   return columns;
 }
 
+/* Rows of marks asked for ahead: blocks reach over some. */
+#define MARKS_AHEAD 4
+
 /* Items are bands of cells. */
 static void
 test_bands(void *context, int begin, int end, int number)
 {
   const Loop *loop = context;
   const DcnJob *job = loop->job;
-  const DcnPacked *packed = &job->state->packed;
+  const DcnUntested *untested = &job->state->untested;
   const DcnNetValue *nv = job->out->net;
   DcnWorker *worker = dcn_worker(job, number);
-  int w = nv->w, words = nv->row_words, touched = 0, of_image = packed->bands / nv->n;
+  int w = nv->w, words = nv->row_words, touched = 0, of_image = untested->bands / nv->n;
   Ahead ahead = {.asked = 0};
-  Cell cell = {.h = 0};
   for (int band = begin; band < end; band++) {
-    int y = band % of_image * packed->cell_h, row = band / of_image * nv->h + y;
-    int rows = MIN(packed->cell_h, nv->h - y), in_band = 0;
+    int y = band % of_image * untested->cell_h, row = band / of_image * nv->h + y;
+    int rows = MIN(untested->cell_h, nv->h - y), in_band = 0, left = 0;
+    memset(untested->cells + (size_t)band * untested->words, 0,
+           sizeof *untested->cells * (size_t)untested->words);
     for (int i = row; i < row + rows; i++)
       for (int x = next_word(loop, i, 0); x < w; x = next_word(loop, i, x + 64)) {
-        uint64_t near = dcn_bits_of_any_bytes(loop->touched + (size_t)i * w + x, MIN(64, w - x));
+        const uint8_t *marks = loop->touched + (size_t)i * w + x;
+        if (i + MARKS_AHEAD < row + rows)
+          __builtin_prefetch(marks + (size_t)MARKS_AHEAD * w);
+        uint64_t near = dcn_bits_of_any_bytes(marks, MIN(64, w - x));
         job->out->bits[(size_t)i * words + (x >> 6)] = near;
         in_band += dcn_bits_count(near);
       }
     touched += in_band;
-    int n = pack_cells(job, band, row, rows, in_band), all = n;
-    for (int i = 0; n > 0; i++) {
-      if (!dcn_packed_has(packed, band, i))
-        continue;
-      int x = i * packed->cell_w;
-      Cell next = {row, x, MIN(packed->cell_w, w - x), rows, dcn_packed_slot(packed, band, i)};
-      test_cell(job, &cell, &next, worker);
-      in_band -= next.w * rows;
-      cell = next;
-      n--;
-    }
     if (in_band == 0)
       continue;
-    /* The test of others may look beyond them. */
-    test_cell(job, &cell, &(Cell){.h = 0}, worker);
-    cell.h = 0;
+    int cells = leave_cells(job, band, row, rows);
+    for (int i = row; i < row + rows; i++)
+      left += job->out->row_changed[i];
+    worker->values_changed += (uint64_t)left * (uint64_t)nv->c;
+    if (left == in_band)
+      continue;
     for (int i = row; i < row + rows; i++)
       for (int x = 0; x < w; x += 64) {
         uint64_t *bits = job->out->bits + (size_t)i * words + (x >> 6);
         if (*bits == 0)
           continue;
-        uint64_t tested = all ? packed_columns(packed, band, x) : 0, near = *bits & ~tested;
-        *bits &= tested;
-        if (dcn_bits_count(near) > MANY && tested == 0)
+        uint64_t later = cells ? untested_columns(untested, band, x) : 0, near = *bits & ~later;
+        *bits &= later;
+        if (dcn_bits_count(near) > MANY && later == 0)
           near = dcn_bits_last(MIN(64, w - x));
         if (near)
           test_soon(job, &ahead, i, x, near, worker);
       }
   }
-  test_cell(job, &cell, &(Cell){.h = 0}, worker);
   test_rest(job, &ahead, worker);
   worker->pixels_touched += touched;
 }
@@ -433,12 +357,12 @@ dcn_input_propagate(DcnState *state, const uint8_t *touched, const uint64_t *nea
   const DcnNetValue *nv = v->net;
   DcnJob job = {.state = state, .net = state->net, .kernels = state->net->kernels, .out = v};
   Loop loop = {&job, touched, near};
-  DcnPacked *packed = &state->packed;
-  packed->used = packed->slots && packed->worth && v->delta && touched;
-  atomic_store(&packed->next, 0);
+  DcnUntested *untested = &state->untested;
+  untested->used = untested->cells && untested->worth && v->delta && touched;
+  atomic_store(&untested->unchanged, 0);
   size_t cost = (size_t)nv->w * nv->c * 4;
-  if (packed->used)
-    dcn_parallel_for(state->threads, packed->bands, dcn_grain(cost * (size_t)packed->cell_h),
+  if (untested->used)
+    dcn_parallel_for(state->threads, untested->bands, dcn_grain(cost * (size_t)untested->cell_h),
                      test_bands, &loop);
   else
     dcn_parallel_for(state->threads, nv->n * nv->h, dcn_grain(cost), test_rows, &loop);
@@ -447,6 +371,7 @@ dcn_input_propagate(DcnState *state, const uint8_t *touched, const uint64_t *nea
     v->values_changed += state->workers[i]->values_changed;
     n_touched += state->workers[i]->pixels_touched;
   }
+  untested->touched = n_touched;
   v->n_changed = 0;
   for (int row = 0; row < nv->n * nv->h; row++)
     v->n_changed += v->row_changed[row];

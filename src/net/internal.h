@@ -12,7 +12,7 @@
 #pragma once
 #include "net/bits.h"
 #include "net/net.h"
-#include "net/packed.h"
+#include "net/untested.h"
 #include <math.h>
 
 typedef struct _DcnNetOp DcnNetOp;
@@ -38,7 +38,7 @@ typedef struct {
                      by default */
   gboolean wants_delta; /* an op reads deltas of it */
   gboolean no_mask;     /* only first layers read it, which look at bits */
-  int cell_w, cell_h;   /* of the input, whose deltas may be packed (packed.h); 0: they may not */
+  int cell_w, cell_h;   /* of the input, which may be tested late (untested.h); 0: it may not */
   int last_delta_use;   /* last such op */
   int delta_of;         /* a concatenation whose deltas this value's are a part of, or -1 */
   int delta_pitch;      /* floats per pixel of delta */
@@ -200,7 +200,7 @@ struct _DcnState {
   gboolean adaptive;
   gboolean exact;   /* this run takes all tolerances for 0 */
   gboolean pending; /* since the last full run a tolerance was above 0 */
-  DcnPacked packed; /* the input's deltas */
+  DcnUntested untested; /* of the input */
   DcnPartialCost learned[3]; /* with tolerances; without (EXACT); with smaller ones */
   double listed, stale;       /* outputs of convolutions in this run; of them those computed for want of a sum */
   double partial_ns;          /* guess of what the last partial run took */

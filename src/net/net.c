@@ -299,11 +299,11 @@ plan_masks(DcnNet *net)
 }
 
 /* Smaller images lie in the caches. */
-#define PACKED_PIXELS (256 * 256)
+#define LATE_PIXELS (256 * 256)
 
-/* Nobody else may read the deltas of an input whose cells are packed. */
+/* Nobody else may read an input whose cells are tested late; diff_image looks at pixels by fours. */
 static void
-plan_packed(DcnNet *net)
+plan_late_tests(DcnNet *net)
 {
   const DcnProgram *program = net->program;
   DcnNetValue *input = &net->values[program->input];
@@ -315,8 +315,10 @@ plan_packed(DcnNet *net)
         reader = &net->ops[i];
         readers++;
       }
-  if (readers == 1 && input->no_mask && input->wants_delta && input->pixels > PACKED_PIXELS)
+  if (readers == 1 && input->no_mask && input->wants_delta && input->pixels > LATE_PIXELS)
     dcn_first_cells(reader, &input->cell_w, &input->cell_h);
+  if (input->cell_w % 4 != 0)
+    input->cell_w = 0;
 }
 
 static gboolean
@@ -379,7 +381,7 @@ plan_net(DcnNet *net, GError **error)
     if (net->values[i].produced)
       net->total_values += (uint64_t)net->values[i].pixels * net->values[i].c;
   plan_masks(net);
-  plan_packed(net);
+  plan_late_tests(net);
   plan_concat_deltas(net);
   plan_arena(net);
   return TRUE;

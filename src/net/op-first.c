@@ -148,6 +148,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   if (!plan->deltas)
     needs->floats = MAX(needs->floats, conv->kh * MAX(line, (size_t)DCN_FIRST_BORDER_ROWS *
                                                                 (size_t)plan->row_floats));
+  if (plan->cell_w)
+    needs->floats = MAX(needs->floats, dcn_first_batch_floats(plan));
   if (plan->deltas) {
     /* Two groups, with a mark and a tap each. */
     needs->masks =

@@ -174,8 +174,10 @@ run_op(DcnState *state, int index, Extent extent, uint64_t *now, int *done)
   }
   reset_workers(state);
   uint64_t changed = inputs_changed(state, op->op, full);
-  if (!state->conv || op->op->kind != DCN_OP_CONV || !dcn_conv_elsewhere(&job, &changed))
+  if (!state->conv || op->op->kind != DCN_OP_CONV || !dcn_conv_elsewhere(&job, &changed)) {
     op->class->run(&job);
+    changed = inputs_changed(state, op->op, full); /* a first layer may find that fewer did */
+  }
   *stat = (DcnOpStat){.pixels = job.count, .inputs_changed = changed};
   uint64_t cost = 0;
   for (int i = 0; i < state->n_workers; i++) {
@@ -213,6 +215,7 @@ run_full(DcnState *state, gboolean taken)
   }
   if (!taken)
     dcn_input_take(state);
+  state->untested.used = FALSE;
   uint64_t now = now_ns();
   for (int i = 0, done; i < program->n_ops; i += done)
     run_op(state, i, OP_CHAIN, &now, &done);
@@ -352,8 +355,9 @@ dcn_state_run_near(DcnState *state, const uint8_t *touched, const uint64_t *near
   if (full) {
     /* Where so much changes, accumulators are not worth writing. */
     state->dense |= state->valid;
-    /* A run that gave up has taken over every input value that differed at all. */
-    run_full(state, partial == PARTIAL_GAVE_UP && state->values[program->input].threshold == 0);
+    /* A run that gave up has taken over every input value that differed at all, unless some were left untested. */
+    run_full(state, partial == PARTIAL_GAVE_UP && !state->untested.used &&
+                        state->values[program->input].threshold == 0);
   }
   dcn_parallel_end();
   dcn_float_mode_set(mode_before);

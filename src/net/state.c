@@ -68,28 +68,20 @@ dcn_state_add_workers(DcnState *state, int count)
   return state->n_workers;
 }
 
-/* More cells of a band are seldom packed: then much of the image changed, and the slots would not stay in the caches. */
-#define PACKED_SHARE 4
-
 static void
-take_packed(Budget *budget, const DcnNetValue *input, DcnPacked *packed)
+take_untested(Budget *budget, const DcnNetValue *input, DcnUntested *untested)
 {
-  packed->worth = TRUE;
+  untested->worth = TRUE;
   if (input->cell_w == 0)
     return;
-  packed->cell_w = input->cell_w;
-  packed->cell_h = input->cell_h;
-  packed->across = (input->w - 1) / packed->cell_w + 1;
-  packed->bands = ((input->h - 1) / packed->cell_h + 1) * input->n;
-  packed->words = dcn_bits_words(packed->across);
-  packed->most = packed->across / PACKED_SHARE + 1;
-  packed->pitch = (size_t)packed->cell_w * (size_t)input->c;
-  packed->floats = packed->pitch * (size_t)packed->cell_h;
-  size_t bands = (size_t)packed->bands, words = bands * (size_t)packed->words;
-  packed->slots = take(budget, bands * (size_t)packed->most * packed->floats, sizeof(float));
-  packed->cells = take(budget, words, sizeof *packed->cells);
-  packed->taken = take(budget, words, sizeof *packed->taken);
-  packed->first = take(budget, bands, sizeof *packed->first);
+  untested->cell_w = input->cell_w;
+  untested->cell_h = input->cell_h;
+  untested->across = (input->w - 1) / untested->cell_w + 1;
+  untested->bands = ((input->h - 1) / untested->cell_h + 1) * input->n;
+  untested->words = dcn_bits_words(untested->across);
+  size_t words = (size_t)untested->bands * (size_t)untested->words;
+  untested->cells = take(budget, words, sizeof *untested->cells);
+  untested->taken = take(budget, words, sizeof *untested->taken);
 }
 
 DcnState *
@@ -154,7 +146,7 @@ dcn_state_new(DcnNet *net, GError **error)
     if (net->ops[i].acc_floats || net->ops[i].reads_deltas)
       state->acc_valid[i] = take(&budget, (size_t)dcn_op_out(net, net->ops[i].op)->pixels, 1);
   }
-  take_packed(&budget, input, &state->packed);
+  take_untested(&budget, input, &state->untested);
   state->cache_bytes = budget.bytes;
   if (budget.failed || dcn_state_add_workers(state, 1) < 1) {
     dcn_state_free(state);
@@ -196,10 +188,8 @@ dcn_state_free(DcnState *state)
   dcn_aligned_free(state->products);
   dcn_aligned_free(state->fc_index);
   dcn_aligned_free(state->fc_x);
-  dcn_aligned_free(state->packed.slots);
-  dcn_aligned_free(state->packed.cells);
-  dcn_aligned_free(state->packed.taken);
-  dcn_aligned_free(state->packed.first);
+  dcn_aligned_free(state->untested.cells);
+  dcn_aligned_free(state->untested.taken);
   g_free(state->values);
   g_free(state->acc);
   g_free(state->acc_valid);
@@ -222,7 +212,7 @@ dcn_state_reset(DcnState *state)
   memset(state->refresh, 0, n_ops * sizeof *state->refresh);
   memset(state->with_deltas, 1, n_ops);
   memset(state->learned, 0, sizeof state->learned);
-  state->packed.worth = TRUE;
+  state->untested.worth = TRUE;
 }
 
 void

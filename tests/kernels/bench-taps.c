@@ -140,17 +140,16 @@ run_pgemm(void *context)
   size_t block = (size_t)TAPS * CHANNELS * k->nr, row = (size_t)BLOCK * CHANNELS;
   for (int y = -2; y <= 4; y++)
     for (int x = -2; x <= 4; x++) {
-      const float *d[BLOCKS];
       float *out[BLOCKS];
       int top = y * STRIDE - 2, left = x * STRIDE - 2, ky = MAX(-top, 0), kx = MAX(-left, 0);
       DcnPatch patch = {.rows = MIN(KERNEL, BLOCK - top) - ky,
                         .n = (MIN(KERNEL, BLOCK - left) - kx) * CHANNELS,
                         .ldd = row,
+                        .step = row * BLOCK,
                         .ldw = (size_t)(KERNEL * CHANNELS) * k->nr};
-      for (int i = 0; i < BLOCKS; i++) {
-        d[i] = p->in + ((size_t)(i * BLOCK + top + ky) * BLOCK + left + kx) * CHANNELS;
+      const float *d = p->in + (size_t)((top + ky) * BLOCK + left + kx) * CHANNELS;
+      for (int i = 0; i < BLOCKS; i++)
         out[i] = p->out + (size_t)(i * 49 + (y + 2) * 7 + x + 2) * OUTPUTS;
-      }
       for (int m = 0; m < OUTPUTS; m += k->nr) {
         patch.w = p->w + m / k->nr * block + (size_t)(ky * KERNEL + kx) * CHANNELS * k->nr;
         k->pgemm(d, &patch, out, m, BLOCKS, MIN(k->nr, OUTPUTS - m), NULL, 0);

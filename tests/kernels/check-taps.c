@@ -102,41 +102,41 @@ typedef struct {
   GuardSide side;
 } PatchCase;
 
-/* Rows of inputs and weights lie apart, with NaN between them; columns before `at` and after the last stay. */
+/* Pixels, rows of inputs and those of weights lie apart, with NaN between them; columns before `at` and after the last
+ * stay. */
 static void
 pgemm_case(const DcnKernels *k, const PatchCase *c)
 {
   char *what = g_strdup_printf(
       "pgemm %s: %d rows of %d, %d pixels, %d columns from %d on, values %d side %d", k->isa,
       c->rows, c->n, c->pixels, c->columns, c->at, c->values, c->side);
-  size_t ldd = (size_t)c->n + 3, inputs = (size_t)(c->rows - 1) * ldd + (size_t)c->n;
+  size_t ldd = (size_t)c->n + 3, step = (size_t)c->rows * ldd + 5;
+  size_t inputs = (size_t)(c->pixels - 1) * step + (size_t)(c->rows - 1) * ldd + (size_t)c->n;
   size_t ldw = (size_t)(c->n + 2) * (size_t)k->nr,
          weights = (size_t)(c->rows - 1) * ldw + (size_t)(c->n * k->nr);
   float *w = guarded_new(weights, 64, c->side);
   for (int r = 0; r < c->rows; r++)
     fill(w + (size_t)r * ldw, (size_t)(c->n * k->nr), c->values);
-  float **d = g_new(float *, (gsize)c->pixels), **out = g_new(float *, (gsize)c->pixels),
+  float *d = guarded_new(inputs, 4, c->side), **out = g_new(float *, (gsize)c->pixels),
         **before = g_new(float *, (gsize)c->pixels);
   for (int i = 0; i < c->pixels; i++) {
-    d[i] = guarded_new(inputs, 4, c->side);
     for (int r = 0; r < c->rows; r++)
-      fill(d[i] + (size_t)r * ldd, (size_t)c->n, c->values);
+      fill(d + (size_t)i * step + (size_t)r * ldd, (size_t)c->n, c->values);
     out[i] = guarded_new((size_t)(c->at + c->columns), 4, c->side);
     fill(out[i], (size_t)(c->at + c->columns), c->values);
     before[i] = g_memdup2(out[i], (gsize)(c->at + c->columns) * sizeof(float));
   }
-  const DcnPatch patch = {.rows = c->rows, .n = c->n, .ldd = ldd, .w = w, .ldw = ldw};
+  const DcnPatch patch = {.rows = c->rows, .n = c->n, .ldd = ldd, .step = step, .w = w, .ldw = ldw};
   /* What is asked for need not be there. */
-  const float *ask[7] = {w, NULL, d[0], (const float *)-1, NULL, w, NULL};
-  k->pgemm((const float *const *)d, &patch, out, (size_t)c->at, c->pixels, c->columns, ask,
-           c->pixels % 8);
+  const float *ask[7] = {w, NULL, d, (const float *)-1, NULL, w, NULL};
+  k->pgemm(d, &patch, out, (size_t)c->at, c->pixels, c->columns, ask, c->pixels % 8);
   for (int i = 0; i < c->pixels; i++) {
     g_assert_cmpmem(out[i], (gsize)c->at * sizeof(float), before[i], (gsize)c->at * sizeof(float));
     for (int j = 0; j < c->columns; j++) {
       double sum = before[i][c->at + j], magnitude = fabs(sum);
       for (int r = 0; r < c->rows; r++)
         for (int x = 0; x < c->n; x++) {
-          double product = (double)d[i][(size_t)r * ldd + (size_t)x] *
+          double product = (double)d[(size_t)i * step + (size_t)r * ldd + (size_t)x] *
                            w[(size_t)r * ldw + (size_t)(x * k->nr + j)];
           sum += product;
           magnitude += fabs(product);
@@ -147,11 +147,10 @@ pgemm_case(const DcnKernels *k, const PatchCase *c)
         g_error("%s: [%d][%d] is %.9g, not %.9g +- %.3g", what, i, j, y, sum, bound);
     }
     guarded_free(out[i], what);
-    guarded_free(d[i], what);
     g_free(before[i]);
   }
   guarded_free(w, what);
-  g_free(d);
+  guarded_free(d, what);
   g_free(out);
   g_free(before);
   g_free(what);

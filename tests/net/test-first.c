@@ -351,33 +351,37 @@ test_cells(void)
   } images[] = {
       {{1, 250, 271, 3, 48, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_RELU, FALSE}, 16, 16},
       {{2, 187, 181, 1, 144, 11, 11, 4, 3, 0, 5, 3, 0, 1, DCN_ACT_NONE, FALSE}, 16, 18},
+      {{2, 188, 183, 3, 56, 11, 9, 4, 4, 0, 5, 3, 0, 1, DCN_ACT_NONE, FALSE}, 16, 16},
   };
-  static const int kinds[] = {0, 0, 1, 2, 0, 3, 4};
+  static const int kinds[] = {0, 0, 1, 2, 0, 3, 4, 5, 0};
   for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
     const Shape *shape = &images[i].shape;
     Subject *s = subject_new(make_program(shape, 7), make_program(shape, 7), dcn_kernels_get());
     const DcnValue *in = subject_input(s);
     GRand *rand = g_rand_new_with_seed(7);
-    /* The last two let small changes pass; without being told what was touched nothing is done by cells. */
-    DcnState *states[4];
+    /* The third and the fourth let small changes pass; without being told what was touched nothing is done by cells.  The
+     * last one gives up where all changes. */
+    DcnState *states[5];
     uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
-    for (int j = 0; j < 4; j++) {
+    for (int j = 0; j < 5; j++) {
       states[j] = dcn_state_new(s->net, NULL);
-      dcn_state_set_adaptive(states[j], FALSE);
-      dcn_state_set_tolerance(states[j], j < 2 ? 0 : 0.5);
+      dcn_state_set_adaptive(states[j], j == 4);
+      dcn_state_set_tolerance(states[j], j < 2 || j == 4 ? 0 : 0.5);
     }
     for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
       float *frame = dcn_state_input(states[0]);
-      if (k == 0)
+      if (k == 0 || kinds[k] == 5)
         change_frame(rand, in, CHANGE_ALL, 1, frame, touched);
       else
         change_cells(rand, in, images[i].cell_h, images[i].cell_w, kinds[k], frame, touched);
-      DcnRunInfo info[4];
-      for (int j = 1; j < 4; j++)
+      DcnRunInfo info[5];
+      for (int j = 1; j < 5; j++)
         memcpy(dcn_state_input(states[j]), frame, frame_bytes(in));
-      for (int j = 0; j < 4; j++)
-        dcn_state_run(states[j], j < 3 ? touched : NULL, DCN_MODE_DELTA, 1 + j % 2 * 2, &info[j]);
+      for (int j = 0; j < 5; j++)
+        dcn_state_run(states[j], j != 3 ? touched : NULL, DCN_MODE_DELTA, 1 + j % 2 * 2, &info[j]);
       g_assert_cmpuint(info[0].values_changed, ==, info[1].values_changed);
+      if (kinds[k] == 5)
+        g_assert_true(info[4].full);
       g_assert_cmpuint(info[2].values_changed, ==, info[3].values_changed);
       g_assert_cmpuint(info[2].values_changed, <=, info[0].values_changed);
       frame_elements(in, frame, s->values[s->program->input]);
@@ -385,10 +389,11 @@ test_cells(void)
       char *what = g_strdup_printf("image %zu, frame %zu", i, k);
       assert_values(s, states[0], 3e-5, what);
       assert_same(s, states[0], states[1], 0, what);
+      assert_values(s, states[4], 3e-5, what);
       assert_same(s, states[2], states[3], 3e-5, what);
       g_free(what);
     }
-    for (int j = 0; j < 4; j++)
+    for (int j = 0; j < 5; j++)
       dcn_state_free(states[j]);
     g_free(touched);
     g_rand_free(rand);
