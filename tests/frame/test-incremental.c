@@ -230,9 +230,12 @@ test_few_pixels(void)
   DcnFrameInfo info = test_info(&test_formats[0], 1920, 1080);
   DcnTensorSpec spec = test_spec(224, 224);
   TestFrame *frame = test_frame_new(&info, 0, FALSE);
+  GRand *rand = g_rand_new_with_seed(7);
   uint8_t *changed = g_malloc0(240 * 135);
   TestRun run;
   test_run_init(&run, &info, &spec);
+  test_frame_randomise(frame, rand);
+  g_rand_free(rand);
   g_assert_cmpint(
       dcn_frame_to_tensor_run(run.convert, &frame->frame, changed, run.tensor, run.touched, 1), ==,
       0);
