@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * bench-tensor [THREADS]: prints the median time per frame for some sizes, formats and shares of
- * changed blocks. */
+ * changed blocks; then what it takes without coding metas: by comparing samples and converting what changed, and by
+ * converting all and looking which blocks that changed (frames from memory). */
 #include "frame/compare.h"
 #include "frame/tensor.h"
 #include <stdio.h>
@@ -78,6 +79,75 @@ bench(const char *name, const DcnFrameInfo *info, int size, DcnResize resize, do
   g_free(tensor);
 }
 
+/* FRAMES frames in turn, each the one before with a share of its blocks changed. */
+#define FRAMES 30
+
+static void
+bench_without_metas(const DcnFrameInfo *info, int size, double share)
+{
+  DcnTensorSpec spec = {.width = size,
+                        .height = size,
+                        .channels = 3,
+                        .channel_stride = 4,
+                        .order = DCN_COLOR_RGB,
+                        .crop_fraction = 1,
+                        .scale = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
+  int width = info->width, height = info->height;
+  size_t luma = (size_t)width * height, bytes = luma * 3 / 2;
+  int cols = (width + 7) / 8, rows = (height + 7) / 8;
+  uint8_t *memory = g_malloc(bytes * FRAMES), *blocks = g_malloc((size_t)cols * rows);
+  uint8_t *touched = g_malloc((size_t)size * size);
+  float *tensors[2] = {g_new0(float, (size_t)size *size * 4),
+                       g_new0(float, (size_t)size *size * 4)};
+  DcnFrameToTensor *by_samples = dcn_frame_to_tensor_new(info, &spec, NULL);
+  DcnFrameToTensor *by_tensor = dcn_frame_to_tensor_new(info, &spec, NULL);
+  DcnFrameHistory *history = dcn_frame_history_new(info);
+  GRand *rand = g_rand_new_with_seed(1);
+  gint64 times[2][2 * FRAMES];
+  for (size_t i = 0; i < bytes; i++)
+    memory[i] = (uint8_t)g_rand_int(rand);
+  for (int f = 1; f < FRAMES; f++) {
+    uint8_t *frame = memory + f * bytes;
+    memcpy(frame, frame - bytes, bytes);
+    for (int i = 0; i < cols * rows; i++) {
+      int left = i % cols * 8, top = i / cols * 8;
+      if (g_rand_double(rand) >= share)
+        continue;
+      for (int y = top; y < MIN(top + 8, height); y++)
+        for (int x = left; x < MIN(left + 8, width); x++)
+          frame[(size_t)y * width + x] ^= 7;
+    }
+  }
+  for (int i = 0; i < 2 * FRAMES; i++) {
+    const uint8_t *m = memory + i % FRAMES * bytes;
+    DcnFrame frame = {{m, m + luma, m + luma * 5 / 4}, {width, width / 2, width / 2}};
+    gint64 start = g_get_monotonic_time();
+    int n = dcn_frame_history_update(history, &frame, blocks);
+    if (n > 0)
+      dcn_frame_to_tensor_run(by_samples, &frame, n > cols * rows / 2 ? NULL : blocks, tensors[0],
+                              touched, 1);
+    gint64 middle = g_get_monotonic_time();
+    dcn_frame_to_tensor_run(by_tensor, &frame, NULL, tensors[1], touched, 1);
+    dcn_frame_to_tensor_blocks(by_tensor, touched, blocks);
+    times[0][i] = middle - start;
+    times[1][i] = g_get_monotonic_time() - middle;
+  }
+  for (int i = 0; i < 2; i++)
+    qsort(times[i], 2 * FRAMES, sizeof(gint64), compare_times);
+  printf("I420   %4dx%-4d -> %3d, no metas: blocks %5.1f %%  by samples %8.3f ms, by tensor %8.3f "
+         "ms\n",
+         width, height, size, share * 100, times[0][FRAMES] / 1000.0, times[1][FRAMES] / 1000.0);
+  g_rand_free(rand);
+  dcn_frame_history_free(history);
+  dcn_frame_to_tensor_free(by_samples);
+  dcn_frame_to_tensor_free(by_tensor);
+  g_free(tensors[0]);
+  g_free(tensors[1]);
+  g_free(touched);
+  g_free(blocks);
+  g_free(memory);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -100,5 +170,19 @@ main(int argc, char **argv)
       bench(frames[f].name, &frames[f].info, 224, DCN_RESIZE_STRETCH, shares[s], threads);
     bench(frames[f].name, &frames[f].info, 224, DCN_RESIZE_CROP, 1, threads);
   }
+  static const int without[][3] = {{640, 480, 96},   {640, 480, 224},   {1280, 720, 224},
+                                   {1280, 720, 480}, {1920, 1080, 224}, {1920, 1080, 512}};
+  for (guint i = 0; i < G_N_ELEMENTS(without); i++)
+    for (int k = 0; k < 3; k++) {
+      DcnFrameInfo info = {.format = DCN_FORMAT_I420,
+                           .width = without[i][0],
+                           .height = without[i][1],
+                           .sub_x = 1,
+                           .sub_y = 1,
+                           .kr = 0.299,
+                           .kb = 0.114,
+                           .chroma_y = 0.5};
+      bench_without_metas(&info, without[i][2], (double[]){0, 0.1, 1}[k]);
+    }
   return 0;
 }
