@@ -117,10 +117,7 @@ dcn_f32_rgemm_6x16__avx2(const float *const *a, int taps, size_t step, int chann
   static Rgemm *const wide[] = {NULL,      rgemm_1_2, rgemm_2_2, rgemm_3_2,
                                 rgemm_4_2, rgemm_5_2, rgemm_6_2};
   Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
-  if (ahead) {
-    run.ahead = ahead;
-    run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
-  }
+  run_ahead(&run, ahead, pixels);
   if (columns > LANES)
     rgemm_run(&run, wide, 6, pixels);
   else

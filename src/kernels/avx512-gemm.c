@@ -172,10 +172,7 @@ dcn_f32_rgemm_12x32__avx512(const float *const *a, int taps, size_t step, int ch
                                 rgemm_5_2,  rgemm_6_2,  rgemm_7_2, rgemm_8_2, rgemm_9_2,
                                 rgemm_10_2, rgemm_11_2, rgemm_12_2};
   Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
-  if (ahead) {
-    run.ahead = ahead;
-    run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
-  }
+  run_ahead(&run, ahead, pixels);
   if (columns <= LANES / 2 && taps > 1)
     dcn_f32_rgemm_24x8__avx512(a, taps, step, channels, w, ahead, init, lo, hi, out, ldo, pixels,
                                columns);

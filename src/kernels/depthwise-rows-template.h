@@ -21,7 +21,25 @@ typedef struct {
   size_t step, ldw, ldo; /* step: floats from one column to the next */
   float *out;
   Vector lo, hi;
+  /* Where `ask`, the tile of the next row: its inputs that no row before reads, `stride` lines of them, and its outputs. */
+  gboolean ask;
+  const float *next[2], *next_out;
 } RowTile;
+
+/* Asks for the vector of channels at k of the next row's tile of n pixels. */
+DCN_TEMPLATE void
+row_ask(const RowTile *t, size_t k, const int n, const int stride)
+{
+  if (k % 16)
+    return;
+  DCN_UNROLL
+  for (int i = 0; i < n; i++)
+    DCN_PREFETCH_FAR(t->next_out, (size_t)i * t->ldo + k);
+  DCN_UNROLL
+  for (int i = 0; i < n * stride; i++)
+    for (int y = 0; y < stride; y++)
+      DCN_PREFETCH_FAR(t->next[y], (size_t)i * t->step + k);
+}
 
 /* In named variables, for the reason given in gemm-template.h.  ROWn(M): M(0) to M(n - 1). */
 #define ROW0(M)
@@ -94,6 +112,10 @@ typedef struct {
   static void row_channels_##n##_##stride(const RowTile *t, int channels)                          \
   {                                                                                                \
     int k = 0;                                                                                     \
+    for (; t->ask && k + LANES <= channels; k += LANES) {                                          \
+      row_ask(t, (size_t)k, n, stride);                                                            \
+      row_tile_##n##_##stride(t, (size_t)k, TRUE, first(LANES));                                   \
+    }                                                                                              \
     for (; k + LANES <= channels; k += LANES)                                                      \
       row_tile_##n##_##stride(t, (size_t)k, TRUE, first(LANES));                                   \
     if (k < channels)                                                                              \
@@ -145,6 +167,7 @@ row_run(RowTile *t, RowChannels *const *tiles, int stride, int pixels, size_t fi
     tiles[most](t, channels);
     for (int ky = 0; ky < 3; ky++)
       t->lines[ky] += on;
+    t->next[0] += on, t->next[1] += on, t->next_out += (size_t)n * t->ldo;
     t->out += (size_t)n * t->ldo;
     first_k = ~(size_t)0;
   }
@@ -161,6 +184,10 @@ rows_run(const DcnDepthwiseRows *d, int rows, int channels)
     for (int ky = 0; ky < 3; ky++)
       t.lines[ky] = d->lines[row * 3 + ky] - (size_t)d->left * d->step;
     t.out = d->out + (size_t)row * (size_t)d->out_w * d->ldo;
+    t.ask = d->far && row + 1 < rows;
+    for (int y = 0; y < d->stride; y++)
+      t.next[y] = d->lines[MIN(row + 1, rows - 1) * 3 + 2 - y];
+    t.next_out = t.out + (size_t)d->out_w * d->ldo;
     row_run(&t, row_tiles[d->stride - 1], d->stride, d->out_w, d->left ? 0 : ~(size_t)0,
             beyond ? 0 : ~(size_t)0, channels);
   }

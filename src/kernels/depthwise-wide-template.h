@@ -60,6 +60,25 @@ wide_tile(const Wide *wide, const int kw, const int stride, const int np, const 
     store_lanes(out + (size_t)i * d->ldo, clamp(s[i], wide->lo, wide->hi), whole, m);
 }
 
+/* Asks for what the next row's tile at output pixel p needs. */
+DCN_TEMPLATE void
+wide_ask(const Wide *wide, const int stride, int p)
+{
+  const DcnDepthwiseWide *d = wide->d;
+  if (wide->k % 16)
+    return;
+  DCN_UNROLL
+  for (int i = 0; i < WIDE_TILE; i++)
+    DCN_PREFETCH_FAR(d->next_out, (size_t)(p + i) * d->ldo + (size_t)wide->k);
+  for (int y = 0; y < stride; y++) {
+    if (!d->next[y])
+      continue;
+    DCN_UNROLL
+    for (int i = 0; i < WIDE_TILE * stride; i++)
+      DCN_PREFETCH_FAR(d->next[y], (size_t)(p * stride + i) * d->step + (size_t)wide->k);
+  }
+}
+
 /* A row, one vector of channels.  The last tile begins earlier, and does some pixels again, rather than to be
  * smaller. */
 DCN_TEMPLATE void
@@ -69,6 +88,8 @@ wide_row(const Wide *wide, const int kw, const int stride, const gboolean whole)
   const int n = d->pixels, np = n >= WIDE_TILE ? WIDE_TILE : n >= 3 ? 3 : 1;
   for (int next = 0; next < n; next += np) {
     const int p = MIN(next, n - np), column = p * stride - d->left;
+    if (d->next_out)
+      wide_ask(wide, stride, p);
     if (np == WIDE_TILE && column >= 0 && column + (WIDE_TILE - 1) * stride + kw <= d->in_w)
       wide_tile(wide, kw, stride, WIDE_TILE, TRUE, whole, p);
     else if (np == WIDE_TILE)

@@ -97,6 +97,7 @@ typedef struct {
   float lo, hi;      /* limits as for bias_clamp */
   float *out;        /* pixels `ldo` floats apart, rows one after another */
   size_t ldo;
+  gboolean far; /* inputs and outputs are not in the nearer caches: each row asks for what the next one needs */
 } DcnDepthwiseRows;
 
 /* A run of output pixels of a row of a depthwise convolution with a larger window. */
@@ -114,6 +115,9 @@ typedef struct {
   float *out;        /* pixels `ldo` floats apart */
   size_t ldo;
   int pixels;
+  /* What the next row needs that is not in the nearer caches, asked for on the way; NULL: nothing: inputs under its
+   * outputs, and where these go. */
+  const float *next[2], *next_out;
 } DcnDepthwiseWide;
 
 /* Rows of a 3x3 convolution in groups of few channels, each of as many outputs as inputs. */
@@ -162,8 +166,8 @@ typedef struct {
    *
    * a        [taps] pointers to the first output pixel's inputs; from one output pixel to the next all move by
    *          `step` floats, by which they may overlap
-   * ahead    weights that will be wanted next, or NULL: the kernel asks for about as many floats from there on as it
-   *          reads from w, while it works */
+   * ahead    weights that will be read or outputs that will be written next, or NULL: the kernel asks for about as many
+   *          floats from there on as it reads from w or, if these are more, writes to out, while it works */
   void (*rgemm)(const float *const *a, int taps, size_t step, int channels, const float *w,
                 const float *ahead, const float *init, float lo, float hi, float *out, size_t ldo,
                 int pixels, int columns);

@@ -149,10 +149,7 @@ dcn_f32_rgemm_8x8__neon(const float *const *a, int taps, size_t step, int channe
   static Rgemm *const wide[] = {NULL,      rgemm_1_2, rgemm_2_2, rgemm_3_2, rgemm_4_2,
                                 rgemm_5_2, rgemm_6_2, rgemm_7_2, rgemm_8_2};
   Run run = {a, step, ldo, taps, channels, w, init, lo, hi, out, columns, NULL, NULL};
-  if (ahead) {
-    run.ahead = ahead;
-    run.ahead_end = ahead + (size_t)taps * (size_t)channels * NR;
-  }
+  run_ahead(&run, ahead, pixels);
   if (columns > LANES)
     rgemm_run(&run, wide, 8, pixels);
   else

@@ -21,12 +21,27 @@ typedef struct {
   const float *ahead, *ahead_end; /* asked for up to here, to be asked for; both NULL: nothing */
 } Run;
 
-/* So many cache lines of what is wanted next are asked for with every three channels. */
+/* Of what is wanted next as much as is read of weights or written: both are about as much in the block after. */
+static inline void
+run_ahead(Run *run, const float *ahead, int pixels)
+{
+  if (!ahead)
+    return;
+  size_t weights = (size_t)run->taps * (size_t)run->channels * NR,
+         outputs = (size_t)pixels * (size_t)run->columns;
+  run->ahead = ahead;
+  run->ahead_end = ahead + MAX(weights, outputs);
+}
+
+/* So many cache lines of it are asked for with every three channels. */
 static inline int
 run_asks(const Run *run, int tiles)
 {
-  int lines = 3 * NR / 16;
-  return run->ahead < run->ahead_end ? (lines + tiles - 1) / tiles : 0;
+  if (run->ahead >= run->ahead_end)
+    return 0;
+  int lines = (int)((run->ahead_end - run->ahead) / 16),
+      steps = tiles * MAX(run->taps * (run->channels / 3), 1);
+  return MAX((lines + steps / 2) / steps, 1);
 }
 
 #define RUN_ASK                                                                                    \

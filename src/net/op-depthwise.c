@@ -11,6 +11,9 @@
 /* With fewer channels a run of pixels has few vectors, and the kernel that keeps its weights is faster. */
 #define PART_CHANNELS 48
 
+/* Inputs and outputs of more than that together are asked for a row ahead. */
+#define FAR_BYTES 500000
+
 typedef struct {
   DcnWindow window;
   int taps;
@@ -129,12 +132,19 @@ part_of_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
   finish(job, row->y, row->ldy, row->n, worker);
 }
 
+/* Whether inputs and outputs are not in the nearest cache when it is their turn. */
+static gboolean
+is_far(const DcnJob *job)
+{
+  return sizeof(float) * (job->in->net->floats + job->out->net->floats) > FAR_BYTES;
+}
+
 static void
 wide_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
 {
   const Plan *plan = job->op->plan;
   const DcnWindow *win = &plan->window;
-  const DcnDepthwiseWide wide = {
+  DcnDepthwiseWide wide = {
       .lines = row->lines,
       .step = (size_t)job->in->net->ref_pitch,
       .in_w = win->in_w,
@@ -151,6 +161,12 @@ wide_row(const DcnJob *job, const DcnRowRun *row, DcnWorker *worker)
       .ldo = row->ldy,
       .pixels = row->n,
   };
+  if (job->full && is_far(job) && row->oy + 1 < win->out_h) {
+    const int last = win->iy[(row->oy + 1) * win->kh - 1];
+    wide.next_out = row->y + (size_t)win->out_w * row->ldy;
+    for (int y = 0; y < win->step && last >= 0 && last + 1 + y < win->in_h; y++)
+      wide.next[y] = row->lines[win->kh - 1] + (size_t)(1 + y) * (size_t)win->in_w * wide.step;
+  }
   job->kernels->depthwise_wide(&wide, job->out->net->c);
   finish(job, row->y, row->ldy, row->n, worker);
 }
@@ -213,6 +229,7 @@ full_rows(void *context, int begin, int end, int number)
         .hi = plan->hi,
         .out = dcn_ref(job->out, row * out->w),
         .ldo = (size_t)out->ref_pitch,
+        .far = is_far(job),
     };
     job->kernels->depthwise_rows(&rows, n, out->c);
     finish(job, rows.out, rows.ldo, n * out->w, worker);

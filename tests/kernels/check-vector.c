@@ -153,7 +153,8 @@ depthwise_rows_case(const DcnKernels *k, int channels, int out_w, int stride, in
                               .lo = -1,
                               .hi = 6,
                               .out = out,
-                              .ldo = ldo};
+                              .ldo = ldo,
+                              .far = g_test_rand_bit()};
   k->depthwise_rows(&d, ROWS, channels);
   for (int p = 0; p < ROWS * out_w; p++) {
     const float *a[9];

@@ -83,7 +83,9 @@ wide_case(const DcnKernels *k, int channels, int kw, int stride, int in_w, int p
                               .hi = 6,
                               .out = out,
                               .ldo = step,
-                              .pixels = pixels};
+                              .pixels = pixels,
+                              .next_out = g_test_rand_bit() ? out : NULL,
+                              .next = {in[0], g_test_rand_bit() ? in[0] : NULL}};
   k->depthwise_wide(&d, channels);
   static const unsigned char untouched[4] = {GUARD_BYTE, GUARD_BYTE, GUARD_BYTE, GUARD_BYTE};
   for (int p = 0; p < pixels; p++) {
