@@ -12,8 +12,9 @@
 #define PART_CELLS 48
 #define PARTS_MOST 16
 #define TOGETHER   12
-/* What a multiply takes in those of igemm. */
-#define PATCH_COST 1.15
+/* What a multiply takes in those of igemm, of wide vectors and others (study-layer). */
+#define PATCH_COST_WIDE 1.0
+#define PATCH_COST      1.15
 /* Cache lines asked for by a call of the kernel. */
 #define ASK_MOST 256
 
@@ -44,6 +45,7 @@ typedef struct {
 typedef struct {
   int n;
   Cell cells[TOGETHER];
+  gboolean inside;     /* all outputs that see one of them are the part's */
   const float *deltas; /* [n] rectangles that changed, without gaps */
   float *nowhere;      /* [outputs' channels] sums of what is not the part's */
 } Batch;
@@ -111,16 +113,23 @@ next_batch(const Loop *loop, Walk *walk, Batch *batch)
         cell_of_band(shape, loop->parts[walk->part + 2] - divide_down(loop->first_y, loop->down));
   }
   batch->n = MIN(TOGETHER, walk->end - walk->cell);
-  for (int i = 0; i < batch->n; i++)
-    batch->cells[i] = look_at(loop, shape->cells[walk->cell++], loop->parts[walk->part],
-                              loop->parts[walk->part + 1]);
+  batch->inside = TRUE;
+  for (int i = 0; i < batch->n; i++) {
+    Cell *cell = &batch->cells[i];
+    *cell = look_at(loop, shape->cells[walk->cell++], loop->parts[walk->part],
+                    loop->parts[walk->part + 1]);
+    batch->inside &= cell->first_y <= loop->first_y && loop->last_y < cell->end_y &&
+                     cell->first_x <= loop->first_x && loop->last_x < cell->end_x;
+  }
   return TRUE;
 }
 
 /* What the next cells need is asked for while others are at work: outputs and deltas of a cell row by row. */
 typedef struct {
   const Batch *batch;
-  int cell, row;
+  int cell, row;     /* the next */
+  const float *line; /* of the row at hand, and how many more there are of it */
+  int left;
   uint64_t lines, asked; /* of all, about; of which were asked for */
 } Asker;
 
@@ -162,32 +171,44 @@ input_row(const Loop *loop, const Cell *cell, int row, size_t *floats)
   return loop->job->state->input + (at + (size_t)row * cell->deltas.pitch) / c * 4;
 }
 
+/* The next row of what is wanted; FALSE: there is none. */
+static gboolean
+ask_for_row(const Loop *loop, Asker *asker)
+{
+  if (asker->cell == asker->batch->n)
+    return FALSE;
+  const Cell *cell = &asker->batch->cells[asker->cell];
+  size_t floats = 0;
+  int rows = input_rows(loop, cell), y = loop->first_y + asker->row - rows;
+  if (asker->row < rows) {
+    asker->line = input_row(loop, cell, asker->row, &floats);
+  } else if (y >= cell->first_y && y < cell->end_y) {
+    int from = MAX(loop->first_x, cell->first_x), to = MIN(loop->last_x + 1, cell->end_x);
+    asker->line =
+        loop->sums + (size_t)(cell->pixel + y * loop->plan->window.out_w + from) * loop->stride;
+    floats = (size_t)MAX(to - from, 0) * loop->stride;
+  }
+  asker->left = (int)((floats + LINE - 1) / LINE);
+  asker->row++;
+  if (y == loop->last_y) {
+    asker->row = 0;
+    asker->cell++;
+  }
+  return TRUE;
+}
+
 /* Some more lines. */
 static int
 ask_some(const Loop *loop, Asker *asker, const float **ask, int most)
 {
-  const DcnFirstPlan *plan = loop->plan;
   int n = 0;
-  while (n < most && asker->cell < asker->batch->n) {
-    const Cell *cell = &asker->batch->cells[asker->cell];
-    const float *line = NULL;
-    size_t floats = 0;
-    int rows = input_rows(loop, cell), y = loop->first_y + asker->row - rows;
-    if (asker->row < rows) {
-      line = input_row(loop, cell, asker->row, &floats);
-    } else if (y >= cell->first_y && y < cell->end_y) {
-      int from = MAX(loop->first_x, cell->first_x), to = MIN(loop->last_x + 1, cell->end_x);
-      line = loop->sums + (size_t)(cell->pixel + y * plan->window.out_w + from) * loop->stride;
-      floats = (size_t)MAX(to - from, 0) * loop->stride;
-    }
-    for (const float *end = line + floats; line < end && n < ASK_MOST; line += LINE)
-      ask[n++] = line;
-    if (y == loop->last_y) {
-      asker->row = 0;
-      asker->cell++;
-    } else {
-      asker->row++;
-    }
+  while (n < most && (asker->left > 0 || ask_for_row(loop, asker))) {
+    int some = MIN(asker->left, most - n);
+    for (int i = 0; i < some; i++)
+      ask[n + i] = asker->line + i * LINE;
+    asker->line += some * LINE;
+    asker->left -= some;
+    n += some;
   }
   return n;
 }
@@ -242,6 +263,14 @@ aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size
   patch->n = (MIN(left + win->kw, shape->x + shape->w) - inner_x) * plan->c;
   *weight = (size_t)((inner_y - top) * win->kw + (inner_x - left)) * (size_t)plan->c;
   ptrdiff_t pixel = (ptrdiff_t)y * win->out_w + x;
+  aim->deltas = batch->deltas + (size_t)(inner_y - shape->y) * patch->ldd +
+                (size_t)((inner_x - shape->x) * plan->c);
+  if (batch->inside) {
+    for (int i = 0; i < batch->n; i++)
+      aim->out[i] = loop->sums + (batch->cells[i].pixel + pixel) * (ptrdiff_t)loop->stride;
+    aim->n = aim->active = batch->n;
+    return;
+  }
   aim->active = 0;
   int first = batch->n, end = 0; /* of those that are the part's; in between may be others */
   for (int i = 0; i < batch->n; i++) {
@@ -259,9 +288,8 @@ aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size
   aim->n = MAX(end - first, 0);
   for (int i = 0; first > 0 && i < aim->n; i++)
     aim->out[i] = aim->out[first + i];
-  aim->deltas = batch->deltas + (size_t)(aim->n > 0 ? first : 0) * patch->step +
-                (size_t)(inner_y - shape->y) * patch->ldd +
-                (size_t)((inner_x - shape->x) * plan->c);
+  if (aim->n > 0)
+    aim->deltas += (size_t)first * patch->step;
 }
 
 /* All that the cells add to the part's outputs: from the last place beside a cell to the first, so that what an output gets
@@ -403,5 +431,6 @@ dcn_first_add_patches(const DcnJob *job, const DcnFirstPatches *patches, float *
   uint64_t macs = 0;
   for (int i = 0; i < job->state->n_workers; i++)
     macs += job->state->workers[i]->macs;
-  dcn_worker(job, 0)->cost += (uint64_t)(PATCH_COST * (double)macs);
+  dcn_worker(job, 0)->cost +=
+      (uint64_t)((job->kernels->nr >= 32 ? PATCH_COST_WIDE : PATCH_COST) * (double)macs);
 }

@@ -18,8 +18,9 @@
 /* What finding the changes in a window takes, in multiplies of igemm. */
 #define FIND_COST 1500.0
 /* What the test of a pixel of an image that the caches do not hold takes, in multiplies of igemm: not to be left out where
- * the multiplies are as fast as those of a full run. */
+ * the multiplies are as fast as those of a full run.  Late ones are done while others are multiplied. */
 #define TEST_COST     300
+#define LATE_COST     70
 #define CACHED_PIXELS (256 * 256)
 
 /* acc_valid says how often a pixel's sums may still be added to, 0 where they do not stand: so no sum is one of more than
@@ -60,6 +61,7 @@ typedef struct {
   gboolean store_clamped;  /* ... and done while storing */
   gboolean deltas;         /* changes are worth a look */
   const uint64_t *changes; /* rows of bits of what is to be added; NULL: nothing */
+  int late;                /* pixels tested late, about */
   uint8_t stands;          /* the sums stand afterwards */
   int unit;                /* pixels; never depends on the number of threads */
 } Loop;
@@ -407,11 +409,13 @@ static void
 add_patches(Loop *loop, DcnJob *job)
 {
   DcnFirstPatches patches;
+  gboolean late = job->state->untested.used;
   dcn_first_find_patches(job, &patches);
   dcn_first_add_patches(job, &patches, loop->sums, loop->stride);
   dcn_first_settle_patches(job, &patches);
   dcn_list_window(job, &loop->plan->window);
   loop->changes = dcn_first_rest(job, &patches);
+  loop->late = late ? MIN(patches.taken, job->in->n_changed) : 0;
 }
 
 void
@@ -462,5 +466,6 @@ dcn_first_run(DcnJob *job)
   if (!job->full && plan->deltas && !plan->in_place)
     *with_deltas = (uint8_t)with_deltas_next(&loop, density);
   if (loop.deltas && plan->cell_w && in->pixels > CACHED_PIXELS)
-    dcn_worker(job, 0)->cost += (uint64_t)job->in->n_changed * TEST_COST;
+    dcn_worker(job, 0)->cost +=
+        (uint64_t)loop.late * LATE_COST + (uint64_t)(job->in->n_changed - loop.late) * TEST_COST;
 }

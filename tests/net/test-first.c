@@ -353,7 +353,7 @@ test_cells(void)
       {{2, 187, 181, 1, 144, 11, 11, 4, 3, 0, 5, 3, 0, 1, DCN_ACT_NONE, FALSE}, 16, 18},
       {{2, 188, 183, 3, 56, 11, 9, 4, 4, 0, 5, 3, 0, 1, DCN_ACT_NONE, FALSE}, 16, 16},
   };
-  static const int kinds[] = {0, 0, 1, 2, 0, 3, 4, 5, 0};
+  static const int kinds[] = {0, 0, 5, 0, 1, 2, 0, 3, 4, 0};
   for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
     const Shape *shape = &images[i].shape;
     Subject *s = subject_new(make_program(shape, 7), make_program(shape, 7), dcn_kernels_get());
@@ -380,7 +380,7 @@ test_cells(void)
       for (int j = 0; j < 5; j++)
         dcn_state_run(states[j], j != 3 ? touched : NULL, DCN_MODE_DELTA, 1 + j % 2 * 2, &info[j]);
       g_assert_cmpuint(info[0].values_changed, ==, info[1].values_changed);
-      if (kinds[k] == 5)
+      if (kinds[k] == 5 && images[i].cell_w % 4 == 0) /* tested late, all count as changed */
         g_assert_true(info[4].full);
       g_assert_cmpuint(info[2].values_changed, ==, info[3].values_changed);
       g_assert_cmpuint(info[2].values_changed, <=, info[0].values_changed);
