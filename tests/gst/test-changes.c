@@ -8,6 +8,7 @@
 #include "common.h"
 #include <string.h>
 #include "changes.h"
+#include "step.h"
 #include "coding/picture.h"
 
 #define W 48
@@ -748,6 +749,46 @@ test_refuted (Fixture * f, gconstpointer data)
   gst_delta_picture_unref (p2);
 }
 
+/* Where decoders may place the third plane a line off: interlaced, chroma of an odd number of
+ * lines, and nothing on the frame that says where its planes are. */
+static void
+test_misplaced (void)
+{
+  static const struct
+  {
+    GstVideoFormat format;
+    gint height;
+    gboolean interlaced, meta, misplaced;
+  } cases[] = {
+    {GST_VIDEO_FORMAT_I420, 66, TRUE, FALSE, TRUE},
+    {GST_VIDEO_FORMAT_I420, 68, TRUE, FALSE, FALSE},
+    {GST_VIDEO_FORMAT_I420, 66, FALSE, FALSE, FALSE},
+    {GST_VIDEO_FORMAT_I420, 66, TRUE, TRUE, FALSE},
+    {GST_VIDEO_FORMAT_Y42B, 66, TRUE, FALSE, FALSE},
+    {GST_VIDEO_FORMAT_NV12, 66, TRUE, FALSE, FALSE},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GstDeltaCnnStepFrame frame;
+    GstVideoInfo info;
+    GstBuffer *buffer;
+
+    gst_video_info_set_interlaced_format (&info, cases[i].format,
+        cases[i].interlaced ? GST_VIDEO_INTERLACE_MODE_INTERLEAVED :
+        GST_VIDEO_INTERLACE_MODE_PROGRESSIVE, 64, cases[i].height);
+    buffer = gst_buffer_new_allocate (NULL, info.size, NULL);
+    if (cases[i].meta)
+      gst_buffer_add_video_meta (buffer, 0, cases[i].format, 64,
+          cases[i].height);
+    g_assert_true (gst_delta_cnn_step_map (&info, buffer, &frame));
+    g_test_message ("case %u", i);
+    g_assert_cmpint (frame.input.misplaced, ==, cases[i].misplaced);
+    gst_delta_cnn_step_unmap (&frame);
+    gst_buffer_unref (buffer);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -777,6 +818,7 @@ main (int argc, char **argv)
       teardown);
   ADD ("sample-repeated", test_sample_repeated);
   ADD ("refuted", test_refuted);
+  g_test_add_func ("/changes/misplaced", test_misplaced);
   for (i = 0; i < G_N_ELEMENTS (spoilers); i++) {
     gchar *path = g_strdup_printf ("/changes/spoiled/%s", spoilers[i].name);
 

@@ -4,6 +4,7 @@
  * deltaextract: what comes out for what goes in, buffer by buffer.
  */
 #include "extract-common.h"
+#include "h264sei.h"
 #include <string.h>
 
 static void
@@ -129,6 +130,60 @@ happen_stream (GstHarness * h, GstBuffer * next)
   extract_push_segment (h, 1.0);
 }
 
+/* What stands before the first picture of the stream; its byte 7 begins with
+ * aspect_ratio_information (ISO/IEC 13818-2 6.2.2.1). */
+static GBytes *headers;
+
+static void
+set_headers (GstBuffer * first)
+{
+  GstMapInfo map;
+  gsize at = 0;
+
+  gst_buffer_map (first, &map, GST_MAP_READ);
+  while (memcmp (map.data + at, "\0\0\1\0", 4) != 0)
+    at++;
+  g_clear_pointer (&headers, g_bytes_unref);
+  headers = g_bytes_new (map.data, at);
+  gst_buffer_unmap (first, &map);
+}
+
+static void
+put_before (GstBuffer * next, gconstpointer bytes, gsize size, guint8 aspect)
+{
+  guint8 *copy = g_memdup2 (bytes, size);
+
+  if (size > 7)
+    copy[7] ^= aspect << 4;
+  gst_buffer_prepend_memory (next, gst_memory_new_wrapped (0, copy, size, 0,
+          size, copy, g_free));
+}
+
+static void
+happen_same_headers (GstHarness * h, GstBuffer * next)
+{
+  gsize size;
+  gconstpointer bytes = g_bytes_get_data (headers, &size);
+
+  put_before (next, bytes, size, 0);
+}
+
+/* libavcodec begins anew then. */
+static void
+happen_other_aspect (GstHarness * h, GstBuffer * next)
+{
+  gsize size;
+  gconstpointer bytes = g_bytes_get_data (headers, &size);
+
+  put_before (next, bytes, size, 3);
+}
+
+static void
+happen_sequence_end (GstHarness * h, GstBuffer * next)
+{
+  put_before (next, "\0\0\1\xb7", 4, 0);
+}
+
 static const Happening happenings[] = {
   {"nothing", happen_nothing, TRUE},
   {"same-caps", happen_same_caps, TRUE},
@@ -139,6 +194,9 @@ static const Happening happenings[] = {
   {"segment", happen_segment, FALSE},
   {"gap", happen_gap, FALSE},
   {"stream", happen_stream, FALSE},
+  {"same-headers", happen_same_headers, TRUE},
+  {"other-aspect", happen_other_aspect, FALSE},
+  {"sequence-end", happen_sequence_end, FALSE},
 };
 
 static void
@@ -152,6 +210,7 @@ test_epoch (gconstpointer data)
     GstDeltaPicture *before = NULL;
     guint claimed = 0;
 
+    set_headers (g_ptr_array_index (buffers, 0));
     for (guint i = 0; i < buffers->len; i++) {
       GstBuffer *buffer = g_ptr_array_index (buffers, i);
       GstDeltaPicture *picture;
@@ -197,6 +256,35 @@ test_epoch (gconstpointer data)
     gst_harness_teardown (h);
     g_ptr_array_unref (buffers);
   }
+}
+
+/* The upper bits of sizes are in the sequence extension, 6.2.2.3. */
+static void
+test_large (void)
+{
+  GPtrArray *buffers = extract_buffers (FALSE, 1);
+  GstBuffer *first = gst_buffer_copy_deep (g_ptr_array_index (buffers, 0));
+  GstHarness *h = extract_harness ();
+  GstDeltaPicture *picture;
+  guint width, height;
+  GstMapInfo map;
+  gsize at = 0;
+
+  gst_buffer_map (first, &map, GST_MAP_READWRITE);
+  while (memcmp (map.data + at, "\0\0\1\xb5", 4) != 0)
+    at++;
+  map.data[at + 5] |= 1;        /* horizontal_size_extension 2, */
+  map.data[at + 6] |= 1 << 5;   /* vertical_size_extension 1 */
+  gst_buffer_unmap (first, &map);
+  picture = extract_push_picture (h, first);
+  g_assert_nonnull (picture);
+  gst_delta_picture_get_coded_size (picture, &width, &height);
+  g_assert_cmpuint (width, ==, 2 * 4096 + 96);
+  g_assert_cmpuint (height, ==, 4096 + 64);
+  gst_delta_picture_unref (picture);
+  gst_buffer_unref (first);
+  gst_harness_teardown (h);
+  g_ptr_array_unref (buffers);
 }
 
 static GstBuffer *
@@ -454,6 +542,44 @@ test_h264_junk (void)
   gst_harness_teardown (h);
 }
 
+/* Messages of H.264 that change what decoders put out. */
+static void
+test_sei (void)
+{
+  /* film_grain_characteristics() that only begins, one that cancels, one that cancels and
+   * is cut off, and one that cancels before another message */
+  static const guint8 grain[] = { 6, 19, 1, 0x40, 0x80 };
+  static const guint8 cancel[] = { 6, 19, 1, 0x80, 0x80 };
+  static const guint8 cut[] = { 6, 19, 5, 0x80, 0x80 };
+  static const guint8 before[] = { 6, 19, 1, 0x80, 4, 1, 0, 0x80 };
+  /* user data of x264; in its identifier two zeros that are followed by the 3 that keeps
+   * them from being a start code, and a 3 of its own behind two zeros apart */
+  static const guint8 x264[] = { 6, 5, 32,
+    1, 2, 0, 0, 3, 1, 6, 0, 8, 0, 3, 11, 12, 13, 14, 15, 16,
+    'x', '2', '6', '4', ' ', '-', ' ', 'c', 'o', 'r', 'e', ' ', '3', '3',
+    ' ', 'r', 0x80
+  };
+  DeltaH264Sei sei = { 0 };
+
+  delta_h264_sei_read (&sei, cancel, sizeof cancel);
+  g_assert_null (delta_h264_sei_doubt (&sei, TRUE, 3));
+  delta_h264_sei_read (&sei, grain, sizeof grain);
+  g_assert_nonnull (delta_h264_sei_doubt (&sei, FALSE, 1));
+  delta_h264_sei_read (&sei, cut, sizeof cut);
+  g_assert_nonnull (delta_h264_sei_doubt (&sei, FALSE, 1));
+  delta_h264_sei_read (&sei, cancel, sizeof cancel);
+  g_assert_null (delta_h264_sei_doubt (&sei, FALSE, 1));
+  delta_h264_sei_read (&sei, grain, sizeof grain);
+  delta_h264_sei_read (&sei, before, sizeof before);
+  g_assert_null (delta_h264_sei_doubt (&sei, FALSE, 1));
+
+  delta_h264_sei_read (&sei, x264, sizeof x264);
+  g_assert_cmpint (sei.x264_build, ==, 33);
+  g_assert_nonnull (delta_h264_sei_doubt (&sei, TRUE, 1));
+  g_assert_null (delta_h264_sei_doubt (&sei, FALSE, 1));
+  g_assert_nonnull (delta_h264_sei_doubt (&sei, FALSE, 3));
+}
+
 /* Containers keep the sequence header apart. */
 static void
 test_codec_data (void)
@@ -544,11 +670,13 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &happenings[i], test_epoch);
     g_free (path);
   }
+  g_test_add_func ("/extract/large", test_large);
   g_test_add_func ("/extract/odd-buffers", test_odd_buffers);
   g_test_add_func ("/extract/fields", test_fields);
   g_test_add_func ("/extract/lost-field", test_lost_field);
   g_test_add_func ("/extract/caps", test_caps);
   g_test_add_func ("/extract/h264-junk", test_h264_junk);
+  g_test_add_func ("/extract/sei", test_sei);
   g_test_add_func ("/extract/codec-data", test_codec_data);
   g_test_add_func ("/extract/backwards", test_backwards);
   g_test_add_func ("/extract/restart", test_restart);

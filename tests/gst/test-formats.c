@@ -373,25 +373,35 @@ test_colorimetry (void)
 
 /* Chroma lies where the caps say: Cb and Cr rise along an axis, sampled where the site has its
  * samples (in luma samples from the first one of a group), called `said`; NULL: with a sample
- * of each for every one of luma. */
+ * of each for every one of luma.  The frame is larger, and shown from luma sample `from` on. */
 static void
-ramps (gboolean vertical, gdouble site, const gchar * said, gfloat * out)
+ramps (gboolean vertical, gdouble site, const gchar * said, gint from,
+    gfloat * out)
 {
   const Size size = { 32, 32 };
   GstVideoFormat format = said ? GST_VIDEO_FORMAT_I420 : GST_VIDEO_FORMAT_Y444;
   GstHarness *h = harness ("tiny.onnx", format, &size);
-  GstBuffer *buffer = make_frame (format, &size, PLAIN, 1);
   GstCaps *caps = caps_for (format, &size);
+  GstVideoCropMeta *crop;
   GstVideoFrame frame;
   GstVideoInfo info;
+  GstBuffer *buffer;
   gint comp, x, y, group = said ? 2 : 1;
 
-  gst_video_info_set_format (&info, format, size.width, size.height);
+  gst_video_info_set_format (&info, format, size.width + 2, size.height + 2);
+  buffer = gst_buffer_new_allocate (NULL, info.size, NULL);
+  gst_buffer_add_video_meta_full (buffer, 0, format, info.width, info.height,
+      info.finfo->n_planes, info.offset, info.stride);
+  crop = gst_buffer_add_video_crop_meta (buffer);
+  crop->x = vertical ? 0 : from;
+  crop->y = vertical ? from : 0;
+  crop->width = size.width;
+  crop->height = size.height;
   g_assert_true (gst_video_frame_map (&frame, &info, buffer, GST_MAP_WRITE));
   for (comp = 0; comp < 3; comp++)
     for (y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&frame, comp); y++)
       for (x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH (&frame, comp); x++) {
-        gdouble at = group * (vertical ? y : x) + site;
+        gdouble at = group * (vertical ? y : x) + site - from;
         guint8 *data = GST_VIDEO_FRAME_COMP_DATA (&frame, comp);
 
         data[y * GST_VIDEO_FRAME_COMP_STRIDE (&frame, comp) + x] =
@@ -417,22 +427,26 @@ test_siting (void)
     {"jpeg", "mpeg2", FALSE, 0.5}, {"mpeg2", "jpeg", FALSE, 0.0},
     {"mpeg2", "cosited", TRUE, 0.5}, {"cosited", "mpeg2", TRUE, 0.0}
   };
-  gfloat expected[N_CLASSES], right[N_CLASSES], wrong[N_CLASSES];
+  gfloat expected[N_CLASSES], right[N_CLASSES], odd[N_CLASSES];
+  gfloat wrong[N_CLASSES];
   guint i, c;
 
   for (i = 0; i < G_N_ELEMENTS (all); i++) {
-    gdouble worst_right = 0.0, worst_wrong = 0.0;
+    gdouble worst_right = 0.0, worst_odd = 0.0, worst_wrong = 0.0;
 
-    ramps (all[i].vertical, 0.0, NULL, expected);
-    ramps (all[i].vertical, all[i].site, all[i].name, right);
-    ramps (all[i].vertical, all[i].site, all[i].wrong, wrong);
+    ramps (all[i].vertical, 0.0, NULL, 0, expected);
+    ramps (all[i].vertical, all[i].site, all[i].name, 0, right);
+    ramps (all[i].vertical, all[i].site, all[i].name, 1, odd);
+    ramps (all[i].vertical, all[i].site, all[i].wrong, 0, wrong);
     for (c = 0; c < N_CLASSES; c++) {
       worst_right = MAX (worst_right, fabs (right[c] - expected[c]));
+      worst_odd = MAX (worst_odd, fabs (odd[c] - expected[c]));
       worst_wrong = MAX (worst_wrong, fabs (wrong[c] - expected[c]));
     }
-    g_test_message ("%s: %f, called %s: %f", all[i].name, worst_right,
-        all[i].wrong, worst_wrong);
+    g_test_message ("%s: %f, from an odd place %f, called %s: %f",
+        all[i].name, worst_right, worst_odd, all[i].wrong, worst_wrong);
     g_assert_cmpfloat (worst_right, <, 0.5 * worst_wrong);
+    g_assert_cmpfloat (worst_odd, <, 0.5 * worst_wrong);
   }
 }
 

@@ -5,7 +5,9 @@
  */
 #include "frames.h"
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
+#include "ranking.h"
 
 static void
 test_properties (void)
@@ -297,6 +299,20 @@ test_messages (void)
   gst_harness_teardown (h);
 }
 
+/* The likeliest first; of equal ones the first; what is no number last. */
+static void
+test_ranking (void)
+{
+  static const gfloat outputs[] = { 1, NAN, 2, 1, NAN, 2, -1 };
+  static const guint order[] = { 2, 5, 0, 3, 6, 1, 4 };
+  guint k, got[G_N_ELEMENTS (order)];
+
+  for (k = 1; k <= G_N_ELEMENTS (order); k++) {
+    gst_delta_cnn_rank (outputs, G_N_ELEMENTS (outputs), k, got);
+    g_assert_cmpmem (got, k * sizeof *got, order, k * sizeof *order);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -304,6 +320,7 @@ main (int argc, char **argv)
   g_test_add_func ("/reports/properties", test_properties);
   g_test_add_func ("/reports/change-while-running", test_change_while_running);
   g_test_add_func ("/reports/stats", test_stats);
+  g_test_add_func ("/reports/ranking", test_ranking);
   g_test_add_func ("/reports/times", test_times);
   g_test_add_func ("/reports/messages", test_messages);
   return test_run ();

@@ -507,12 +507,15 @@ netgen_concat(guint32 seed, int size, int first, int second)
   add_value(&m, 1, size, size, 8);
   int a = conv(&m, 0, first, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1, 1, relu);
   int b = conv(&m, 0, second, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, relu);
-  int both = add_value(&m, 1, size, size, first + second);
-  DcnOp *op = add_op(&m, DCN_OP_CONCAT, both, 2, a, b);
-  op->u.concat.origins = g_new0(DcnOrigin, 2);
-  op->u.concat.origins[1].c = first;
-  int out = conv(&m, both, 24, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1, 1, relu);
-  return maker_finish(&m, &out, 1);
+  int out[2];
+  for (int i = 0; i < 2; i++) {
+    int both = add_value(&m, 1, size, size, first + second);
+    DcnOp *op = add_op(&m, DCN_OP_CONCAT, both, 2, i ? b : a, i ? a : b);
+    op->u.concat.origins = g_new0(DcnOrigin, 2);
+    op->u.concat.origins[1].c = i ? second : first;
+    out[i] = conv(&m, both, 24, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1, 1, relu);
+  }
+  return maker_finish(&m, out, 2);
 }
 
 DcnProgram *

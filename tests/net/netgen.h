@@ -14,7 +14,8 @@ DcnProgram *netgen_conv(guint32 seed, int h, int w, int c, int m, int k, int str
                         DcnActKind act);
 /* A small classifier: convolutions, pools, a residual sum, a fully connected layer. */
 DcnProgram *netgen_classifier(guint32 seed, int size);
-/* Two convolutions of an image, to first and second channels, one behind the other, and a third one of both. */
+/* Two convolutions of an image, to first and second channels, one behind the other, and a third one of both; and the same
+ * the other way round, which cannot be in place as well. */
 DcnProgram *netgen_concat(guint32 seed, int size, int first, int second);
 /* A convolution of an image; the same turned by half, with a large number in place of each fourth; both one above the
  * other; and a convolution of these. */

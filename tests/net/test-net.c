@@ -548,24 +548,68 @@ test_concat(void)
     DcnState *delta = state_new(s->net);
     uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
     float *frame = g_malloc0(frame_bytes(in));
-    uint64_t blocks_dgemm = 0;
+    uint64_t blocks_dgemm[2] = {0, 0}; /* of the convolutions of both */
     dcn_state_set_adaptive(delta, FALSE);
-    for (int run = 0; run < 12; run++) {
-      change_frame(rand, in, run ? CHANGE_PIXEL : CHANGE_ALL, 1, frame, touched);
+    for (int run = 0; run < 24; run++) {
+      change_frame(rand, in, run ? run % 2 ? CHANGE_PIXEL : CHANGE_BLOCK : CHANGE_ALL, 1, frame,
+                   touched);
       memcpy(dcn_state_input(delta), frame, frame_bytes(in));
       dcn_state_run(delta, touched, DCN_MODE_DELTA, 1, NULL);
-      blocks_dgemm += dcn_state_op_stats(delta)[s->program->n_ops - 1].blocks_dgemm;
+      for (int k = 0; k < 2; k++)
+        blocks_dgemm[k] += dcn_state_op_stats(delta)[3 + 2 * k].blocks_dgemm;
       frame_elements(in, frame, s->values[s->program->input]);
       reference_run_ops(s->program, s->values);
       assert_values(s, delta, 5e-5, "concatenated");
     }
-    g_assert_cmpuint(blocks_dgemm, >, 0); /* or nobody read the marks */
+    g_assert_cmpuint(MIN(blocks_dgemm[0], blocks_dgemm[1]), >, 0); /* or nobody read the marks */
     g_free(frame);
     g_free(touched);
     dcn_state_free(delta);
     g_rand_free(rand);
     subject_free(s);
   }
+}
+
+/* Sums that large numbers were added to and taken off again are not what they were; after some hundred frames they are. */
+static void
+test_drift(void)
+{
+  Subject *s =
+      subject_new(netgen_conv(3, 12, 12, 64, 40, 3, 1, 1, DCN_ACT_NONE),
+                  netgen_conv(3, 12, 12, 64, 40, 3, 1, 1, DCN_ACT_NONE), dcn_kernels_get());
+  const DcnValue *in = subject_input(s);
+  GRand *rand = g_rand_new_with_seed(3);
+  DcnState *state = state_new(s->net);
+  uint8_t *touched = g_malloc((size_t)in->w * in->h);
+  double after[2];
+  dcn_state_set_adaptive(state, FALSE);
+  change_frame(rand, in, CHANGE_ALL, 1, dcn_state_input(state), touched);
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+  memset(touched, 1, (size_t)in->w * in->h);
+  for (int part = 0; part < 2; part++) {
+    for (int run = 0; run < (part ? 600 : 48); run++) {
+      /* a channel of each pixel: of 64, so that differences are what is added */
+      for (int p = 0; p < in->w * in->h; p++)
+        dcn_state_input(state)[p * dcn_channel_pitch(in->c) + run % 8] =
+            part || run % 16 >= 8 ? (float)g_rand_double_range(rand, -1, 1) : 1e4f;
+      dcn_state_run(state, touched, DCN_MODE_DELTA, 1, NULL);
+    }
+    g_assert_cmpuint(dcn_state_op_stats(state)[0].blocks_dgemm, >, 0);
+    frame_elements(in, dcn_state_input(state), s->values[s->program->input]);
+    reference_run_ops(s->program, s->values);
+    const int v = s->program->ops[0].output;
+    g_assert_true(dcn_state_value(state, v, s->logical[0]));
+    reference_to_logical(&s->program->values[v], s->values[v], s->logical[1]);
+    after[part] =
+        difference(s->logical[0], s->logical[1], dcn_value_elements(&s->program->values[v]));
+  }
+  g_test_message("off by %g, then by %g", after[0], after[1]);
+  g_assert_cmpfloat(after[1], <, 1e-5);
+  g_assert_cmpfloat(after[0], >, 5 * after[1]); /* there was something to be cleared */
+  g_free(touched);
+  dcn_state_free(state);
+  g_rand_free(rand);
+  subject_free(s);
 }
 
 int
@@ -591,6 +635,7 @@ main(int argc, char **argv)
   }
   g_test_add_func("/net/scaled-tolerances", test_scaled_tolerances);
   g_test_add_func("/net/concat", test_concat);
+  g_test_add_func("/net/drift", test_drift);
   g_test_add_func("/net/adaptive", test_adaptive);
   g_test_add_func("/net/reset", test_reset);
   g_test_add_func("/net/not-finite", test_not_finite);

@@ -2,6 +2,7 @@
  * model has nothing else, where rounding was asked for, and nowhere else; bytes where they are multiples of a step.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common.h"
+#include "net/steps.h"
 #include "util/half.h"
 #include <math.h>
 #include <string.h>
@@ -141,6 +142,22 @@ test_steps(gconstpointer data)
   }
 }
 
+/* As many levels as a byte has, but one step further apart: a byte does not hold them. */
+static void
+test_span(void)
+{
+  float weights[256], zero, scale;
+  for (int gap = 0; gap < 2; gap++) {
+    for (int i = 0; i < 256; i++)
+      weights[i] = 0.01f * (float)(i - 100 + (i > 200 ? gap : 0));
+    g_assert_cmpint(dcn_steps_fit(weights, 1, 256, &zero, &scale), ==, !gap);
+    for (int i = 0; i < 256 && !gap; i++) {
+      float back = ((float)dcn_steps_byte(weights[i], zero, scale) - zero) * scale;
+      g_assert_cmpmem(&back, sizeof back, &weights[i], sizeof back);
+    }
+  }
+}
+
 /* Frames that change through a network of some kind of weights, dense and delta, against plain
  * evaluation of the program it stands for. */
 static void
@@ -219,5 +236,6 @@ main(int argc, char **argv)
       g_test_add_data_func(path, *k, tests[i].func);
       g_free(path);
     }
+  g_test_add_func("/net/weights/span", test_span);
   return g_test_run();
 }
