@@ -57,12 +57,20 @@ softmax(const float *x, float *y, int n)
   const Vector top = splat(channels_largest(x, n));
   Vector a = splat(0), b = splat(0);
   int k = 0;
-  for (; k + 2 * LANES <= n; k += 2 * LANES) {
-    Vector u = squash_exp(load(x + k) - top), v = squash_exp(load(x + k + LANES) - top);
-    store(y + k, u);
-    store(y + k + LANES, v);
-    a = a + u;
-    b = b + v;
+  for (; k + SQUASH_MOST * LANES <= n; k += SQUASH_MOST * LANES) {
+    Vector u[SQUASH_MOST];
+    DCN_UNROLL
+    for (int i = 0; i < SQUASH_MOST; i++)
+      u[i] = load(x + k + i * LANES) - top;
+    squash_exps(SQUASH_MOST, u);
+    DCN_UNROLL
+    for (int i = 0; i < SQUASH_MOST; i++)
+      store(y + k + i * LANES, u[i]);
+    DCN_UNROLL
+    for (int i = 0; i < SQUASH_MOST; i += 2) {
+      a = a + u[i];
+      b = b + u[i + 1];
+    }
   }
   for (; k + LANES <= n; k += LANES) {
     Vector u = squash_exp(load(x + k) - top);

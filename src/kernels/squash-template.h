@@ -1,8 +1,8 @@
 /* deltacnn: activations that are curves, for any instruction set with vectors.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * exp(z) = 2^k * exp(r), k the whole number nearest to z / ln 2: r lies within ln 2 / 2 of 0, where the
- * first seven terms of the exponential series are exact to 1.2e-7.  tanh and erf are quotients of polynomials in x^2, times
+ * exp(z) = 2^k * exp(r), k the whole number nearest to z / ln 2: r lies within ln 2 / 2 of 0, where exp(r) - 1 is r times a
+ * polynomial fitted for the least relative error (5e-7, so that exp(r) is off by 1.5e-7).  tanh and erf are quotients of polynomials in x^2, times
  * x: fitted for the least relative error (2e-8) up to where floats no longer tell them from 1.
  *
  * The including file defines
@@ -20,35 +20,55 @@
 
 typedef uint32_t SquashBits __attribute__((vector_size(LANES * 4)));
 
+/* Vectors that are done together. */
+#ifndef SQUASH_MOST
+#define SQUASH_MOST 4
+#endif
+
 /* Below LOWEST the sum with 1 is 1; at HIGHEST it is still finite, and one over it next to nothing. */
 #define SQUASH_LOWEST  -87.0f
 #define SQUASH_HIGHEST 88.0f
-/* Adding it rounds to a whole number, which is then in the lowest bits. */
-#define SQUASH_ROUND 12582912.0f /* 1.5 * 2^23 */
+/* Adding it rounds to a whole number, which is then, with the 127 of an exponent's bits, in the lowest bits. */
+#define SQUASH_ROUND 12583039.0f /* 1.5 * 2^23 + 127 */
 
-/* Returns exp(z) - 2^k, which does not cancel near 0, and 2^k. */
-DCN_TEMPLATE Vector
-squash_exp_parts(Vector z, Vector *power)
+/* Of each of n values, with sign times it for z: exp(z) = 2^k * exp(r) as exp(r) - 1, in its place, and 2^k.  Step by step for
+ * all of them: one's steps wait for each other so long that no CPU looks far enough ahead to fill the time with the
+ * next ones'. */
+DCN_TEMPLATE void
+squash_exp_parts(const int n, const float sign, Vector *z, Vector *power)
 {
-  z = clamp(z, splat(SQUASH_LOWEST), splat(SQUASH_HIGHEST));
-  Vector rounded = MADD(splat(SQUASH_ROUND), z, splat(1.44269504f)); /* 1 / ln 2 */
-  Vector k = rounded - splat(SQUASH_ROUND);
-  /* ln 2 in two parts, of which the first has so few bits that its product with k is exact. */
-  Vector r = MADD(MADD(z, k, splat(-0.693359375f)), k, splat(2.12194440e-4f));
-  Vector p = MADD(splat(1.0f / 120), r, splat(1.0f / 720));
-  p = MADD(splat(1.0f / 24), p, r);
-  p = MADD(splat(1.0f / 6), p, r);
-  p = MADD(splat(0.5f), p, r);
-  p = MADD(splat(1), p, r) * r;
-  *power = (Vector)(((SquashBits)rounded << 23) + (127u << 23)); /* its exponent's bits */
-  return p * *power;
+  Vector r[SQUASH_MOST];
+#define SQUASH_EACH                                                                                \
+  DCN_UNROLL                                                                                       \
+  for (int i = 0; i < n; i++)
+  SQUASH_EACH z[i] = clamp(z[i], splat(sign < 0 ? -SQUASH_HIGHEST : SQUASH_LOWEST),
+                           splat(sign < 0 ? -SQUASH_LOWEST : SQUASH_HIGHEST));
+  SQUASH_EACH power[i] = MADD(splat(SQUASH_ROUND), z[i], splat(sign * 1.44269504f)); /* 1 / ln 2 */
+  SQUASH_EACH r[i] = power[i] - splat(SQUASH_ROUND);                                 /* k */
+  /* ln 2 in two parts, of which the first has so few bits that its product with k is exact.  r here is sign times it. */
+  SQUASH_EACH z[i] = MADD(z[i], r[i], splat(sign * -0.693359375f));
+  SQUASH_EACH r[i] = MADD(z[i], r[i], splat(sign * 2.12194440e-4f));
+  SQUASH_EACH z[i] = MADD(splat(0.0418753214f), r[i], splat(sign * 0.00833332073f));
+  SQUASH_EACH z[i] = MADD(splat(sign * 0.166669354f), z[i], r[i]);
+  SQUASH_EACH z[i] = MADD(splat(0.499993771f), z[i], r[i]);
+  SQUASH_EACH z[i] = MADD(splat(sign), z[i], r[i]) * r[i];
+  SQUASH_EACH power[i] = (Vector)((SquashBits)power[i] << 23); /* its exponent's bits */
+}
+
+/* Of each of n values. */
+DCN_TEMPLATE void
+squash_exps(const int n, Vector *z)
+{
+  Vector power[SQUASH_MOST];
+  squash_exp_parts(n, 1, z, power);
+  SQUASH_EACH z[i] = MADD(power[i], z[i], power[i]);
 }
 
 DCN_TEMPLATE Vector
 squash_exp(Vector z)
 {
-  Vector power, rest = squash_exp_parts(z, &power);
-  return rest + power;
+  squash_exps(1, &z);
+  return z;
 }
 
 DCN_TEMPLATE Vector
@@ -117,8 +137,20 @@ squash_gelu_tanh(Vector x)
 DCN_TEMPLATE Vector
 squash_elu(Vector below, Vector above, Vector a, Vector b)
 {
-  Vector power, rest = squash_exp_parts(below, &power);
-  return MADD(above * b, a, rest + (power - splat(1)));
+  Vector power;
+  squash_exp_parts(1, 1, &below, &power);
+  return MADD(above * b, a, MADD(power - splat(1), below, power));
+}
+
+/* x[i] / (1 + exp(-x[i])), or 1 / it. */
+DCN_TEMPLATE void
+squash_sigmoids(const int n, const gboolean swish, Vector *x)
+{
+  Vector z[SQUASH_MOST], power[SQUASH_MOST];
+  SQUASH_EACH z[i] = x[i];
+  squash_exp_parts(n, -1, z, power);
+  SQUASH_EACH z[i] = MADD(splat(1) + power[i], z[i], power[i]);
+  SQUASH_EACH x[i] = QUOTIENT(swish ? x[i] : splat(1), z[i]);
 }
 
 DCN_TEMPLATE Vector
@@ -128,9 +160,9 @@ squash_vector(const DcnSquash kind, Vector x, Vector a, Vector b)
                above = clamp(x, splat(0), splat(__builtin_inff()));
   switch (kind) {
   case DCN_SQUASH_SIGMOID:
-    return QUOTIENT(splat(1), splat(1) + squash_exp(splat(0) - x));
   case DCN_SQUASH_SWISH:
-    return QUOTIENT(x, splat(1) + squash_exp(splat(0) - x));
+    squash_sigmoids(1, kind == DCN_SQUASH_SWISH, &x);
+    return x;
   case DCN_SQUASH_SOFTPLUS:
     return above + squash_log1p(squash_exp(below - above));
   case DCN_SQUASH_MISH:
@@ -161,6 +193,17 @@ squash_kind(const DcnSquash kind, const float *x, float a, float b, float *y, in
 {
   Vector va = splat(a), vb = splat(b);
   int k = 0;
+  if (kind == DCN_SQUASH_SIGMOID || kind == DCN_SQUASH_SWISH)
+    for (; k + SQUASH_MOST * LANES <= n; k += SQUASH_MOST * LANES) {
+      Vector v[SQUASH_MOST];
+      DCN_UNROLL
+      for (int i = 0; i < SQUASH_MOST; i++)
+        v[i] = load(x + k + i * LANES);
+      squash_sigmoids(SQUASH_MOST, kind == DCN_SQUASH_SWISH, v);
+      DCN_UNROLL
+      for (int i = 0; i < SQUASH_MOST; i++)
+        store(y + k + i * LANES, v[i]);
+    }
   for (; k + LANES <= n; k += LANES)
     store(y + k, squash_vector(kind, load(x + k), va, vb));
   if (k < n)

@@ -96,9 +96,12 @@ finish(const DcnJob *job, float *y, size_t ldy, int n, DcnWorker *worker)
 {
   const Plan *plan = job->op->plan;
   int c = job->out->net->c;
-  if (!plan->clamped)
+  const DcnAct *act = &job->op->op->act;
+  if (!plan->clamped && ldy == (size_t)c && act->kind != DCN_ACT_PRELU)
+    dcn_act_run(job->kernels, act, y, y, n * c);
+  else if (!plan->clamped)
     for (int i = 0; i < n; i++, y += ldy)
-      dcn_act_run(job->kernels, &job->op->op->act, y, y, c);
+      dcn_act_run(job->kernels, act, y, y, c);
   worker->macs += (uint64_t)plan->taps * c * n;
 }
 
