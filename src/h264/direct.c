@@ -333,7 +333,16 @@ temporal(DcnH264Coded *coded, int mb_addr, unsigned quarters)
   gboolean inference = coded->sps.direct_8x8_inference_flag;
   ColPic pic;
   if (!col_pic(coded, mb_addr, &pic)) {
+    const int none[2] = {0, 0};
     dcn_h264_fail(coded, "co-located picture missing");
+    /* The other quarters have vectors of their own. */
+    for (int b4 = 0; quarters != 15 && b4 < 16; b4++)
+      if (quarters >> ((b4 >> 3) * 2 + (b4 >> 1 & 1)) & 1) {
+        set_block(motion, b4, 0, 0, none);
+        set_block(motion, b4, 1, -1, none);
+      }
+    if (quarters != 15)
+      return FALSE;
     coded->map->whole[mb_addr] = (DcnH264Whole){.ref_idx = {0, -1}};
     coded->map->kind[mb_addr] |= DCN_H264_MOTION_ZERO;
     return TRUE;
