@@ -25,52 +25,94 @@ add_tap(double *weights, int *first, int *count, int sample, int samples, double
 }
 
 /* Products that are whole but for what doubles lose. */
-#define WHOLE_ERROR     1e-6
-#define WHOLE_SUM_MOST  255
-#define WHOLE_PAIR_MOST 128
+#define WHOLE_ERROR 1e-6
+#define WHOLE_MOST  16383 /* a weight */
+#define SUM_MOST    65535
+/* In bytes: */
+#define NARROW_SUM_MOST  255
+#define NARROW_PAIR_MOST 128
 
-/* exact: as filter->weights, in double */
 static gboolean
-are_whole(const DcnAxisFilter *filter, const double *exact, int sum)
+are_whole(const double *exact, int n, int sum)
+{
+  for (int k = 0; k < n; k++)
+    if (fabs(exact[k] * sum - (double)lround(exact[k] * sum)) > WHOLE_ERROR)
+      return FALSE;
+  return TRUE;
+}
+
+/* Those of each output sum up (they may not where a weight is next to nothing). */
+static gboolean
+sum_up(const DcnAxisFilter *filter)
 {
   for (int i = 0; i < filter->size; i++) {
-    long total = 0, before = 0;
-    for (int k = filter->offset[i]; k < filter->offset[i + 1]; k++) {
-      long w = lround(exact[k] * sum);
-      if (fabs(exact[k] * sum - (double)w) > WHOLE_ERROR || w >= WHOLE_PAIR_MOST ||
-          before + w > WHOLE_PAIR_MOST)
-        return FALSE;
-      total += w;
-      before = w;
-    }
-    if (total != sum)
+    int total = 0;
+    for (int k = filter->offset[i]; k < filter->offset[i + 1]; k++)
+      total += filter->whole[k];
+    if (total != filter->whole_sum)
       return FALSE;
   }
   return TRUE;
 }
 
 static gboolean
+are_narrow(const DcnAxisFilter *filter)
+{
+  if (filter->whole_sum > NARROW_SUM_MOST)
+    return FALSE;
+  for (int i = 0; i < filter->size; i++)
+    for (int k = filter->offset[i], before = 0; k < filter->offset[i + 1]; k++) {
+      int w = filter->whole[k];
+      if (w >= NARROW_PAIR_MOST || before + w > NARROW_PAIR_MOST)
+        return FALSE;
+      before = w;
+    }
+  return TRUE;
+}
+
+/* exact: as filter->weights, in double */
+static gboolean
 make_whole(DcnAxisFilter *filter, const double *exact)
 {
   int sum = 1, size = filter->size, all = filter->offset[size];
-  while (sum <= WHOLE_SUM_MOST && !are_whole(filter, exact, sum))
+  double most = 0;
+  for (int k = 0; k < all; k++)
+    most = MAX(most, exact[k]);
+  int sum_most = (int)MIN(SUM_MOST, WHOLE_MOST / most);
+  while (sum <= sum_most && !are_whole(exact, all, sum))
     sum++;
-  if (sum > WHOLE_SUM_MOST)
+  if (sum > sum_most)
     return TRUE;
   size_t padded = filter->most <= 4 ? 4 : ((size_t)filter->most + 7) / 8 * 8;
-  filter->whole = dcn_aligned_new0((size_t)all, 1);
+  filter->whole = dcn_aligned_new0((size_t)all, sizeof *filter->whole);
   filter->whole_by_output = dcn_aligned_new0(((size_t)size + 7) * padded, sizeof(int16_t));
   if (!filter->whole || !filter->whole_by_output)
     return FALSE;
   for (int i = 0; i < size; i++)
     for (int k = filter->offset[i]; k < filter->offset[i + 1]; k++) {
-      filter->whole[k] = (uint8_t)lround(exact[k] * sum);
+      filter->whole[k] = (uint16_t)lround(exact[k] * sum);
       filter->whole_by_output[(size_t)i * padded + (size_t)(k - filter->offset[i])] =
-          filter->whole[k];
+          (int16_t)filter->whole[k];
     }
   filter->whole_padded = padded;
   filter->whole_sum = sum;
-  return TRUE;
+  if (!sum_up(filter)) {
+    filter->whole_sum = 0;
+    return TRUE;
+  }
+  if (!are_narrow(filter))
+    return TRUE;
+  filter->narrow = dcn_aligned_new0((size_t)all, 1);
+  for (int k = 0; k < all && filter->narrow; k++)
+    filter->narrow[k] = (uint8_t)filter->whole[k];
+  return filter->narrow != NULL;
+}
+
+gboolean
+dcn_axis_filters_are_whole(const DcnAxisFilter *across, const DcnAxisFilter *down)
+{
+  return across->whole_sum > 0 && down->whole_sum > 0 &&
+         (int64_t)across->whole_sum * down->whole_sum * UINT8_MAX <= INT32_MAX;
 }
 
 gboolean
@@ -139,6 +181,7 @@ dcn_axis_filter_clear(DcnAxisFilter *filter)
   dcn_aligned_free(filter->by_tap);
   dcn_aligned_free(filter->by_output);
   dcn_aligned_free(filter->whole);
+  dcn_aligned_free(filter->narrow);
   dcn_aligned_free(filter->whole_by_output);
   memset(filter, 0, sizeof *filter);
 }

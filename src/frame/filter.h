@@ -21,20 +21,24 @@ typedef struct {
   /* [size + 7][padded] again, likewise, aligned; padded: most, rounded up to 4 or a multiple of 8 */
   float *by_output;
   size_t padded;
-  /* The same weights times whole_sum, where that makes whole numbers of them all: [size * most] as weights, and
-   * [size + 7][whole_padded] as by_output, whole_padded being 4 or a multiple of 8.  No two neighbours make more than 128, so that
-   * 16 bits hold a byte times either, and whole_sum is at most 255: 16 bits hold the sum of samples less 128.
-   * whole_sum is 0, and there are none, where no such number does. */
+  /* The same weights times whole_sum, where that makes whole numbers below 2^14 of them all: [size * most] as weights, and
+   * [size + 7][whole_padded] as by_output, whole_padded being 4 or a multiple of 8.  whole_sum is below 2^16; it is 0 where no
+   * such number does. */
   int whole_sum;
-  uint8_t *whole;
+  uint16_t *whole;
   int16_t *whole_by_output;
   size_t whole_padded;
+  /* `whole` in bytes, NULL where they are too large: each is at most 127, and no two neighbours make more than 128, so that
+   * 16 bits hold a byte times either; whole_sum is at most 255: 16 bits hold the sum of samples less 128. */
+  uint8_t *narrow;
 } DcnAxisFilter;
 
 /* Plans outputs that divide [begin, end) of a plane with so many samples evenly.  size and samples
  * >= 1, begin < end.  FALSE, and a filter that may be cleared, when memory is short. */
 gboolean dcn_axis_filter_init(DcnAxisFilter *filter, int size, int samples, double begin,
                               double end);
+/* Whether both have whole weights, and 32 bits hold the sum of samples times the weights of either. */
+gboolean dcn_axis_filters_are_whole(const DcnAxisFilter *across, const DcnAxisFilter *down);
 void dcn_axis_filter_clear(DcnAxisFilter *filter); /* a zeroed one is fine */
 
 static inline int

@@ -15,6 +15,7 @@
 #include "frame/rows.h"
 #include "frame/tiles.h"
 #include "frame/whole.h"
+#include "frame/wide.h"
 #include "util/error.h"
 #include "util/memory.h"
 #include "util/parallel.h"
@@ -37,9 +38,11 @@
 #define WHOLE_STEP_MOST 2
 
 typedef struct {
-  float *columns;      /* one row of the widest plane, scaled vertically */
-  int16_t *whole;      /* the same in whole numbers ... */
-  int16_t *apart;      /* ... and one component of it, where they are interleaved */
+  float *columns; /* one row of the widest plane, scaled vertically */
+  int16_t *whole; /* the same in whole numbers ... */
+  int16_t *apart; /* ... and one component of it, where they are interleaved */
+  int32_t *wide;  /* likewise in wider ones */
+  int32_t *wide_apart;
   float *component[3]; /* [tensor width] each, scaled */
 } Scratch;
 
@@ -64,8 +67,9 @@ struct _DcnFrameToTensor {
   size_t scratch_columns;
   DcnColumnsFunc scale_columns;
   DcnRowsFunc scale_rows;
-  const DcnWhole *whole; /* where a plane's filters have such weights ... */
-  DcnTiles tiles[3];     /* ... and this has not, per component */
+  const DcnWhole *whole; /* where a plane's filters have narrow weights, ... */
+  const DcnWide *wide;   /* ... whole ones, ... */
+  DcnTiles tiles[3];     /* ... and this takes them, per component */
   gboolean has_tiles[3]; /* [plane], of all its components */
   DcnColorsFunc convert_colors;
   uint32_t *known;     /* [height][width] the tensor's samples (colors.h) ... */
@@ -211,6 +215,17 @@ plan_tiles(DcnFrameToTensor *convert)
   }
 }
 
+static void
+clear_scratch(Scratch *scratch)
+{
+  dcn_aligned_free(scratch->columns);
+  dcn_aligned_free(scratch->whole);
+  dcn_aligned_free(scratch->apart);
+  dcn_aligned_free(scratch->wide);
+  dcn_aligned_free(scratch->wide_apart);
+  dcn_aligned_free(scratch->component[0]);
+}
+
 static gboolean
 add_scratch(DcnFrameToTensor *convert)
 {
@@ -221,12 +236,13 @@ add_scratch(DcnFrameToTensor *convert)
   scratch.columns = dcn_aligned_new0(convert->scratch_columns, sizeof(float));
   scratch.whole = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
   scratch.apart = dcn_aligned_new0(convert->scratch_columns, sizeof(int16_t));
+  scratch.wide = dcn_aligned_new0(convert->scratch_columns, sizeof(int32_t));
+  scratch.wide_apart = dcn_aligned_new0(convert->scratch_columns, sizeof(int32_t));
   float *components = dcn_aligned_new0(width * 3, sizeof(float));
-  if (!scratch.columns || !scratch.whole || !scratch.apart || !components) {
-    dcn_aligned_free(scratch.columns);
-    dcn_aligned_free(scratch.whole);
-    dcn_aligned_free(scratch.apart);
-    dcn_aligned_free(components);
+  scratch.component[0] = components;
+  if (!scratch.columns || !scratch.whole || !scratch.apart || !scratch.wide ||
+      !scratch.wide_apart || !components) {
+    clear_scratch(&scratch);
     return FALSE;
   }
   for (int c = 0; c < 3; c++)
@@ -272,6 +288,7 @@ dcn_frame_to_tensor_new(const DcnFrameInfo *info, const DcnTensorSpec *spec, GEr
   convert->scale_columns = dcn_columns_best();
   convert->scale_rows = dcn_rows_best();
   convert->whole = dcn_whole_best();
+  convert->wide = dcn_wide_best();
   convert->convert_colors = dcn_colors_best();
   plan_colors(convert, info);
 
@@ -330,12 +347,8 @@ dcn_frame_to_tensor_free(DcnFrameToTensor *convert)
     dcn_axis_filter_clear(&convert->down[p]);
     dcn_tiles_clear(&convert->tiles[p]);
   }
-  for (int i = 0; i < convert->n_scratch; i++) {
-    dcn_aligned_free(convert->scratch[i].columns);
-    dcn_aligned_free(convert->scratch[i].whole);
-    dcn_aligned_free(convert->scratch[i].apart);
-    dcn_aligned_free(convert->scratch[i].component[0]);
-  }
+  for (int i = 0; i < convert->n_scratch; i++)
+    clear_scratch(&convert->scratch[i]);
   g_free(convert->scratch);
   dcn_reach_clear(&convert->reach);
   dcn_aligned_free(convert->todo);
@@ -363,7 +376,7 @@ scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, i
 {
   const DcnAxisFilter *down = &convert->down[plane], *across = &convert->across[plane];
   int step = convert->layout.plane[plane].step, sum = down->whole_sum * across->whole_sum;
-  convert->whole->columns(source, stride, down->whole + down->offset[y],
+  convert->whole->columns(source, stride, down->narrow + down->offset[y],
                           dcn_axis_filter_taps(down, y), scratch->whole, n * step);
   dcn_ahead_step(ahead);
   for (int c = 0; c < convert->n_components; c++) {
@@ -378,6 +391,31 @@ scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, i
     }
     convert->whole->rows(across, columns, begin, end, 128 * sum, 1 / (float)sum,
                          scratch->component[c] + begin);
+    dcn_ahead_step(ahead);
+  }
+}
+
+/* The same in wider ones. */
+static void
+scale_wide(const DcnFrameToTensor *convert, int plane, const uint8_t *source, int stride, int y,
+           int begin, int end, int n, const Scratch *scratch, DcnAhead *ahead)
+{
+  const DcnAxisFilter *down = &convert->down[plane], *across = &convert->across[plane];
+  int step = convert->layout.plane[plane].step, sum = down->whole_sum * across->whole_sum;
+  convert->wide->columns(source, stride, down->whole + down->offset[y],
+                         dcn_axis_filter_taps(down, y), scratch->wide, n * step);
+  dcn_ahead_step(ahead);
+  for (int c = 0; c < convert->n_components; c++) {
+    const DcnComponent *component = &convert->layout.component[c];
+    if (component->plane != plane)
+      continue;
+    const int32_t *columns = scratch->wide;
+    if (step > 1) {
+      columns = scratch->wide_apart;
+      for (int i = 0; i < n; i++)
+        scratch->wide_apart[i] = scratch->wide[i * step + component->offset];
+    }
+    convert->wide->rows(across, columns, begin, end, 1 / (float)sum, scratch->component[c] + begin);
     dcn_ahead_step(ahead);
   }
 }
@@ -420,8 +458,12 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
     int n = across->first[end - 1] + dcn_axis_filter_taps(across, end - 1) - first;
     const uint8_t *source =
         frame->plane[p] + (ptrdiff_t)down->first[y] * frame->stride[p] + (ptrdiff_t)first * step;
-    if (down->whole_sum > 0 && across->whole_sum > 0 && step <= WHOLE_STEP_MOST) {
+    if (down->narrow && across->narrow && step <= WHOLE_STEP_MOST) {
       scale_whole(convert, p, source, frame->stride[p], y, begin, end, n, scratch, &ahead);
+      continue;
+    }
+    if (dcn_axis_filters_are_whole(across, down) && step <= WHOLE_STEP_MOST) {
+      scale_wide(convert, p, source, frame->stride[p], y, begin, end, n, scratch, &ahead);
       continue;
     }
     convert->scale_columns(source, frame->stride[p], down->weights + down->offset[y],

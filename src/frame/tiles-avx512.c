@@ -14,6 +14,7 @@
 #define LOAD_BYTES   64
 #define LANE_TAPS    4   /* products that one lane of 32 bits adds up */
 #define PRODUCT_MOST 127 /* of the weights of a row and of a column */
+#define LOW_BITS     7   /* of weights above */
 
 static const DcnTilesWay *const way = &dcn_tiles_avx512;
 
@@ -40,7 +41,7 @@ look_at_rows(const DcnAxisFilter *down, int *most)
 {
   *most = 0;
   for (int y = 0; y < down->size; y++) {
-    const uint8_t *w = down->whole + down->offset[y];
+    const uint16_t *w = down->whole + down->offset[y];
     int taps = dcn_axis_filter_taps(down, y);
     for (int t = 0; t < taps; t++) {
       *most = MAX(*most, w[t]);
@@ -67,7 +68,10 @@ plan_load(DcnTiles *tiles, const DcnAxisFilter *across, int load, int row_bytes,
       size_t k = at + (size_t)pass * LOAD_BYTES +
                  (size_t)((lane % tiles->loads) * n + i) * LANE_TAPS + t % LANE_TAPS;
       tiles->index[k] = (uint8_t)((across->first[x + i] + t) * step + offset - start);
-      tiles->weights[k] = (int8_t)across->whole[across->offset[x + i] + t];
+      int w = across->whole[across->offset[x + i] + t];
+      tiles->weights[k] = (int8_t)(tiles->wide ? w & ((1 << LOW_BITS) - 1) : w);
+      if (tiles->wide)
+        tiles->weights[tiles->kind_bytes + k] = (int8_t)(w >> LOW_BITS);
     }
 }
 
@@ -82,7 +86,8 @@ init_avx512(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *d
   for (int k = 0; k < across->offset[across->size]; k++)
     most_across = MAX(most_across, across->whole[k]);
   tiles->rows_apart = most_across * most_down > PRODUCT_MOST;
-  int kind_weight[256] = {1};
+  tiles->wide = most_across > PRODUCT_MOST;
+  int kind_weight[PRODUCT_MOST] = {1};
   for (int k = 0, n = 0; k < down->offset[down->size] && !tiles->rows_apart; k++) {
     int w = down->whole[k], i = 0;
     while (i < n && kind_weight[i] != w)
@@ -95,7 +100,7 @@ init_avx512(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *d
   tiles->way = way;
   tiles->tiles = (across->size + TILE_OUTPUTS - 1) / TILE_OUTPUTS;
   tiles->scale = 1 / (float)(across->whole_sum * down->whole_sum);
-  if (!dcn_tiles_alloc(tiles, LOAD_BYTES, n_kinds))
+  if (!dcn_tiles_alloc(tiles, LOAD_BYTES, tiles->wide ? 2 : n_kinds))
     return FALSE;
   for (int l = 0; l < tiles->tiles * tiles->loads; l++)
     plan_load(tiles, across, l, row_bytes, step, offset);
@@ -111,18 +116,23 @@ init_avx512(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *d
 #define TILES_INLINE TILES inline __attribute__((always_inline))
 
 typedef struct {
-  const int8_t *first, *middle,
-      *last; /* weights of the kinds of the first row, those between, the last */
-  __m512 by_first, by_middle, by_last; /* where rows are weighed afterwards */
+  /* weights of the kinds of the first row, those between, the last */
+  const int8_t *first, *middle, *last;
+  __m512i by_first, by_middle, by_last; /* where rows are weighed afterwards */
+  size_t high;                          /* bytes from weights of low bits to those of high ones */
 } RowWeights;
+
+/* How weights of rows come in. */
+typedef enum { TOGETHER, APART, APART_WIDE } How;
 
 /* Loads that are summed at once, at most. */
 #define BLOCK_MOST 4
 
-/* Adds one row to the sums of n loads. */
+/* Adds one row to the sums of n loads; high: of the weights' high bits. */
 TILES_INLINE void
 add_row(const uint8_t *source, const int *start, ptrdiff_t ahead, const uint8_t *index,
-        const int8_t *weights, const int n, const int passes, __m512i *sum)
+        const int8_t *weights, const int n, const int passes, __m512i *sum, size_t to_high,
+        __m512i *high)
 {
 #pragma GCC unroll 4
   for (int l = 0; l < n; l++) {
@@ -132,96 +142,100 @@ add_row(const uint8_t *source, const int *start, ptrdiff_t ahead, const uint8_t 
 #pragma GCC unroll 2
     for (int p = 0; p < passes; p++) {
       size_t at = (size_t)(l * passes + p) * LOAD_BYTES;
-      sum[l] =
-          _mm512_dpbusd_epi32(sum[l], _mm512_permutexvar_epi8(_mm512_load_si512(index + at), v),
-                              _mm512_load_si512(weights + at));
+      __m512i bytes = _mm512_permutexvar_epi8(_mm512_load_si512(index + at), v);
+      sum[l] = _mm512_dpbusd_epi32(sum[l], bytes, _mm512_load_si512(weights + at));
+      if (high)
+        high[l] = _mm512_dpbusd_epi32(high[l], bytes, _mm512_load_si512(weights + to_high + at));
     }
   }
 }
 
-/* The sums as floats, times by and added to `result` where rows are apart: they then begin anew.  All are whole numbers below
- * 2^24. */
+/* The sums, times by, added to `result`; they then begin anew. */
 TILES_INLINE void
-weigh(__m512i *sum, __m512 by, const int n, __m512 *result)
+weigh(__m512i *sum, __m512i *high, __m512i by, const int n, __m512i *result)
 {
 #pragma GCC unroll 4
   for (int l = 0; l < n; l++) {
-    result[l] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[l]), by, result[l]);
+    __m512i v = high ? _mm512_add_epi32(sum[l], _mm512_slli_epi32(high[l], LOW_BITS)) : sum[l];
+    result[l] = _mm512_add_epi32(result[l], _mm512_mullo_epi32(v, by));
     sum[l] = _mm512_setzero_si512();
+    if (high)
+      high[l] = _mm512_setzero_si512();
   }
 }
 
 /* Sums over rows of n loads. */
 TILES_INLINE void
 sum_rows(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, int taps, ptrdiff_t ahead,
-         const RowWeights *weights, int load, const int n, const int passes,
-         const gboolean rows_apart, __m512 *result)
+         const RowWeights *weights, int load, const int n, const int passes, const How how,
+         __m512i *result)
 {
   const int *start = tiles->start + load;
-  size_t at = (size_t)load * passes * LOAD_BYTES;
+  size_t at = (size_t)load * passes * LOAD_BYTES, to_high = weights->high;
   const uint8_t *index = tiles->index + at;
-  __m512i sum[BLOCK_MOST];
+  __m512i sums[BLOCK_MOST], highs[BLOCK_MOST];
+  __m512i *sum = how == TOGETHER ? result : sums, *high = how == APART_WIDE ? highs : NULL;
 #pragma GCC unroll 4
-  for (int l = 0; l < n; l++) {
-    sum[l] = _mm512_setzero_si512();
-    result[l] = _mm512_setzero_ps();
-  }
-  add_row(source, start, ahead, index, weights->first + at, n, passes, sum);
-  if (rows_apart)
-    weigh(sum, weights->by_first, n, result);
+  for (int l = 0; l < n; l++)
+    result[l] = sums[l] = highs[l] = _mm512_setzero_si512();
+  add_row(source, start, ahead, index, weights->first + at, n, passes, sum, to_high, high);
+  if (how != TOGETHER)
+    weigh(sum, high, weights->by_first, n, result);
   for (int t = 1; t < taps - 1; t++) {
     source += stride;
-    add_row(source, start, ahead, index, weights->middle + at, n, passes, sum);
+    add_row(source, start, ahead, index, weights->middle + at, n, passes, sum, to_high, high);
   }
-  if (rows_apart)
-    weigh(sum, weights->by_middle, n, result);
-  if (taps > 1)
-    add_row(source + stride, start, ahead, index, weights->last + at, n, passes, sum);
-  if (rows_apart)
-    weigh(sum, weights->by_last, n, result);
-  else
-#pragma GCC unroll 4
-    for (int l = 0; l < n; l++)
-      result[l] = _mm512_cvtepi32_ps(sum[l]);
+  if (how != TOGETHER && taps > 2)
+    weigh(sum, high, weights->by_middle, n, result);
+  if (taps > 1) {
+    add_row(source + stride, start, ahead, index, weights->last + at, n, passes, sum, to_high,
+            high);
+    if (how != TOGETHER)
+      weigh(sum, high, weights->by_last, n, result);
+  }
 }
 
 /* Of two vectors of two or more lanes an output each: halves added. */
-TILES_INLINE __m512
-add_halves(__m512 a, __m512 b)
+TILES_INLINE __m512i
+add_halves(__m512i a, __m512i b)
 {
-  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xee));
 }
 
 /* A tile's outputs from the sums of its loads. */
-TILES_INLINE __m512
-add_lanes(const __m512 *sum, const int loads)
+TILES_INLINE __m512i
+add_lanes(const __m512i *sum, const int loads)
 {
   if (loads == 1)
     return sum[0];
   if (loads == 2)
     return add_halves(sum[0], sum[1]);
-  __m512 a = add_halves(sum[0], sum[1]), b = add_halves(sum[2], sum[3]);
-  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  __m512i a = add_halves(sum[0], sum[1]), b = add_halves(sum[2], sum[3]);
+  return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+
+TILES_INLINE void
+store(const __m512i *sum, const int loads, __m512 scale, float *out)
+{
+  _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(add_lanes(sum, loads)), scale));
 }
 
 TILES_INLINE void
 run_of(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const RowWeights *weights,
        int taps, ptrdiff_t ahead, int begin, int end, float *out, const int loads, const int passes,
-       const gboolean rows_apart)
+       const How how)
 {
-  __m512 scale = _mm512_set1_ps(tiles->scale), sum[BLOCK_MOST];
+  __m512 scale = _mm512_set1_ps(tiles->scale);
+  __m512i sum[BLOCK_MOST];
   int i = begin;
   for (; loads <= 2 && i + 2 <= end; i += 2) {
-    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, 2 * loads, passes, rows_apart,
-             sum);
+    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, 2 * loads, passes, how, sum);
     for (int k = 0; k < 2; k++)
-      _mm512_storeu_ps(out + (i + k) * TILE_OUTPUTS,
-                       _mm512_mul_ps(add_lanes(sum + k * loads, loads), scale));
+      store(sum + k * loads, loads, scale, out + (i + k) * TILE_OUTPUTS);
   }
   for (; i < end; i++) {
-    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, loads, passes, rows_apart,
-             sum);
-    _mm512_storeu_ps(out + i * TILE_OUTPUTS, _mm512_mul_ps(add_lanes(sum, loads), scale));
+    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, loads, passes, how, sum);
+    store(sum, loads, scale, out + i * TILE_OUTPUTS);
   }
 }
 
@@ -230,25 +244,33 @@ run_loads(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const 
           int taps, ptrdiff_t ahead, int begin, int end, float *out, const int loads,
           const int passes)
 {
-  if (tiles->rows_apart)
-    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, TRUE);
+  if (tiles->wide)
+    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, APART_WIDE);
+  else if (tiles->rows_apart)
+    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, APART);
   else
-    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, FALSE);
+    run_of(tiles, source, stride, weights, taps, ahead, begin, end, out, loads, passes, TOGETHER);
 }
 
 TILES void
-run_avx512(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint8_t *weights,
+run_avx512(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint16_t *weights,
            int taps, ptrdiff_t ahead, int begin, int end, float *out)
 {
   begin /= TILE_OUTPUTS;
   end = (end + TILE_OUTPUTS - 1) / TILE_OUTPUTS;
   int first = weights[0], middle = weights[taps > 2 ? 1 : 0], last = weights[taps - 1];
-  RowWeights w = {.first = tiles->weights + tiles->kind[first] * tiles->kind_bytes,
-                  .middle = tiles->weights + tiles->kind[middle] * tiles->kind_bytes,
-                  .last = tiles->weights + tiles->kind[last] * tiles->kind_bytes,
-                  .by_first = _mm512_set1_ps((float)first),
-                  .by_middle = _mm512_set1_ps((float)middle),
-                  .by_last = _mm512_set1_ps((float)last)};
+  RowWeights w = {.first = tiles->weights,
+                  .middle = tiles->weights,
+                  .last = tiles->weights,
+                  .by_first = _mm512_set1_epi32(first),
+                  .by_middle = _mm512_set1_epi32(middle),
+                  .by_last = _mm512_set1_epi32(last),
+                  .high = tiles->kind_bytes};
+  if (!tiles->rows_apart) {
+    w.first += tiles->kind[first] * tiles->kind_bytes;
+    w.middle += tiles->kind[middle] * tiles->kind_bytes;
+    w.last += tiles->kind[last] * tiles->kind_bytes;
+  }
   if (tiles->loads == 1 && tiles->passes == 1)
     run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 1, 1);
   else if (tiles->loads == 1)

@@ -36,7 +36,7 @@ dcn_tiles_init(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter
                int row_bytes, int step, int offset)
 {
   memset(tiles, 0, sizeof *tiles);
-  if (!across->whole_sum || !down->whole_sum)
+  if (!dcn_axis_filters_are_whole(across, down))
     return FALSE;
   for (const DcnTilesWay *way = dcn_tiles_ways(); way->init; way++)
     if (way->init(tiles, across, down, row_bytes, step, offset))

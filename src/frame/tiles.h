@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Bytes of a row are put in order so that the taps of an output lie where its products are added up: hardly an output is
- * summed along a vector, and no row of columns goes through memory.  The sums are the same exact ones as those of whole.h. */
+ * summed along a vector, and no row of columns goes through memory.  The sums are the same exact ones as those of whole.h
+ * and wide.h. */
 #pragma once
 #include "frame/filter.h"
 #include <stddef.h>
@@ -15,7 +16,7 @@ typedef struct _DcnTiles DcnTiles;
 typedef struct {
   gboolean (*init)(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *down, int row_bytes, int step,
                    int offset);
-  void (*run)(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+  void (*run)(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint16_t *weights, int taps,
               ptrdiff_t ahead, int begin, int end, float *out);
 } DcnTilesWay;
 
@@ -28,8 +29,9 @@ struct _DcnTiles {
   uint8_t *index;  /* [tiles][loads][passes][bytes of a load] which of its bytes */
   int8_t *weights; /* likewise, for each kind of row; 0 where there is no tap */
   size_t kind_bytes;   /* from one kind to the next */
-  uint8_t kind[256];   /* by a row's weight */
-  gboolean rows_apart; /* rows are weighed after they were summed across: there is one kind */
+  uint8_t kind[128];   /* by a row's weight */
+  gboolean rows_apart; /* rows are weighed after they were summed across: there is one kind ... */
+  gboolean wide;       /* ... or two: weights are too large for bytes, these are of their low and their high bits */
   float scale;         /* of the sums */
 };
 
@@ -49,7 +51,7 @@ void dcn_tiles_clear(DcnTiles *tiles); /* a zeroed one is fine */
  * weights  [taps] of the rows
  * ahead    bytes from each row to one that is asked for meanwhile */
 static inline void
-dcn_tiles_run(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+dcn_tiles_run(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const uint16_t *weights, int taps,
               ptrdiff_t ahead, int begin, int end, float *out)
 {
   tiles->way->run(tiles, source, stride, weights, taps, ahead, begin, end, out);

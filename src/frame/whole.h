@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* out[i] = sum over t < taps of weights[t] * (source[t * stride + i] - 128), i < n.  The weights are those of an output
- * of a filter that has them (filter.h).
+/* out[i] = sum over t < taps of weights[t] * (source[t * stride + i] - 128), i < n.  The weights are narrow ones of an
+ * output of a filter (filter.h).
  *
  * source   `taps` rows of n readable bytes, stride bytes apart (it may be negative) */
 typedef void (*DcnWholeColumnsFunc)(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,

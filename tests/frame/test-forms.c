@@ -5,6 +5,7 @@
 #include "frame/columns.h"
 #include "frame/rows.h"
 #include "frame/whole.h"
+#include "frame/wide.h"
 #include <math.h>
 #include <string.h>
 
@@ -122,7 +123,7 @@ test_whole(void)
 {
   static const struct {
     int size, samples;
-    gboolean whole;
+    gboolean narrow;
   } axes[] = {{96, 640, TRUE},   {96, 320, TRUE},  {96, 480, TRUE},  {96, 360, TRUE},
               {128, 640, TRUE},  {128, 360, TRUE}, {224, 640, TRUE}, {224, 480, TRUE},
               {224, 1080, TRUE}, {224, 160, TRUE}, {96, 96, TRUE},   {7, 3, TRUE},
@@ -134,10 +135,9 @@ test_whole(void)
     DcnAxisFilter filter;
     int samples = axes[a].samples, pitch = samples + 13;
     g_assert_true(dcn_axis_filter_init(&filter, axes[a].size, samples, 0, samples));
-    g_assert_cmpint(filter.whole_sum > 0, ==, axes[a].whole);
-    if (filter.whole_sum > 0)
-      check_whole(&filter);
-    for (int round = 0; filter.whole_sum > 0 && round < 40; round++) {
+    g_assert_cmpint(filter.narrow != NULL, ==, axes[a].narrow);
+    check_whole(&filter);
+    for (int round = 0; filter.narrow && round < 40; round++) {
       uint8_t *source = g_malloc((gsize)pitch * filter.most);
       for (int i = 0; i < pitch * filter.most; i++)
         source[i] = round == 0 ? 0 : round == 1 ? 255 : (uint8_t)g_rand_int(rand);
@@ -155,7 +155,7 @@ test_whole(void)
                                            : g_rand_int_range(rand, -most, most));
       for (int form = 0; all[form].columns; form++) {
         columns[n] = 77;
-        all[form].columns(source, pitch, filter.whole + filter.offset[y], taps, columns, n);
+        all[form].columns(source, pitch, filter.narrow + filter.offset[y], taps, columns, n);
         g_assert_cmpint(columns[n], ==, 77);
         for (int i = 0; i < n; i++) {
           int sum = 0;
@@ -170,6 +170,67 @@ test_whole(void)
           int sum = 1000 + round;
           for (int t = 0; t < dcn_axis_filter_taps(&filter, x); t++)
             sum += filter.whole[filter.offset[x] + t] *
+                   across[filter.first[x] - filter.first[begin] + t];
+          g_assert_cmpfloat(out[x - begin], ==, (float)sum * 0.125f);
+        }
+      }
+      g_free(source);
+      g_free(columns);
+      g_free(across);
+      g_free(out);
+    }
+    dcn_axis_filter_clear(&filter);
+  }
+  g_rand_free(rand);
+}
+
+/* So is scaling in wider ones, up to sums that fill 32 bits. */
+static void
+test_wide(void)
+{
+  static const int axes[][2] = {{96, 640},    {227, 640}, {299, 1920},  {227, 3840}, {299, 320},
+                                {416, 135},   {512, 120}, {1021, 1020}, {1, 300},    {5, 3},
+                                {4000, 4001}, {1, 1900},  {640, 853}};
+  const DcnWide *all = dcn_wide_all();
+  GRand *rand = g_rand_new_with_seed(8);
+  g_assert_true(all == dcn_wide_best());
+  for (guint a = 0; a < G_N_ELEMENTS(axes); a++) {
+    DcnAxisFilter filter;
+    int samples = axes[a][1], pitch = samples + 5;
+    g_assert_true(dcn_axis_filter_init(&filter, axes[a][0], samples, 0, samples));
+    check_whole(&filter);
+    for (int round = 0; round < 20; round++) {
+      int y = round == 0 ? 0 : g_rand_int_range(rand, 0, filter.size);
+      int taps = dcn_axis_filter_taps(&filter, y), n = g_rand_int_range(rand, 1, 200);
+      int begin = g_rand_int_range(rand, 0, filter.size),
+          end = g_rand_int_range(rand, begin, MIN(filter.size, begin + 60)) + 1;
+      int most = INT32_MAX / filter.whole_sum;
+      size_t read = (size_t)(filter.first[end - 1] - filter.first[begin]) + filter.whole_padded;
+      uint8_t *source = g_malloc((gsize)pitch * (gsize)taps);
+      int32_t *columns = g_new(int32_t, n + 1), *across = g_new(int32_t, read);
+      float *out = g_new(float, end - begin + 1);
+      n = MIN(n, samples);
+      for (int i = 0; i < pitch * taps; i++)
+        source[i] = round == 0 ? 255 : (uint8_t)g_rand_int(rand);
+      for (size_t i = 0; i < read; i++)
+        across[i] = round == 0 ? most : g_rand_int_range(rand, 0, most);
+      for (int form = 0; all[form].columns; form++) {
+        columns[n] = 77;
+        all[form].columns(source, pitch, filter.whole + filter.offset[y], taps, columns, n);
+        g_assert_cmpint(columns[n], ==, 77);
+        for (int i = 0; i < n; i++) {
+          int64_t sum = 0;
+          for (int t = 0; t < taps; t++)
+            sum += filter.whole[filter.offset[y] + t] * source[t * pitch + i];
+          g_assert_cmpint(columns[i], ==, sum);
+        }
+        out[end - begin] = -5;
+        all[form].rows(&filter, across, begin, end, 0.125f, out);
+        g_assert_cmpfloat(out[end - begin], ==, -5);
+        for (int x = begin; x < end; x++) {
+          int64_t sum = 0;
+          for (int t = 0; t < dcn_axis_filter_taps(&filter, x); t++)
+            sum += (int64_t)filter.whole[filter.offset[x] + t] *
                    across[filter.first[x] - filter.first[begin] + t];
           g_assert_cmpfloat(out[x - begin], ==, (float)sum * 0.125f);
         }
@@ -299,6 +360,7 @@ main(int argc, char **argv)
   g_test_add_func("/frame/forms/columns", test_columns);
   g_test_add_func("/frame/forms/rows", test_rows);
   g_test_add_func("/frame/forms/whole", test_whole);
+  g_test_add_func("/frame/forms/wide", test_wide);
   g_test_add_func("/frame/forms/colors", test_color_forms);
   return g_test_run();
 }
