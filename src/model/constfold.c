@@ -40,7 +40,7 @@ dcn_lower_constant(DcnLoader *loader)
   DcnTensor *tensor = NULL;
   GError *error = NULL;
   if ((attribute = dcn_attr_find(loader, "value")) && attribute->t) {
-    tensor = dcn_tensor_from_proto(attribute->t, loader->external, &error);
+    tensor = dcn_tensor_open(attribute->t, loader->external, &error); /* its reader loads it */
     if (!tensor)
       return dcn_loader_fail_with(loader, error);
   } else if ((attribute = dcn_attr_find(loader, "value_float"))) {

@@ -1,4 +1,4 @@
-/* deltacnn: tensor data in files beside the model.
+/* deltacnn: tensor data in the model's file, and in files beside it.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/tensor.h"
 #include "util/error.h"
@@ -6,16 +6,18 @@
 
 struct _DcnExternal {
   char *folder;      /* NULL: none */
-  GHashTable *files; /* location -> GMappedFile */
+  DcnSource *source; /* the model's; may be NULL */
+  GHashTable *files; /* location -> DcnSource */
 };
 
 DcnExternal *
-dcn_external_new(const char *folder)
+dcn_external_new(const char *folder, DcnSource *source)
 {
   DcnExternal *external = g_new0(DcnExternal, 1);
   external->folder = g_strdup(folder);
+  external->source = source ? dcn_source_ref(source) : NULL;
   external->files =
-      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_mapped_file_unref);
+      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)dcn_source_unref);
   return external;
 }
 
@@ -25,6 +27,7 @@ dcn_external_free(DcnExternal *external)
   if (!external)
     return;
   g_hash_table_unref(external->files);
+  dcn_source_unref(external->source);
   g_free(external->folder);
   g_free(external);
 }
@@ -46,18 +49,18 @@ location_is_safe(const char *location)
   return safe;
 }
 
-static GMappedFile *
-map_file(DcnExternal *external, const char *location, GError **error)
+static DcnSource *
+open_file(DcnExternal *external, const char *location, GError **error)
 {
-  GMappedFile *file = g_hash_table_lookup(external->files, location);
+  DcnSource *file = g_hash_table_lookup(external->files, location);
   if (file)
     return file;
   char *path = g_build_filename(external->folder, location, NULL);
   GError *reason = NULL;
   if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "the model's data file %s is missing", path);
-  } else if (!(file = g_mapped_file_new(path, FALSE, &reason))) {
-    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model's data file: %s",
+  } else if (!(file = dcn_source_open(path, &reason))) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model's data file %s: %s", path,
                 reason->message);
     g_clear_error(&reason);
   } else {
@@ -67,15 +70,33 @@ map_file(DcnExternal *external, const char *location, GError **error)
   return file;
 }
 
+static gboolean
+find_place(DcnExternal *external, const Dcn__Onnx__Tensor *proto, DcnSource **source, size_t *at,
+           size_t *size, GError **error)
+{
+  const size_t total = external && external->source ? dcn_source_size(external->source) : 0;
+  if (proto->place_begin > total || proto->place_size > total - proto->place_begin) {
+    g_set_error_literal(error, DCN_ERROR, DCN_ERROR_INVALID,
+                        "a constant's place in the model is not there");
+    return FALSE;
+  }
+  *source = external ? external->source : NULL;
+  *at = (size_t)proto->place_begin;
+  *size = (size_t)proto->place_size;
+  return TRUE;
+}
+
 gboolean
-dcn_external_find(DcnExternal *external, const Dcn__Onnx__Tensor *proto, const uint8_t **bytes,
-                  size_t *size, GError **error)
+dcn_external_find(DcnExternal *external, const Dcn__Onnx__Tensor *proto, DcnSource **source,
+                  size_t *at, size_t *size, GError **error)
 {
   const char *location = "";
   guint64 offset = 0, length = 0;
   gboolean has_length = FALSE, ok = TRUE;
   char *valid;
 
+  if (proto->data_location != 1)
+    return find_place(external, proto, source, at, size, error);
   for (size_t i = 0; i < proto->n_external_data; i++) {
     const char *key = proto->external_data[i]->key ? proto->external_data[i]->key : "";
     const char *value = proto->external_data[i]->value ? proto->external_data[i]->value : "";
@@ -102,8 +123,8 @@ dcn_external_find(DcnExternal *external, const Dcn__Onnx__Tensor *proto, const u
                 valid);
     ok = FALSE;
   } else {
-    GMappedFile *file = map_file(external, location, error);
-    const size_t total = file ? g_mapped_file_get_length(file) : 0;
+    DcnSource *file = open_file(external, location, error);
+    const size_t total = file ? dcn_source_size(file) : 0;
     ok = file != NULL;
     if (ok && (offset > total || (has_length && length > total - offset))) {
       g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "the model's data file \"%s\" is too short",
@@ -111,10 +132,9 @@ dcn_external_find(DcnExternal *external, const Dcn__Onnx__Tensor *proto, const u
       ok = FALSE;
     }
     if (ok) {
-      *size = has_length ? length : total - offset;
-      /* An empty file maps to NULL. */
-      *bytes =
-          total ? (const uint8_t *)g_mapped_file_get_contents(file) + offset : (const uint8_t *)"";
+      *source = file;
+      *at = (size_t)offset;
+      *size = (size_t)(has_length ? length : total - offset);
     }
   }
   g_free(valid);

@@ -15,6 +15,15 @@ sole_producer(DcnLoader *loader, const DcnUses *uses, const DcnOp *op)
   return producer->act.kind == DCN_ACT_NONE ? producer : NULL;
 }
 
+static gboolean
+read_weights(DcnLoader *loader, DcnConv *conv)
+{
+  GError *error = NULL;
+  if (loader->error)
+    return FALSE;
+  return dcn_conv_load(conv, &error) || dcn_loader_fail_with(loader, error);
+}
+
 /* (W x + b) * scale + shift = (scale W) x + (scale b + shift) */
 static void
 scale_conv(DcnConv *conv, const float *scale, const float *shift, int out_channels,
@@ -53,6 +62,8 @@ fuse_affine(DcnLoader *loader, DcnUses *uses, DcnOp *op)
     const DcnConv *conv = &before->u.conv;
     const size_t per_channel =
         (size_t)dcn_loader_get(loader, before->inputs[0])->c / conv->groups * conv->kh * conv->kw;
+    if (!read_weights(loader, &before->u.conv))
+      return;
     scale_conv(&before->u.conv, scale, shift, value->c, per_channel);
   } else if (before->kind == DCN_OP_AFFINE) {
     for (int c = 0; c < value->c; c++) {
@@ -85,6 +96,8 @@ fuse_affine_before(DcnLoader *loader, DcnUses *uses, DcnOp *op)
   if (!before || before->kind != DCN_OP_AFFINE || !is_unpadded(loader, op))
     return;
   DcnConv *conv = &op->u.conv;
+  if (!read_weights(loader, conv))
+    return;
   const float *scale = before->u.affine.scale, *shift = before->u.affine.shift;
   const int out_channels = dcn_loader_get(loader, op->output)->c;
   const int of_group = dcn_loader_get(loader, op->inputs[0])->c / conv->groups;

@@ -461,15 +461,18 @@ replace_layer(Draft *draft, int n_classes, const float *weights, const float *bi
 static gboolean
 embed_external(Draft *draft, GError **error)
 {
-  DcnExternal *external = dcn_external_new(draft->head->folder);
+  DcnExternal *external = dcn_external_new(draft->head->folder, NULL);
   gboolean ok = TRUE;
   for (guint i = 0; ok && i < draft->initializers->len; i++) {
     const Dcn__Onnx__Tensor *old = draft->initializers->pdata[i];
-    const uint8_t *bytes;
-    size_t size;
+    DcnSource *source;
+    size_t at, size;
     if (!old || old->data_location != 1)
       continue;
-    ok = dcn_external_find(external, old, &bytes, &size, error);
+    ok = dcn_external_find(external, old, &source, &at, &size, error);
+    uint8_t *bytes = ok ? g_malloc(MAX(size, 1)) : NULL;
+    if (ok && !(ok = dcn_source_read(source, at, size, bytes, error)))
+      g_free(bytes);
     if (!ok)
       break;
     Dcn__Onnx__Tensor *tensor = own(draft, g_memdup2(old, sizeof *old));
@@ -478,7 +481,7 @@ embed_external(Draft *draft, GError **error)
     tensor->has_data_location = FALSE;
     tensor->data_location = 0;
     tensor->has_raw_data = TRUE;
-    tensor->raw_data.data = own(draft, g_memdup2(bytes, MAX(size, 1)));
+    tensor->raw_data.data = own(draft, bytes);
     tensor->raw_data.len = size;
     draft->initializers->pdata[i] = tensor;
   }

@@ -58,8 +58,20 @@ dcn_loader_list(DcnLoader *loader, int i)
   return entry ? entry->list : NULL;
 }
 
+/* What the decoder has copied of a tensor's elements is not needed again. */
+static void
+free_elements(Dcn__Onnx__Tensor *proto)
+{
+  free(proto->raw_data.data); /* the default allocator's, as are the rest */
+  free(proto->float_data);
+  proto->raw_data.data = NULL;
+  proto->raw_data.len = 0;
+  proto->float_data = NULL;
+  proto->n_float_data = 0;
+}
+
 DcnEntry *
-dcn_loader_input(DcnLoader *loader, int i)
+dcn_loader_unread_input(DcnLoader *loader, int i)
 {
   if (loader->error)
     return NULL;
@@ -80,20 +92,31 @@ dcn_loader_input(DcnLoader *loader, int i)
   }
   if (entry->pending && !entry->tensor) {
     GError *error = NULL;
-    entry->tensor = dcn_tensor_from_proto(entry->pending, loader->external, &error);
+    entry->tensor = dcn_tensor_open(entry->pending, loader->external, &error);
     if (!entry->tensor) {
       dcn_loader_fail_with(loader, error);
       return NULL;
     }
-    /* The serialised form is not needed again: half of a large model's memory. */
-    if (entry->pending->has_raw_data) {
-      free(entry->pending->raw_data.data); /* the default allocator's */
-      entry->pending->raw_data.data = NULL;
-      entry->pending->raw_data.len = 0;
-    }
+    free_elements(entry->pending);
     entry->pending = NULL;
   }
   return entry;
+}
+
+gboolean
+dcn_loader_read(DcnLoader *loader, DcnTensor *tensor)
+{
+  GError *error = NULL;
+  if (loader->error)
+    return FALSE;
+  return dcn_tensor_load(tensor, &error) || dcn_loader_fail_with(loader, error);
+}
+
+DcnEntry *
+dcn_loader_input(DcnLoader *loader, int i)
+{
+  DcnEntry *entry = dcn_loader_unread_input(loader, i);
+  return entry && entry->tensor && !dcn_loader_read(loader, entry->tensor) ? NULL : entry;
 }
 
 DcnTensor *
@@ -111,6 +134,17 @@ dcn_loader_need_constant(DcnLoader *loader, int i, const char *what)
     dcn_loader_fail(loader, DCN_ERROR_UNSUPPORTED,
                     "%s must be constant, but is computed from the input", what);
   return entry ? entry->tensor : NULL;
+}
+
+gboolean
+dcn_loader_take_weights(DcnLoader *loader, int i, const char *what, DcnConv *conv)
+{
+  DcnEntry *entry = dcn_loader_unread_input(loader, i);
+  if (entry && entry->tensor && entry->tensor->stored)
+    conv->stored = dcn_stored_ref(entry->tensor->stored);
+  else
+    conv->weights = dcn_loader_take_floats(loader, i, what);
+  return conv->stored || conv->weights;
 }
 
 float *
@@ -195,7 +229,7 @@ dcn_loader_any_float_value(DcnLoader *loader, int i)
 gboolean
 dcn_loader_input_shape(DcnLoader *loader, int i, DcnShape *shape)
 {
-  DcnEntry *entry = dcn_loader_input(loader, i);
+  DcnEntry *entry = dcn_loader_unread_input(loader, i);
   if (!entry)
     return FALSE;
   if (entry->tensor) {

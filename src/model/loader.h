@@ -72,6 +72,10 @@ gboolean dcn_loader_has_input(DcnLoader *loader, int i);
 GPtrArray *dcn_loader_list(DcnLoader *loader, int i);
 /* NULL, with an error, for an input that is absent. */
 DcnEntry *dcn_loader_input(DcnLoader *loader, int i);
+/* The same for those who look at a constant's shape alone, or take it as it is: its elements may not have been read
+ * yet (DcnTensor.stored), until dcn_loader_read(). */
+DcnEntry *dcn_loader_unread_input(DcnLoader *loader, int i);
+gboolean dcn_loader_read(DcnLoader *loader, DcnTensor *tensor);
 /* The constant of an input, owned by the loader; NULL where it is absent or not constant (no
  * error). */
 DcnTensor *dcn_loader_constant(DcnLoader *loader, int i);
@@ -80,6 +84,8 @@ DcnTensor *dcn_loader_need_constant(DcnLoader *loader, int i, const char *what);
 /* A constant's elements as floats, which the caller owns (g_free); taken over without a copy where
  * nobody else reads them. */
 float *dcn_loader_take_floats(DcnLoader *loader, int i, const char *what);
+/* The same of a convolution's weights, which stay in the file where they are there: weights or stored is set. */
+gboolean dcn_loader_take_weights(DcnLoader *loader, int i, const char *what, DcnConv *conv);
 /* Small integer constant: at most DCN_MAX_RANK elements.  -1 and an error where it does not fit,
  * else the count. */
 int dcn_loader_need_ints(DcnLoader *loader, int i, const char *what, int64_t *out);

@@ -8,7 +8,10 @@ gboolean
 dcn_lower_conv(DcnLoader *loader)
 {
   const int x = dcn_loader_float_value(loader, 0);
-  DcnTensor *w = dcn_loader_need_constant(loader, 1, "its weight");
+  DcnEntry *weight = dcn_loader_unread_input(loader, 1);
+  if (weight && !weight->tensor)
+    dcn_loader_need_constant(loader, 1, "its weight");
+  const DcnTensor *w = weight ? weight->tensor : NULL;
   const int64_t groups = dcn_attr_int(loader, "group", 1);
   DcnWindow window;
   if (x < 0 || !w)
@@ -48,7 +51,7 @@ dcn_lower_conv(DcnLoader *loader)
                          .dil_h = window.dilation[0],
                          .dil_w = window.dilation[1],
                          .groups = (int)groups};
-  op->u.conv.weights = dcn_loader_take_floats(loader, 1, "its weight");
+  dcn_loader_take_weights(loader, 1, "its weight", &op->u.conv);
   if (dcn_loader_has_input(loader, 2))
     op->u.conv.bias = dcn_loader_take_floats(loader, 2, "its bias");
   return dcn_loader_set_value(loader, 0, output, FALSE);

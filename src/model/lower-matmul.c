@@ -8,11 +8,16 @@
 #include "util/error.h"
 #include <string.h>
 
+/* Weights of a product: as DcnConv has them. */
+typedef struct {
+  float *weights;
+  DcnStored *stored;
+} Weights;
+
 /* rows x k times k x m as a convolution of [.., rows, k]; weights [m][k] are taken over, and bias [m]
  * or NULL. */
 static int
-add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *bias,
-                    const char *role)
+add_fully_connected(DcnLoader *loader, int x, int64_t m, Weights w, float *bias, const char *role)
 {
   int output = -1;
   DcnOp *op = NULL;
@@ -23,7 +28,8 @@ add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *
     op = dcn_loader_add_op(loader, DCN_OP_CONV, 1, &x, output);
   }
   if (!op) {
-    g_free(weights);
+    g_free(w.weights);
+    dcn_stored_unref(w.stored);
     g_free(bias);
     return -1;
   }
@@ -34,21 +40,25 @@ add_fully_connected(DcnLoader *loader, int x, int64_t m, float *weights, float *
                          .dil_h = 1,
                          .dil_w = 1,
                          .groups = 1,
-                         .weights = weights,
+                         .weights = w.weights,
+                         .stored = w.stored,
                          .bias = bias};
   return output;
 }
 
-/* A k x m matrix as m x k; NULL, with an error, where there is none or no memory. */
-static float *
-transposed(DcnLoader *loader, const DcnTensor *tensor, int64_t k, int64_t m)
+/* A k x m matrix as m x k; FALSE, with an error, where there is none or no memory. */
+static gboolean
+transpose(DcnLoader *loader, const DcnTensor *tensor, int64_t k, int64_t m, Weights *w)
 {
   if (!tensor || loader->error)
-    return NULL;
+    return FALSE;
+  if (tensor->stored) {
+    w->stored = dcn_stored_transposed(tensor->stored, (size_t)m);
+    return TRUE;
+  }
   float *out = g_try_malloc_n(MAX(tensor->count, 1), sizeof *out);
   if (!out) {
-    dcn_loader_fail(loader, DCN_ERROR_MEMORY, "no memory for its weights");
-    return NULL;
+    return dcn_loader_fail(loader, DCN_ERROR_MEMORY, "no memory for its weights");
   }
   /* In blocks: the columns of a large matrix are a cache miss each otherwise. */
   for (int64_t k0 = 0; k0 < k; k0 += 32)
@@ -56,7 +66,8 @@ transposed(DcnLoader *loader, const DcnTensor *tensor, int64_t k, int64_t m)
       for (int64_t j = j0; j < MIN(j0 + 32, m); j++)
         for (int64_t q = k0; q < MIN(k0 + 32, k); q++)
           out[j * k + q] = (float)dcn_tensor_get(tensor, (size_t)(q * m + j));
-  return out;
+  w->weights = out;
+  return TRUE;
 }
 
 /* alpha * A * B + beta * C, A and B possibly transposed. */
@@ -67,7 +78,8 @@ dcn_lower_gemm(DcnLoader *loader)
   const gboolean trans_a = dcn_attr_int(loader, "transA", 0) != 0,
                  trans_b = dcn_attr_int(loader, "transB", 0) != 0;
   static const int swapped[2] = {1, 0};
-  DcnTensor *b = dcn_loader_constant(loader, 1);
+  const DcnEntry *right = dcn_loader_unread_input(loader, 1);
+  DcnTensor *b = right ? right->tensor : NULL;
   DcnShape sb;
   int x = dcn_loader_float_value(loader, 0);
   if (x < 0 || !dcn_loader_input_shape(loader, 1, &sb))
@@ -95,27 +107,29 @@ dcn_lower_gemm(DcnLoader *loader)
       (c->count == 1 || (c->count == (size_t)m && c->dims[c->rank - 1] == m));
   int y;
   if (b) {
-    float *weights = trans_b ? dcn_loader_take_floats(loader, 1, "its right factor")
-                             : transposed(loader, b, k, m);
-    float *bias = c_is_bias ? g_new(float, m) : NULL;
-    if (!weights) {
-      g_free(bias);
+    Weights w = {0};
+    DcnConv own = {0};
+    if (alpha != 1 && !dcn_loader_read(loader, b))
       return FALSE;
-    }
+    if (trans_b && dcn_loader_take_weights(loader, 1, "its right factor", &own))
+      w = (Weights){own.weights, own.stored};
+    else if (trans_b || !transpose(loader, b, k, m, &w))
+      return FALSE;
+    float *bias = c_is_bias ? g_new(float, m) : NULL;
     for (int64_t i = 0; alpha != 1 && i < k * m; i++)
-      weights[i] *= alpha;
+      w.weights[i] *= alpha;
     for (int64_t j = 0; bias && j < m; j++)
       bias[j] = beta * (float)dcn_tensor_get(c, c->count == 1 ? 0 : (size_t)j);
-    y = add_fully_connected(loader, x, m, weights, bias, has_c && !c_is_bias ? "product" : NULL);
+    y = add_fully_connected(loader, x, m, w, bias, has_c && !c_is_bias ? "product" : NULL);
     if (c_is_bias || !has_c)
       return dcn_loader_set_value(loader, 0, y, FALSE);
   } else {
-    int right = dcn_loader_float_value(loader, 1);
-    if (right >= 0 && trans_b)
-      right = dcn_transpose_value(loader, right, swapped, "transposed_b");
+    int factor = dcn_loader_float_value(loader, 1);
+    if (factor >= 0 && trans_b)
+      factor = dcn_transpose_value(loader, factor, swapped, "transposed_b");
     const DcnShape shape = {.rank = 2, .dims = {sa.dims[0], m}};
-    const int inputs[2] = {x, right};
-    y = right < 0 ? -1 : dcn_loader_add_value(loader, "product", &shape);
+    const int inputs[2] = {x, factor};
+    y = factor < 0 ? -1 : dcn_loader_add_value(loader, "product", &shape);
     DcnOp *op = dcn_loader_add_op(loader, DCN_OP_MATMUL, 2, inputs, y);
     if (!op)
       return FALSE;
@@ -214,8 +228,9 @@ static int
 add_product_of_rows(DcnLoader *loader, int x, DcnTensor *b, int64_t k, int64_t m, const char *role)
 {
   x = dcn_relaid_value(loader, x, TRUE, "rows");
-  float *weights = x < 0 ? NULL : transposed(loader, b, k, m);
-  return weights ? add_fully_connected(loader, x, m, weights, NULL, role) : -1;
+  Weights w = {0};
+  return x >= 0 && transpose(loader, b, k, m, &w) ? add_fully_connected(loader, x, m, w, NULL, role)
+                                                  : -1;
 }
 
 int
@@ -249,6 +264,9 @@ dcn_loader_add_product(DcnLoader *loader, DcnOperand a, DcnOperand b, const char
   }
   if (b.value < 0 && sb.rank == 2)
     return add_product_of_rows(loader, a.value, b.tensor, k, m, role);
+  if ((a.value < 0 && !dcn_loader_read(loader, a.tensor)) ||
+      (b.value < 0 && !dcn_loader_read(loader, b.tensor)))
+    return -1;
 
   DcnMatMul matmul = {.batch = (int)(count / (size_t)(rows * m)),
                       .rows = (int)rows,
@@ -279,7 +297,7 @@ dcn_loader_add_product(DcnLoader *loader, DcnOperand a, DcnOperand b, const char
 static gboolean
 read_factor(DcnLoader *loader, int i, DcnOperand *factor, DcnTensor **owned, gboolean *vector)
 {
-  DcnEntry *entry = dcn_loader_input(loader, i);
+  DcnEntry *entry = dcn_loader_unread_input(loader, i);
   DcnShape shape;
   if (!entry || !dcn_loader_input_shape(loader, i, &shape))
     return FALSE;
@@ -294,6 +312,8 @@ read_factor(DcnLoader *loader, int i, DcnOperand *factor, DcnTensor **owned, gbo
     return TRUE;
   const DcnShape matrix = {.rank = 2,
                            .dims = {i == 0 ? 1 : shape.dims[0], i == 0 ? shape.dims[0] : 1}};
+  if (factor->tensor && !dcn_loader_read(loader, factor->tensor))
+    return FALSE;
   if (factor->tensor)
     *owned = factor->tensor = dcn_tensor_reshape(factor->tensor, 2, matrix.dims);
   else
@@ -310,7 +330,8 @@ dcn_lower_matmul(DcnLoader *loader)
   int y = -1;
   if (read_factor(loader, 0, &a, &owned[0], &row) &&
       read_factor(loader, 1, &b, &owned[1], &column)) {
-    if (a.tensor && b.tensor) { /* rare: one side becomes a value */
+    if (a.tensor && b.tensor &&
+        dcn_loader_read(loader, a.tensor)) { /* rare: one side becomes a value */
       a.value = dcn_loader_materialise(loader, a.tensor, "constant");
       a.tensor = NULL;
     }

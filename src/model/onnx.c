@@ -4,6 +4,7 @@
 #include "model/expand.h"
 #include "model/loader.h"
 #include "model/movement.h"
+#include "model/skeleton.h"
 #include "util/error.h"
 #include <string.h>
 
@@ -348,6 +349,18 @@ add_outputs(DcnLoader *loader)
   return TRUE;
 }
 
+static gboolean
+read_weights(DcnLoader *loader)
+{
+  GError *error = NULL;
+  for (guint i = 0; i < loader->ops->len; i++) {
+    DcnOp *op = &g_array_index(loader->ops, DcnOp, i);
+    if (op->kind == DCN_OP_CONV && !dcn_conv_load(&op->u.conv, &error))
+      return dcn_loader_fail_with(loader, error);
+  }
+  return TRUE;
+}
+
 static DcnProgram *
 build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
 {
@@ -360,8 +373,10 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
   const size_t n_outputs = model->graph->n_output;
   if (loader->options->classifier)
     dcn_ends_skip_ranking(model->graph);
-  if (read_opset(loader, model) && dcn_expand(loader, model) && add_constants(loader, bound) &&
-      add_inputs(loader) && lower_nodes(loader) && add_outputs(loader)) {
+  gboolean ok = read_opset(loader, model) && dcn_expand(loader, model) &&
+                add_constants(loader, bound) && add_inputs(loader) && lower_nodes(loader) &&
+                add_outputs(loader);
+  if (ok) {
     if (loader->options->classifier)
       dcn_ends_choose(loader);
     dcn_prune(loader);
@@ -381,7 +396,9 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
       dcn_fuse_padding(
           loader); /* last: before a maximum it asks for the activation that precedes it */
     }
-
+  }
+  ok = ok && !loader->error && (loader->options->weights_later || read_weights(loader));
+  if (ok) {
     program = g_new0(DcnProgram, 1);
     program->model_name = g_path_get_basename(name);
     program->input = loader->input;
@@ -403,23 +420,30 @@ build(DcnLoader *loader, const Dcn__Onnx__Model *model, const char *name)
 }
 
 static DcnProgram *
-load(const uint8_t *data, size_t size, const char *name, const char *folder,
-     const DcnOnnxOptions *options, GError **error)
+load(DcnSource *source, const char *name, const char *folder, const DcnOnnxOptions *options,
+     GError **error)
 {
-  static const DcnOnnxOptions none = {0};
-  Dcn__Onnx__Model *model = size > 0 ? dcn__onnx__model__unpack(NULL, size, data) : NULL;
-  if (!model || !model->graph || model->graph->n_node + model->graph->n_output == 0) {
-    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s: not an ONNX model, or damaged: %s", name,
-                size == 0 ? "the file is empty"
-                : model   ? "it has no graph"
-                          : "it cannot be decoded");
+  GError *reason = NULL;
+  Dcn__Onnx__Model *model = dcn_skeleton_unpack(source, &reason);
+  if (reason) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model %s: %s", name,
+                reason->message);
+    g_error_free(reason);
     if (model)
       dcn__onnx__model__free_unpacked(model, NULL);
     return NULL;
   }
-  DcnLoader loader = {
-      .options = options ? options : &none, .budget = DCN_TOTAL_ELEMENTS, .input = -1};
-  loader.external = dcn_external_new(folder);
+  if (!model || !model->graph || model->graph->n_node + model->graph->n_output == 0) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_INVALID, "%s: not an ONNX model, or damaged: %s", name,
+                dcn_source_size(source) == 0 ? "the file is empty"
+                : model                      ? "it has no graph"
+                                             : "it cannot be decoded");
+    if (model)
+      dcn__onnx__model__free_unpacked(model, NULL);
+    return NULL;
+  }
+  DcnLoader loader = {.options = options, .budget = DCN_TOTAL_ELEMENTS, .input = -1};
+  loader.external = dcn_external_new(folder, source);
   loader.entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
   loader.numbers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   loader.relaid = g_hash_table_new(NULL, NULL);
@@ -451,7 +475,12 @@ DcnProgram *
 dcn_onnx_load_memory(const uint8_t *data, size_t size, const char *name,
                      const DcnOnnxOptions *options, GError **error)
 {
-  return load(data, size, name, NULL, options, error);
+  DcnOnnxOptions own = options ? *options : (DcnOnnxOptions){0};
+  own.weights_later = FALSE;
+  DcnSource *source = dcn_source_of_memory(data, size);
+  DcnProgram *program = load(source, name, NULL, &own, error);
+  dcn_source_unref(source);
+  return program;
 }
 
 DcnProgram *
@@ -462,17 +491,18 @@ dcn_onnx_load_file(const char *path, const DcnOnnxOptions *options, GError **err
     g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "%s is not a file", path);
     return NULL;
   }
-  GMappedFile *file = g_mapped_file_new(path, FALSE, &reason);
-  if (!file) {
-    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model: %s", reason->message);
+  DcnSource *source = dcn_source_open(path, &reason);
+  if (!source) {
+    g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model %s: %s", path,
+                reason->message);
     g_clear_error(&reason);
     return NULL;
   }
+  static const DcnOnnxOptions none = {0};
   char *folder = g_path_get_dirname(path);
-  DcnProgram *program = load((const uint8_t *)g_mapped_file_get_contents(file),
-                             g_mapped_file_get_length(file), path, folder, options, error);
+  DcnProgram *program = load(source, path, folder, options ? options : &none, error);
   g_free(folder);
-  g_mapped_file_unref(file);
+  dcn_source_unref(source);
   return program;
 }
 

@@ -21,6 +21,9 @@ typedef struct {
   /* Of the graph's outputs only one is kept: the first that has one number per class, or as a last resort a single
    * number; where none has, all are.  For one that ends in ArgMax or TopK, what these rank. */
   gboolean classifier;
+  /* Weights of convolutions may stay in the file, which the program then keeps open, until somebody reads them
+   * (DcnConv.stored; net/ does while it packs them). */
+  gboolean weights_later;
   gboolean literal; /* tests: fuse and simplify nothing, so that what the passes do can be checked
                        against it */
 } DcnOnnxOptions;
@@ -29,6 +32,7 @@ typedef struct {
  * rank, shapes that do not fit), DCN_ERROR_UNSUPPORTED (the message names operator, node and what
  * of it). */
 DcnProgram *dcn_onnx_load_file(const char *path, const DcnOnnxOptions *options, GError **error);
+/* weights_later has no effect here: the bytes are the caller's again. */
 DcnProgram *dcn_onnx_load_memory(const uint8_t *data, size_t size, const char *name,
                                  const DcnOnnxOptions *options, GError **error);
 

@@ -88,6 +88,25 @@ dcn_value_elements(const DcnValue *value)
   return (size_t)value->n * value->h * value->w * value->c;
 }
 
+gboolean
+dcn_conv_load(DcnConv *conv, GError **error)
+{
+  if (!conv->stored)
+    return TRUE;
+  conv->weights = dcn_stored_load(conv->stored, error);
+  if (!conv->weights)
+    return FALSE;
+  g_clear_pointer(&conv->stored, dcn_stored_unref);
+  return TRUE;
+}
+
+void
+dcn_conv_clear_weights(DcnConv *conv)
+{
+  g_clear_pointer(&conv->weights, g_free);
+  g_clear_pointer(&conv->stored, dcn_stored_unref);
+}
+
 void
 dcn_op_clear(DcnOp *op)
 {
@@ -96,7 +115,7 @@ dcn_op_clear(DcnOp *op)
   g_clear_pointer(&op->act.slope, g_free);
   switch (op->kind) {
   case DCN_OP_CONV:
-    g_clear_pointer(&op->u.conv.weights, g_free);
+    dcn_conv_clear_weights(&op->u.conv);
     g_clear_pointer(&op->u.conv.bias, g_free);
     break;
   case DCN_OP_BINARY:

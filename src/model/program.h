@@ -11,6 +11,7 @@
  * d's; their elements lie in logical order.  "Element index" below means the position ((n*h +
  * y)*w + x)*c + channel without any padding. */
 #pragma once
+#include "model/source.h"
 #include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,8 +89,9 @@ typedef enum {
 typedef struct {
   int kh, kw, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
   int groups;     /* groups == input c == output c: depthwise */
-  float *weights; /* [out c][in c / groups][kh][kw], owned */
+  float *weights; /* [out c][in c / groups][kh][kw], owned; NULL while they are only stored */
   float *bias;    /* [out c] or NULL, owned */
+  DcnStored *stored; /* where the weights lie in a file, owned; NULL once they have been read */
 } DcnConv;
 
 /* Output size is in the output value; the window may reach outside on every side. */
@@ -192,6 +194,9 @@ typedef struct {
 
 void dcn_program_free(DcnProgram *program); /* NULL is fine */
 void dcn_op_clear(DcnOp *op);               /* frees what the op owns */
+/* Reads weights that are only stored.  FALSE with DCN_ERROR_IO or DCN_ERROR_MEMORY. */
+gboolean dcn_conv_load(DcnConv *conv, GError **error);
+void dcn_conv_clear_weights(DcnConv *conv); /* frees them, wherever they are */
 
 /* Sets the logical shape (rank in 0..DCN_MAX_RANK, dims >= 1, their product in int) and with it the
  * physical one. */

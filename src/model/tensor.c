@@ -89,6 +89,7 @@ dcn_tensor_unref(DcnTensor *tensor)
 {
   if (!tensor || --tensor->refs > 0)
     return;
+  dcn_stored_unref(tensor->stored);
   if (tensor->base) {
     dcn_tensor_unref(tensor->base);
   } else {
@@ -96,6 +97,18 @@ dcn_tensor_unref(DcnTensor *tensor)
     g_free(tensor->i);
   }
   g_free(tensor);
+}
+
+gboolean
+dcn_tensor_load(DcnTensor *tensor, GError **error)
+{
+  if (!tensor->stored)
+    return TRUE;
+  tensor->f = dcn_stored_load(tensor->stored, error);
+  if (!tensor->f)
+    return FALSE;
+  g_clear_pointer(&tensor->stored, dcn_stored_unref);
+  return TRUE;
 }
 
 int64_t

@@ -5,6 +5,7 @@
  * is converted when it is read. */
 #pragma once
 #include "model/program.h"
+#include "model/source.h"
 #include "onnx.pb-c.h"
 #include <stddef.h>
 
@@ -47,6 +48,7 @@ struct _DcnTensor {
   size_t count; /* product of dims; 0 is possible */
   float *f;     /* [count], row-major, where !is_int */
   int64_t *i;   /* [count], row-major, where is_int */
+  DcnStored *stored; /* where the elements still lie; f and i are NULL then.  Only dcn_tensor_open() gives such ones */
   DcnTensor
       *base; /* the tensor that owns the elements, where this one only gives them another shape */
 };
@@ -76,14 +78,26 @@ dcn_tensor_get(const DcnTensor *tensor, size_t index)
 /* A float tensor with the same elements: a new reference to the same one, or a converted copy. */
 DcnTensor *dcn_tensor_to_float(DcnTensor *tensor, size_t *budget, GError **error);
 
-/* Where external data may be read: a folder, with the files mapped so far. */
+/* Where the data of tensors lies: the model itself, and files of its folder, which are opened when they are needed. */
 typedef struct _DcnExternal DcnExternal;
-DcnExternal *dcn_external_new(const char *folder); /* NULL: no folder, every access is an error */
+/* folder: NULL: none, every access is an error.  source: of the model, where its tensors may have places in it; it is
+ * referenced; else NULL. */
+DcnExternal *dcn_external_new(const char *folder, DcnSource *source);
 void dcn_external_free(DcnExternal *external);
-/* Bytes of an external tensor; valid as long as `external`. */
+/* The bytes [*at, *at + *size) of *source, which belongs to `external`, are those of a tensor in another file, or with a
+ * place in the model. */
 gboolean dcn_external_find(DcnExternal *external, const Dcn__Onnx__Tensor *proto,
-                           const uint8_t **bytes, size_t *size, GError **error);
+                           DcnSource **source, size_t *at, size_t *size, GError **error);
 
-/* external may be NULL.  Errors: INVALID, UNSUPPORTED (strings, complex numbers, ..), MEMORY. */
+/* external may be NULL.  Errors: INVALID, UNSUPPORTED (strings, complex numbers, ..), MEMORY, IO. */
 DcnTensor *dcn_tensor_from_proto(const Dcn__Onnx__Tensor *proto, DcnExternal *external,
                                  GError **error);
+/* The same, but numbers of a floating point type that lie in a file stay there until dcn_tensor_load(). */
+DcnTensor *dcn_tensor_open(const Dcn__Onnx__Tensor *proto, DcnExternal *external, GError **error);
+/* Reads the elements where they have not been. */
+gboolean dcn_tensor_load(DcnTensor *tensor, GError **error);
+
+/* Bytes of an element of a DcnOnnxType in raw data; 0 for what is not read. */
+size_t dcn_element_bytes(int type);
+/* count little-endian elements, unaligned, to f where the type is one of floating point, else to i. */
+void dcn_elements_decode(int type, const uint8_t *bytes, size_t count, float *f, int64_t *i);

@@ -80,7 +80,7 @@ check_op(const DcnNet *net, const DcnOp *op, GError **error)
     const DcnConv *v = &op->u.conv;
     if (v->kh < 1 || v->kw < 1 || v->kh > 4096 || v->kw > 4096 || v->stride_h < 1 ||
         v->stride_w < 1 || v->dil_h < 1 || v->dil_w < 1 || v->groups < 1 || in->c % v->groups ||
-        out->c % v->groups || in->n != out->n || !v->weights)
+        out->c % v->groups || in->n != out->n || (!v->weights && !v->stored))
       return bad(error, op, "has an impossible convolution");
     break;
   }
@@ -321,6 +321,17 @@ plan_late_tests(DcnNet *net)
     input->cell_w = 0;
 }
 
+/* Of one op at a time; fully connected layers, which have most of them, read their own. */
+static gboolean
+read_weights(const DcnNet *net, DcnNetOp *op, GError **error)
+{
+  if (op->op->kind != DCN_OP_CONV || op->class == &dcn_fc_class ||
+      dcn_conv_load(&op->op->u.conv, error))
+    return TRUE;
+  g_prefix_error(error, "%s: ", net->program->model_name);
+  return FALSE;
+}
+
 static gboolean
 plan_net(DcnNet *net, GError **error)
 {
@@ -353,7 +364,7 @@ plan_net(DcnNet *net, GError **error)
     net_op->index = i;
     net_op->macs = dcn_op_macs(program, op);
     net_op->class = class_of(net, op);
-    if (!net_op->class->prepare(net, net_op, error))
+    if (!read_weights(net, net_op, error) || !net_op->class->prepare(net, net_op, error))
       return FALSE;
     if (net_op->class == &dcn_fc_class || net_op->reads_deltas ||
         (net_op->class == &dcn_conv_class && net_op->acc_floats)) {

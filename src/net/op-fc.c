@@ -2,31 +2,16 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The weights are the work: they are read once per frame and hardly fit a cache.  So they are
- * packed with a row per input, [taps][channels][out], and only the rows of inputs that changed (in
+ * packed (fc-pack.c) with a row per input, [taps][channels][out], and only the rows of inputs that changed (in
  * a full run: that are not zero) are read.  Reading takes a quarter of the time where they are bytes: where all are whole
  * multiples of a step, as those of quantised models are; and half of it where they are numbers of half precision: where
  * the model has such ones only, and where rounding them was asked for. */
-#include "net/internal.h"
-#include "net/steps.h"
-#include "util/half.h"
+#include "net/fc.h"
 #include "util/memory.h"
 #include "util/parallel.h"
 #include <string.h>
 
 #define COLUMNS 64 /* the unit in which threads share the outputs */
-
-typedef struct {
-  int taps; /* that fall inside the input */
-  int channels;
-  int *pixel; /* [taps] input pixel of each, owned */
-  int m;
-  size_t ldw;
-  float *weights;      /* [taps][channels][ldw], owned; or NULL, and */
-  uint16_t *half;      /* the same in half precision, or */
-  uint8_t *bytes;      /* as whole numbers, of which ... */
-  float *zero, *scale; /* [ldw] these make weights; owned */
-  float *bias;         /* [m], owned; NULL for none */
-} Plan;
 
 gboolean
 dcn_fc_fits(const DcnNet *net, const DcnOp *op)
@@ -38,7 +23,7 @@ dcn_fc_fits(const DcnNet *net, const DcnOp *op)
 static void
 fc_clear(DcnNetOp *op)
 {
-  Plan *plan = op->plan;
+  DcnFcPlan *plan = op->plan;
   g_free(plan->pixel);
   dcn_aligned_free(plan->weights);
   dcn_aligned_free(plan->half);
@@ -49,51 +34,12 @@ fc_clear(DcnNetOp *op)
   g_free(plan);
 }
 
-/* Whether these can be kept in half precision: all have a finite value there, and the same one unless they may be rounded. */
-static gboolean
-fit_half(const float *weights, size_t count, DcnWeights rounding)
-{
-  for (size_t i = 0; i < count; i++) {
-    uint16_t half = dcn_float_to_half(weights[i]);
-    if ((half & 0x7c00) == 0x7c00 ||
-        (rounding == DCN_WEIGHTS_FLOAT32 && dcn_half_to_float(half) != weights[i]))
-      return FALSE;
-  }
-  return TRUE;
-}
-
-/* What the weights are kept as.  inputs: of each output, before those outside of the image are left out. */
-static gboolean
-allocate(Plan *plan, DcnNetOp *op, size_t count, size_t inputs, DcnWeights rounding)
-{
-  const float *weights = op->op->u.conv.weights;
-  size_t m = (size_t)plan->m;
-  plan->zero = g_new0(float, plan->ldw);
-  plan->scale = g_new0(float, plan->ldw);
-  op->weight_bytes = count;
-  if (dcn_steps_fit(weights, m, inputs, plan->zero, plan->scale)) {
-    plan->bytes = dcn_aligned_new0(count, sizeof *plan->bytes);
-    op->weight_bytes += 2 * plan->ldw * sizeof *plan->scale;
-    return plan->bytes != NULL;
-  }
-  g_clear_pointer(&plan->zero, g_free);
-  g_clear_pointer(&plan->scale, g_free);
-  if (fit_half(weights, m * inputs, rounding)) {
-    plan->half = dcn_aligned_new0(count, sizeof *plan->half);
-    op->weight_bytes *= sizeof *plan->half;
-    return plan->half != NULL;
-  }
-  plan->weights = dcn_aligned_new0(count, sizeof *plan->weights);
-  op->weight_bytes *= sizeof *plan->weights;
-  return plan->weights != NULL;
-}
-
 static gboolean
 fc_prepare(DcnNet *net, DcnNetOp *op, GError **error)
 {
   DcnConv *conv = &op->op->u.conv;
   const DcnNetValue *in = dcn_op_in(net, op->op), *out = dcn_op_out(net, op->op);
-  Plan *plan = op->plan = g_new0(Plan, 1);
+  DcnFcPlan *plan = op->plan = g_new0(DcnFcPlan, 1);
   DcnWindow window;
   gboolean ok =
       dcn_window_init(&window, in, out, conv->kh, conv->kw, conv->stride_h, conv->stride_w,
@@ -114,29 +60,17 @@ fc_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   plan->channels = in->c;
   plan->m = out->c;
   plan->ldw = ((size_t)out->c + 15) / 16 * 16;
-  size_t rows = (size_t)plan->taps * in->c, count;
-  if (!ok || rows > INT32_MAX || !dcn_size_mul(MAX(rows, 1), plan->ldw, &count) ||
-      !allocate(plan, op, count, (size_t)in->c * (size_t)kk, net->weights)) {
-    g_free(kernel_tap);
-    return dcn_no_memory(error);
-  }
-  /* A transpose; in strips of 16 outputs, so that a cache line is written once. */
-  for (int m0 = 0; m0 < plan->m; m0 += 16)
-    for (int c = 0; c < in->c; c++)
-      for (int t = 0; t < plan->taps; t++) {
-        size_t to = ((size_t)t * in->c + c) * plan->ldw;
-        for (int m = m0; m < MIN(m0 + 16, plan->m); m++) {
-          float weight = conv->weights[((size_t)m * in->c + c) * kk + kernel_tap[t]];
-          if (plan->bytes)
-            plan->bytes[to + m] = dcn_steps_byte(weight, plan->zero[m], plan->scale[m]);
-          else if (plan->half)
-            plan->half[to + m] = dcn_float_to_half(weight);
-          else
-            plan->weights[to + m] = weight;
-        }
-      }
+  size_t rows = (size_t)plan->taps * in->c;
+  if (!ok || rows > INT32_MAX)
+    ok = dcn_no_memory(error);
+  else
+    ok = dcn_fc_pack(plan, op, kernel_tap, net->weights, error);
   g_free(kernel_tap);
-  g_clear_pointer(&conv->weights, g_free);
+  dcn_conv_clear_weights(conv);
+  if (!ok) {
+    g_prefix_error(error, "%s: ", net->program->model_name);
+    return FALSE;
+  }
   plan->bias = g_steal_pointer(&conv->bias);
   op->acc_floats = out->floats;
   net->needs.inputs = MAX(net->needs.inputs, rows);
@@ -145,7 +79,7 @@ fc_prepare(DcnNet *net, DcnNetOp *op, GError **error)
 
 typedef struct {
   const DcnJob *job;
-  const Plan *plan;
+  const DcnFcPlan *plan;
   int count;
   gboolean whole; /* from values: start at the bias */
 } Loop;
@@ -154,7 +88,7 @@ static void
 columns(void *context, int begin, int end, int number)
 {
   const Loop *loop = context;
-  const Plan *plan = loop->plan;
+  const DcnFcPlan *plan = loop->plan;
   const DcnState *state = loop->job->state;
   int j0 = begin * COLUMNS, n = MIN(end * COLUMNS, plan->m) - j0;
   float *y = loop->job->acc + j0;
@@ -176,7 +110,7 @@ columns(void *context, int begin, int end, int number)
 
 /* Lists the inputs that are not zero; NaN is not. */
 static int
-list_values(const DcnJob *job, const Plan *plan)
+list_values(const DcnJob *job, const DcnFcPlan *plan)
 {
   uint32_t *index = job->state->fc_index;
   float *x = job->state->fc_x;
@@ -194,7 +128,7 @@ list_values(const DcnJob *job, const Plan *plan)
 }
 
 static int
-list_deltas(const DcnJob *job, const Plan *plan)
+list_deltas(const DcnJob *job, const DcnFcPlan *plan)
 {
   const DcnValueState *in = job->in;
   uint32_t *index = job->state->fc_index;
@@ -218,7 +152,7 @@ list_deltas(const DcnJob *job, const Plan *plan)
 
 /* Sums that are only ever added to gather rounding errors: in turn, each part of them is made anew. */
 static void
-refresh(const DcnJob *job, const Plan *plan)
+refresh(const DcnJob *job, const DcnFcPlan *plan)
 {
   DcnRefresh *turn = &job->state->refresh[job->op->index];
   int parts = (plan->m + COLUMNS - 1) / COLUMNS;
@@ -241,7 +175,7 @@ fc_finish(const DcnJob *job, int pixel, float *y, DcnWorker *worker)
 static void
 fc_run(DcnJob *job)
 {
-  const Plan *plan = job->op->plan;
+  const DcnFcPlan *plan = job->op->plan;
   int threads = job->state->threads;
   Loop loop = {job, plan, list_values(job, plan), TRUE};
   uint64_t macs = job->full ? job->op->macs : (uint64_t)loop.count * plan->m;

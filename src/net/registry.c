@@ -63,7 +63,8 @@ dcn_net_load_sized(const char *path, DcnWeights weights, int height, int width, 
   g_hash_table_insert(table, g_strdup(key), &loading);
   g_mutex_unlock(&lock);
 
-  const DcnOnnxOptions options = {.classifier = TRUE, .input_height = height, .input_width = width};
+  const DcnOnnxOptions options = {
+      .classifier = TRUE, .weights_later = TRUE, .input_height = height, .input_width = width};
   DcnProgram *program = dcn_onnx_load_file(canonical, &options, error);
   net = program ? dcn_net_new_with(program, dcn_kernels_get(), weights, error) : NULL;
 

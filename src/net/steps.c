@@ -104,15 +104,28 @@ find_step(Seen *seen, float *zero, float *scale)
 }
 
 static gboolean
+see_all(Seen *seen, const float *weights, size_t count)
+{
+  seen->n = 0;
+  memset(seen->slots, 0, sizeof seen->slots);
+  for (size_t i = 0; i < count; i++)
+    if (!see(seen, weights[i]))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
 fit(const float *weights, size_t count, float *zero, float *scale)
 {
   Seen seen;
-  seen.n = 0;
-  memset(seen.slots, 0, sizeof seen.slots);
-  for (size_t i = 0; i < count; i++)
-    if (!see(&seen, weights[i]))
-      return FALSE;
-  return seen.n > 0 && find_step(&seen, zero, scale);
+  return see_all(&seen, weights, count) && seen.n > 0 && find_step(&seen, zero, scale);
+}
+
+gboolean
+dcn_steps_possible(const float *weights, size_t count)
+{
+  Seen seen;
+  return see_all(&seen, weights, count);
 }
 
 gboolean

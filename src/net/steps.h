@@ -12,4 +12,7 @@
  * zero, scale  [outputs], set where TRUE is returned; zero is a whole number, which may lie outside of a byte (as gemv_bytes takes it) */
 gboolean dcn_steps_fit(const float *weights, size_t outputs, size_t inputs, float *zero, float *scale);
 
+/* Whether some of one output's weights are so few kinds that they may be such ones. */
+gboolean dcn_steps_possible(const float *weights, size_t count);
+
 uint8_t dcn_steps_byte(float weight, float zero, float scale);

@@ -70,7 +70,7 @@ dcn_study_new(DcnNet *net, DcnProgram *program, GError **error)
       g_clear_pointer(&study, dcn_study_free);
       goto done;
     }
-    g_clear_pointer(&op->u.conv.weights, g_free); /* or all would be there twice */
+    dcn_conv_clear_weights(&op->u.conv); /* or all would be there twice */
     study->inputs += (uint64_t)study->layers[i]->in_pixels * (uint64_t)study->layers[i]->in_c;
   }
 done:

@@ -20,8 +20,8 @@ dcn_size_mul(size_t a, size_t b, size_t *out)
   return TRUE;
 }
 
-void *
-dcn_aligned_new0(size_t count, size_t size)
+static void *
+allocate(size_t count, size_t size, gboolean clear)
 {
   size_t bytes;
   if (!dcn_size_mul(count, size, &bytes) || bytes > SIZE_MAX - DCN_ALIGN)
@@ -36,8 +36,21 @@ dcn_aligned_new0(size_t count, size_t size)
   if (bytes >= HUGE_FROM)
     (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
-  memset(memory, 0, bytes);
+  if (clear)
+    memset(memory, 0, bytes);
   return memory;
+}
+
+void *
+dcn_aligned_new0(size_t count, size_t size)
+{
+  return allocate(count, size, TRUE);
+}
+
+void *
+dcn_aligned_new(size_t count, size_t size)
+{
+  return allocate(count, size, FALSE);
 }
 
 void

@@ -11,6 +11,8 @@
 /* Zeroed memory of count * size bytes, aligned to DCN_ALIGN, rounded up to a multiple of it.
  * Returns NULL when the product overflows or memory is short.  Free with dcn_aligned_free(). */
 void *dcn_aligned_new0(size_t count, size_t size);
+/* The same with anything in it: for who writes all of it. */
+void *dcn_aligned_new(size_t count, size_t size);
 void dcn_aligned_free(void *memory); /* NULL is fine */
 
 /* Multiplies sizes; FALSE on overflow, *out then untouched. */

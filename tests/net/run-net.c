@@ -118,7 +118,7 @@ main(int argc, char **argv)
     fprintf(stderr, "no kernels for %s here\n", isa);
     return 2;
   }
-  const DcnOnnxOptions options = {.classifier = classifier};
+  const DcnOnnxOptions options = {.classifier = classifier, .weights_later = classifier};
   DcnProgram *program = dcn_onnx_load_file(argv[1], &options, &error);
   DcnNet *net = program ? dcn_net_new_with(program, kernels,
                                            half ? DCN_WEIGHTS_FLOAT16 : DCN_WEIGHTS_FLOAT32, &error)
