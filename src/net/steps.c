@@ -78,8 +78,11 @@ find_step(Seen *seen, float *zero, float *scale)
   int n = seen->n;
   qsort(v, (size_t)n, sizeof *v, ascending);
   double least = fmax(fabs(v[0]), fabs(v[n - 1]));
-  for (int i = 1; i < n; i++)
-    least = fmin(least, (double)v[i] - v[i - 1]);
+  /* fmin() would do, but gcc 12 for AArch64 stops with an error of its own at one over floats in double. */
+  for (int i = 1; i < n; i++) {
+    double apart = (double)v[i] - v[i - 1];
+    least = apart < least ? apart : least;
+  }
   if (least < 1e-30) { /* nothing but zeros; steps of denormal products are not looked for */
     *zero = 0;
     *scale = 1;

@@ -26,7 +26,7 @@ softmax_case(const DcnKernels *k, int n, float middle, float width, GuardSide si
   float odd, *x = pixel(n, middle, width, side, &odd), *y = guarded_new((size_t)n, 4, side);
   double top = -INFINITY, sum = 0;
   for (int i = 0; i < n; i++)
-    top = fmax(top, x[i]);
+    top = x[i] > top ? x[i] : top; /* as in src/net/steps.c */
   for (int i = 0; i < n; i++)
     sum += exp(x[i] - top);
   k->softmax(x, y, n);
