@@ -83,9 +83,7 @@ colors_portable(const DcnColors *colors, const float *const component[3], uint32
   return colors_chunks(colors, component, known, out, stride, n, differs);
 }
 
-#ifdef __x86_64__
-#include <immintrin.h>
-
+#if defined(__x86_64__) || defined(__aarch64__)
 /* Three components to three channels, tensors of four floats a pixel: all but gray ones are so. */
 static gboolean
 is_usual(const DcnColors *colors, size_t stride)
@@ -103,6 +101,24 @@ has_sides(const DcnColors *colors, int sides[2])
   sides[1] = 3 - sides[0];
   return m[0][sides[1]] == 0 && m[2][sides[0]] == 0 && m[0][0] == m[1][0] && m[0][0] == m[2][0];
 }
+
+/* Pixels one by one, of which n are fewer than a vector has. */
+static void
+store_few(const DcnColors *colors, const uint32_t *now, uint32_t *known, int n, float *out,
+          const uint8_t *differs)
+{
+  for (int x = 0; x < n; x++) {
+    if (!differs[x])
+      continue;
+    known[x] = now[x];
+    for (int c = 0; c < 3; c++)
+      out[x * 4 + c] = (float)(now[x] >> 8 * c & 255) * colors->scale[c] + colors->offset[c];
+  }
+}
+#endif
+
+#ifdef __x86_64__
+#include <immintrin.h>
 
 #define AVX2        __attribute__((target("avx2")))
 #define AVX2_INLINE AVX2 static inline __attribute__((always_inline))
@@ -170,20 +186,6 @@ store_8(const DcnColors *colors, __m256i now, __m256i same, float *out)
     v = _mm256_add_ps(_mm256_mul_ps(v, scale), offset);
     _mm256_storeu_ps(out + 8 * k,
                      _mm256_blendv_ps(v, _mm256_loadu_ps(out + 8 * k), _mm256_castsi256_ps(old)));
-  }
-}
-
-/* Fewer than eight. */
-static void
-store_few(const DcnColors *colors, const uint32_t *now, uint32_t *known, int n, float *out,
-          const uint8_t *differs)
-{
-  for (int x = 0; x < n; x++) {
-    if (!differs[x])
-      continue;
-    known[x] = now[x];
-    for (int c = 0; c < 3; c++)
-      out[x * 4 + c] = (float)(now[x] >> 8 * c & 255) * colors->scale[c] + colors->offset[c];
   }
 }
 
@@ -328,6 +330,149 @@ colors_avx512(const DcnColors *colors, const float *const component[3], uint32_t
 }
 #endif
 
+#ifdef __aarch64__
+#include <arm_neon.h>
+
+#define NEON_INLINE static inline __attribute__((always_inline))
+
+/* Four pixels' samples of a channel, below 0 or above 255 as they come. */
+NEON_INLINE int32x4_t
+rounded(float32x4_t sum, float bias)
+{
+  return vcvtnq_s32_f32(vaddq_f32(sum, vdupq_n_f32(bias)));
+}
+
+NEON_INLINE float32x4_t
+add_product_4(float32x4_t sum, float m, float32x4_t in)
+{
+  return vaddq_f32(sum, vmulq_n_f32(in, m));
+}
+
+/* whole: [3], four pixels' samples; as samples_8() of AVX2. */
+NEON_INLINE void
+samples_4(const DcnColors *colors, const float32x4_t *in, const int *sides, const gboolean by_sides,
+          int32x4_t *whole)
+{
+  const float(*m)[3] = colors->matrix;
+  float32x4_t v[3];
+  v[0] = v[1] = v[2] = vmulq_n_f32(in[0], m[0][0]);
+  if (by_sides) {
+    v[0] = add_product_4(v[0], m[0][sides[0]], in[sides[0]]);
+    v[1] = add_product_4(add_product_4(v[1], m[1][1], in[1]), m[1][2], in[2]);
+    v[2] = add_product_4(v[2], m[2][sides[1]], in[sides[1]]);
+  } else {
+#pragma GCC unroll 4
+    for (int c = 0; c < 3; c++) {
+      v[c] = vmulq_n_f32(in[0], m[c][0]);
+      v[c] = add_product_4(add_product_4(v[c], m[c][1], in[1]), m[c][2], in[2]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < 3; c++)
+    whole[c] = rounded(v[c], colors->bias[c]);
+}
+
+/* What is known of eight pixels once these samples are: narrowing clamps, to what fits into 16 and then 8 bits. */
+NEON_INLINE void
+known_8(const DcnColors *colors, const float *const component[3], int x, const int *sides,
+        const gboolean by_sides, uint8x16_t now[2])
+{
+  int32x4_t low[3], high[3];
+  float32x4_t in[3];
+  uint8x8_t sample[3];
+#pragma GCC unroll 4
+  for (int j = 0; j < 3; j++)
+    in[j] = vld1q_f32(component[j] + x);
+  samples_4(colors, in, sides, by_sides, low);
+#pragma GCC unroll 4
+  for (int j = 0; j < 3; j++)
+    in[j] = vld1q_f32(component[j] + x + 4);
+  samples_4(colors, in, sides, by_sides, high);
+#pragma GCC unroll 4
+  for (int c = 0; c < 3; c++)
+    sample[c] = vqmovn_u16(vcombine_u16(vqmovun_s32(low[c]), vqmovun_s32(high[c])));
+  uint8x8_t last = vdup_n_u8(DCN_COLORS_KNOWN >> 24);
+  uint16x8_t front = vreinterpretq_u16_u8(
+      vcombine_u8(vzip1_u8(sample[0], sample[1]), vzip2_u8(sample[0], sample[1])));
+  uint16x8_t back =
+      vreinterpretq_u16_u8(vcombine_u8(vzip1_u8(sample[2], last), vzip2_u8(sample[2], last)));
+  now[0] = vreinterpretq_u8_u16(vzip1q_u16(front, back));
+  now[1] = vreinterpretq_u8_u16(vzip2q_u16(front, back));
+}
+
+/* Four pixels to a tensor, those of lanes that are 0 in `same`.  What is not to be written is written as it was. */
+NEON_INLINE void
+store_4(float32x4_t scale, float32x4_t offset, uint8x16_t now, uint32x4_t same, float *out)
+{
+  const uint32x4_t keep = {0, 0, 0, UINT32_MAX};
+  const uint32x4_t old[4] = {vdupq_laneq_u32(same, 0), vdupq_laneq_u32(same, 1),
+                             vdupq_laneq_u32(same, 2), vdupq_laneq_u32(same, 3)};
+  uint16x8_t low = vmovl_u8(vget_low_u8(now)), high = vmovl_high_u8(now);
+  const uint32x4_t samples[4] = {vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low),
+                                 vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high)};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    float32x4_t v = vaddq_f32(vmulq_f32(vcvtq_f32_u32(samples[i]), scale), offset);
+    vst1q_f32(out + 4 * i, vbslq_f32(vorrq_u32(old[i], keep), vld1q_f32(out + 4 * i), v));
+  }
+}
+
+NEON_INLINE int
+usual_neon(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
+           int n, uint8_t *differs, const int *sides, const gboolean by_sides)
+{
+  float32x4_t scale = vld1q_f32(colors->scale), offset = vld1q_f32(colors->offset);
+  int n_differ = 0, x = 0;
+  for (; x + 8 <= n; x += 8) {
+    uint8x16_t now[2];
+    known_8(colors, component, x, sides, by_sides, now);
+    uint32x4_t a = vceqq_u32(vreinterpretq_u32_u8(now[0]), vld1q_u32(known + x));
+    uint32x4_t b = vceqq_u32(vreinterpretq_u32_u8(now[1]), vld1q_u32(known + x + 4));
+    uint8x8_t same = vmovn_u16(vcombine_u16(vmovn_u32(a), vmovn_u32(b)));
+    uint8x8_t ones = vbic_u8(vdup_n_u8(1), same);
+    uint64_t differ = vget_lane_u64(vreinterpret_u64_u8(ones), 0);
+    vst1_u8(differs + x, ones);
+    if (differ == 0)
+      continue;
+    vst1q_u32(known + x, vreinterpretq_u32_u8(now[0]));
+    vst1q_u32(known + x + 4, vreinterpretq_u32_u8(now[1]));
+    store_4(scale, offset, now[0], a, out + (size_t)x * 4);
+    store_4(scale, offset, now[1], b, out + (size_t)(x + 4) * 4);
+    n_differ += (int)(differ * UINT64_C(0x0101010101010101) >> 56); /* the sum of its bytes */
+  }
+  if (x == n)
+    return n_differ;
+  float last[3][8] = {{0}};
+  const float *from[3] = {last[0], last[1], last[2]};
+  uint8x16_t now[2];
+  uint32_t few[8];
+#pragma GCC unroll 4
+  for (int j = 0; j < 3; j++)
+    memcpy(last[j], component[j] + x, sizeof(float) * (size_t)(n - x));
+  known_8(colors, from, 0, sides, by_sides, now);
+  vst1q_u32(few, vreinterpretq_u32_u8(now[0]));
+  vst1q_u32(few + 4, vreinterpretq_u32_u8(now[1]));
+  for (int i = 0; i < n - x; i++) {
+    differs[x + i] = few[i] != known[x + i];
+    n_differ += differs[x + i];
+  }
+  store_few(colors, few, known + x, n - x, out + (size_t)x * 4, differs + x);
+  return n_differ;
+}
+
+static int
+colors_neon(const DcnColors *colors, const float *const component[3], uint32_t *known, float *out,
+            size_t stride, int n, uint8_t *differs)
+{
+  int sides[2];
+  if (!is_usual(colors, stride))
+    return colors_chunks(colors, component, known, out, stride, n, differs);
+  if (has_sides(colors, sides))
+    return usual_neon(colors, component, known, out, n, differs, sides, TRUE);
+  return usual_neon(colors, component, known, out, n, differs, sides, FALSE);
+}
+#endif
+
 const DcnColorsFunc *
 dcn_colors_all(void)
 {
@@ -340,6 +485,9 @@ dcn_colors_all(void)
       all[k++] = colors_avx512;
     if (dcn_cpu_has_avx2())
       all[k++] = colors_avx2;
+#endif
+#ifdef __aarch64__
+    all[k++] = colors_neon;
 #endif
     all[k] = colors_portable;
     g_once_init_leave(&once, 1);

@@ -206,6 +206,64 @@ rows_avx512(const DcnAxisFilter *filter, const float *columns, int step, int beg
 }
 #endif
 
+#ifdef __aarch64__
+#include <arm_neon.h>
+
+/* Of an output's eight taps from `t` on the sums of four pairs; of four taps, of two pairs and zeros. */
+static inline __attribute__((always_inline)) float32x4_t
+pairs_of_taps(const float *columns, const float *w, const size_t pitch)
+{
+  float32x4_t low = vmulq_f32(vld1q_f32(w), vld1q_f32(columns));
+  if (pitch == 4)
+    return vpaddq_f32(low, vdupq_n_f32(0));
+  return vpaddq_f32(low, vmulq_f32(vld1q_f32(w + 4), vld1q_f32(columns + 4)));
+}
+
+/* Four outputs. */
+static inline __attribute__((always_inline)) void
+four_outputs(const float *columns, const int *first, const float *w, const size_t pitch, float *out)
+{
+  float32x4_t sum = vdupq_n_f32(0);
+  for (size_t t = 0; t < pitch; t += 8) {
+    float32x4_t p[4];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 4; i++)
+      p[i] = pairs_of_taps(columns + first[i] + t, w + i * pitch + t, pitch);
+    sum = vaddq_f32(sum, vpaddq_f32(vpaddq_f32(p[0], p[1]), vpaddq_f32(p[2], p[3])));
+  }
+  vst1q_f32(out, sum);
+}
+
+static inline __attribute__((always_inline)) void
+rows_of_four(const DcnAxisFilter *filter, const float *columns, int begin, int end, float *out,
+             const size_t pitch)
+{
+  const int *first = filter->first + begin;
+  const float *w = filter->by_output + (size_t)begin * pitch;
+  int n = end - begin;
+  columns -= first[0];
+  __asm__("" : "+r"(columns)); /* else that is subtracted again and again */
+  for (; n >= 4; n -= 4, first += 4, w += 4 * pitch, out += 4)
+    four_outputs(columns, first, w, pitch, out);
+  if (n > 0) /* some once more */
+    four_outputs(columns, first + n - 4, w - (size_t)(4 - n) * pitch, pitch, out + n - 4);
+}
+
+static void
+rows_neon(const DcnAxisFilter *filter, const float *columns, int step, int begin, int end,
+          float *out)
+{
+  if (step != 1 || end - begin < 4)
+    rows_portable(filter, columns, step, begin, end, out);
+  else if (filter->padded == 4)
+    rows_of_four(filter, columns, begin, end, out, 4);
+  else if (filter->padded == 8)
+    rows_of_four(filter, columns, begin, end, out, 8);
+  else
+    rows_of_four(filter, columns, begin, end, out, filter->padded);
+}
+#endif
+
 const DcnRowsFunc *
 dcn_rows_all(void)
 {
@@ -218,6 +276,9 @@ dcn_rows_all(void)
       all[k++] = rows_avx512;
     if (dcn_cpu_has_avx2())
       all[k++] = rows_avx2;
+#endif
+#ifdef __aarch64__
+    all[k++] = rows_neon;
 #endif
     all[k] = rows_portable;
     g_once_init_leave(&once, 1);

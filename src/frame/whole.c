@@ -342,14 +342,79 @@ rows_avx512(const DcnAxisFilter *filter, const int16_t *columns, int begin, int 
 #ifdef __aarch64__
 #include <arm_neon.h>
 
+/* 16 times `blocks` columns, of which small cores want many: they wait for each load.  start: what sums begin with. */
+static inline __attribute__((always_inline)) void
+columns_of_16(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+              uint16x8_t start, int16_t *out, const int blocks)
+{
+  uint16x8_t sum[8];
+#pragma GCC unroll 8
+  for (int k = 0; k < 2 * blocks; k++)
+    sum[k] = start;
+  for (int t = 0; t < taps; t++, source += stride) {
+    uint8x16_t w = vld1q_dup_u8(weights + t);
+#pragma GCC unroll 8
+    for (int k = 0; k < blocks; k++) {
+      uint8x16_t row = vld1q_u8(source + 16 * k);
+      sum[2 * k] = vmlal_u8(sum[2 * k], vget_low_u8(row), vget_low_u8(w));
+      sum[2 * k + 1] = vmlal_high_u8(sum[2 * k + 1], row, w);
+    }
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < 2 * blocks; k++)
+    vst1q_s16(out + 8 * k, vreinterpretq_s16_u16(sum[k]));
+}
+
+static void
+columns_neon(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights, int taps,
+             int16_t *out, int n)
+{
+  unsigned total = 0;
+  int i = 0;
+  if (n < 16) {
+    columns_by_pairs(source, stride, weights, taps, out, n);
+    return;
+  }
+  for (int t = 0; t < taps; t++)
+    total += weights[t];
+  uint16x8_t start = vdupq_n_u16((uint16_t)(0 - 128 * total));
+  for (; i + 64 <= n; i += 64)
+    columns_of_16(source + i, stride, weights, taps, start, out + i, 4);
+  for (; i + 16 <= n; i += 16)
+    columns_of_16(source + i, stride, weights, taps, start, out + i, 1);
+  if (i < n) /* some once more */
+    columns_of_16(source + n - 16, stride, weights, taps, start, out + n - 16, 1);
+}
+
 /* Sums of products of an output's taps, a quarter of them in each lane. */
-static inline int32x4_t
+static inline __attribute__((always_inline)) int32x4_t
 of_output(const int16_t *columns, const int16_t *w, const size_t pitch)
 {
-  int32x4_t sum = vmull_s16(vld1_s16(columns), vld1_s16(w));
-  for (size_t t = 4; t < pitch; t += 4)
-    sum = vmlal_s16(sum, vld1_s16(columns + t), vld1_s16(w + t));
+  if (pitch == 4)
+    return vmull_s16(vld1_s16(columns), vld1_s16(w));
+  int16x8_t c = vld1q_s16(columns), by = vld1q_s16(w);
+  int32x4_t sum = vmull_s16(vget_low_s16(c), vget_low_s16(by));
+  sum = vmlal_high_s16(sum, c, by);
+  for (size_t t = 8; t < pitch; t += 8) {
+    c = vld1q_s16(columns + t);
+    by = vld1q_s16(w + t);
+    sum = vmlal_s16(sum, vget_low_s16(c), vget_low_s16(by));
+    sum = vmlal_high_s16(sum, c, by);
+  }
   return sum;
+}
+
+/* Four outputs. */
+static inline __attribute__((always_inline)) void
+four_outputs(const int16_t *columns, const int *first, const int16_t *w, const size_t pitch,
+             int32x4_t start, float scale, float *out)
+{
+  int32x4_t p[4];
+#pragma GCC unroll 8
+  for (size_t i = 0; i < 4; i++)
+    p[i] = of_output(columns + first[i], w + i * pitch, pitch);
+  int32x4_t sum = vpaddq_s32(vpaddq_s32(p[0], p[1]), vpaddq_s32(p[2], p[3]));
+  vst1q_f32(out, vmulq_n_f32(vcvtq_f32_s32(vaddq_s32(sum, start)), scale));
 }
 
 static inline __attribute__((always_inline)) void
@@ -357,20 +422,16 @@ rows_of_four(const DcnAxisFilter *filter, const int16_t *columns, int begin, int
              float scale, float *out, const size_t pitch)
 {
   const int *first = filter->first + begin;
-  const int16_t *weights = filter->whole_by_output + (size_t)begin * pitch;
+  const int16_t *w = filter->whole_by_output + (size_t)begin * pitch;
+  int32x4_t add = vdupq_n_s32(start);
   int n = end - begin;
   columns -= first[0];
-  for (int x = 0;;) {
-    int32x4_t p[4];
-    for (int i = 0; i < 4; i++)
-      p[i] = of_output(columns + first[x + i], weights + (size_t)(x + i) * pitch, pitch);
-    int32x4_t sum = vpaddq_s32(vpaddq_s32(p[0], p[1]), vpaddq_s32(p[2], p[3]));
-    sum = vaddq_s32(sum, vdupq_n_s32(start));
-    vst1q_f32(out + x, vmulq_n_f32(vcvtq_f32_s32(sum), scale));
-    if (x + 4 == n)
-      return;
-    x = x + 8 <= n ? x + 4 : n - 4; /* some once more */
-  }
+  __asm__("" : "+r"(columns)); /* else that is subtracted again and again */
+  for (; n >= 4; n -= 4, first += 4, w += 4 * pitch, out += 4)
+    four_outputs(columns, first, w, pitch, add, scale, out);
+  if (n > 0) /* some once more */
+    four_outputs(columns, first + n - 4, w - (size_t)(4 - n) * pitch, pitch, add, scale,
+                 out + n - 4);
 }
 
 static void
@@ -402,7 +463,7 @@ dcn_whole_all(void)
       all[k++] = (DcnWhole){columns_avx2, rows_avx2};
 #endif
 #ifdef __aarch64__
-    all[k++] = (DcnWhole){columns_portable, rows_neon};
+    all[k++] = (DcnWhole){columns_neon, rows_neon};
 #endif
     all[k] = (DcnWhole){columns_portable, rows_portable};
     g_once_init_leave(&once, 1);

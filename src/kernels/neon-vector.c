@@ -95,6 +95,71 @@ dcn_f32_mul__neon(const float *a, const float *b, float *y, int n)
   FOR_VALUES(a, b, vmulq_f32(in0, in1));
 }
 
+/* Sixteen channels of all taps at once: small cores wait four cycles for each result.  FMAX keeps a NaN, but makes 0 of -0
+ * and 0, of which the first is to stay: comparing tells. */
+void
+dcn_f32_max_pool_16c__neon(const float *const *a, int taps, float *out, int channels)
+{
+  int k = 0;
+  for (; k + 16 <= channels; k += 16) {
+    float32x4_t most[4], with_nan[4];
+    DCN_UNROLL
+    for (int v = 0; v < 4; v++)
+      most[v] = with_nan[v] = vld1q_f32(a[0] + k + 4 * v);
+    for (int t = 1; t < taps; t++) {
+      const float *p = a[t] + k;
+      DCN_UNROLL
+      for (int v = 0; v < 4; v++) {
+        float32x4_t x = vld1q_f32(p + 4 * v);
+        most[v] = vbslq_f32(vcgtq_f32(x, most[v]), x, most[v]);
+        with_nan[v] = vmaxq_f32(with_nan[v], x);
+      }
+    }
+    DCN_UNROLL
+    for (int v = 0; v < 4; v++)
+      vst1q_f32(out + k + 4 * v,
+                vbslq_f32(vceqq_f32(with_nan[v], with_nan[v]), most[v], with_nan[v]));
+  }
+  for (int few; k < channels; k += few) {
+    few = MIN(channels - k, 4);
+    float32x4_t most = load_few(a[0] + k, few), with_nan = most;
+    for (int t = 1; t < taps; t++) {
+      float32x4_t x = load_few(a[t] + k, few);
+      most = vbslq_f32(vcgtq_f32(x, most), x, most);
+      with_nan = vmaxq_f32(with_nan, x);
+    }
+    store_few(out + k, few, vbslq_f32(vceqq_f32(with_nan, with_nan), most, with_nan));
+  }
+}
+
+void
+dcn_f32_sum_pool_16c__neon(const float *const *a, int taps, float scale, float *out, int channels)
+{
+  int k = 0;
+  for (; k + 16 <= channels; k += 16) {
+    float32x4_t sum[4];
+    DCN_UNROLL
+    for (int v = 0; v < 4; v++)
+      sum[v] = vld1q_f32(a[0] + k + 4 * v);
+    for (int t = 1; t < taps; t++) {
+      const float *p = a[t] + k;
+      DCN_UNROLL
+      for (int v = 0; v < 4; v++)
+        sum[v] = vaddq_f32(sum[v], vld1q_f32(p + 4 * v));
+    }
+    DCN_UNROLL
+    for (int v = 0; v < 4; v++)
+      vst1q_f32(out + k + 4 * v, vmulq_n_f32(sum[v], scale));
+  }
+  for (int few; k < channels; k += few) {
+    few = MIN(channels - k, 4);
+    float32x4_t sum = load_few(a[0] + k, few);
+    for (int t = 1; t < taps; t++)
+      sum = vaddq_f32(sum, load_few(a[t] + k, few));
+    store_few(out + k, few, vmulq_n_f32(sum, scale));
+  }
+}
+
 typedef struct {
   float32x4_t lo, hi, tolerance;
 } Limits;

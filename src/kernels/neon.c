@@ -3,14 +3,13 @@
  *
  * The matrix kernels, those of fully connected layers and depthwise gain from FMA instructions, which portable C must
  * not use; others are in
- * neon-vector.c; pools and diff_image are the portable form, whose vectors are NEON's here.  Passes the kernels'
- * tests under qemu-user; its speed was never measured, only estimated (tests/bench/RESULTS.md).
+ * neon-vector.c and neon-image.c.  Passes the kernels' tests under qemu-user; its speed was never measured, only
+ * estimated (tests/bench/RESULTS.md).
  *
  * igemm: 8 pixels x 8 channels, 16 of the 32 registers are sums, 8 hold inputs; rgemm, without lists, the same, or 12
  * pixels x 4 channels.
  * dgemm: 4 pixels x 16 channels, 16 sums too. */
 #include "kernels/neon.h"
-#include "kernels/portable.h"
 #include "kernels/unroll.h"
 #include <arm_neon.h>
 #include <math.h>
@@ -334,8 +333,8 @@ const DcnKernels dcn_kernels__neon = {
     .depthwise_rows = dcn_f32_depthwise_rows_4c__neon,
     .depthwise_wide = dcn_f32_depthwise_wide_4c__neon,
     .grouped_rows = dcn_f32_grouped_rows_4c__neon,
-    .max_pool = dcn_f32_max_pool_4c__portable,
-    .sum_pool = dcn_f32_sum_pool_4c__portable,
+    .max_pool = dcn_f32_max_pool_16c__neon,
+    .sum_pool = dcn_f32_sum_pool_16c__neon,
     .bias_clamp = dcn_f32_bias_clamp__neon,
     .add = dcn_f32_add__neon,
     .mul = dcn_f32_mul__neon,
@@ -343,5 +342,5 @@ const DcnKernels dcn_kernels__neon = {
     .softmax = dcn_f32_softmax__neon,
     .normalise = dcn_f32_normalise__neon,
     .diff = dcn_f32_diff__neon,
-    .diff_image = dcn_f32_diff_image_1p__portable,
+    .diff_image = dcn_f32_diff_image_8p__neon,
 };
