@@ -4,7 +4,7 @@
 
     h264-rates.py BUILD CLIP [--folder FOLDER] [--frames 50] [--runs 3] [--encode-only] [--results FILE]
 
-BUILD is a build folder (tests/bench/h264-cost measures), CLIP any video, best 1920x1080 and without much compression.
+BUILD is a build folder (tests/bench/extract-cost measures), CLIP any video, best 1920x1080 and without much compression.
 Encodes are libx264's (preset fast, one thread) and are kept in --folder, so that a first run with --encode-only leaves a
 short one for a quiet machine.  Prints tables in Markdown; --results FILE puts them into its section of the file.
 
@@ -116,7 +116,7 @@ def main():
                     paths.append(path)
         if options.encode_only:
             return 0
-        cost = os.path.join(options.build, 'tests', 'bench', 'h264-cost')
+        cost = os.path.join(options.build, 'tests', 'bench', 'extract-cost')
         out = subprocess.run([cost, '--csv', '--runs', str(options.runs), *paths], stdout=subprocess.PIPE, check=True).stdout.decode()
     rows = []
     for r in csv.DictReader(out.splitlines()):

@@ -6,37 +6,28 @@ changed blocks reach) and from pixels (every frame made a tensor).
     sources.py BUILD MODEL CLIP... [--frames 100] [--runs 3] [--results FILE]
 
 BUILD is a build folder.  One thread, medians of frames decoded beforehand, the least of --runs runs in turn; deltaextract's
-time is the mean over the whole clip.  Prints a table in Markdown; --results FILE puts it into its section of the file,
+time is processor time of its thread, the mean over the whole clip (tests/bench/extract-cost).  Prints a table in Markdown; --results FILE puts it into its section of the file,
 behind what is there of other models.
 """
 import argparse
+import csv
 import json
 import os
 import re
 import subprocess
 import sys
 
-import gi
-gi.require_version('Gst', '1.0')
-from gi.repository import Gst  # noqa: E402
-
 TITLE = '## What tells the changes: the codec or pixels'
 
 
-def extract_ms(clip, runs):
-    """deltaextract's own account of its time, ms a frame; None where it has nothing to read."""
-    means = []
-    for _ in range(runs):
-        pipeline = Gst.parse_launch('filesrc name=f ! parsebin ! deltaextract name=e ! fakesink')
-        pipeline.get_by_name('f').set_property('location', clip)
-        pipeline.set_state(Gst.State.PLAYING)
-        message = pipeline.get_bus().timed_pop_filtered(120 * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR)
-        stats = pipeline.get_by_name('e').get_property('stats')
-        pipeline.set_state(Gst.State.NULL)
-        if message is None or message.type == Gst.MessageType.ERROR:
-            return None
-        means.append(stats.get_uint64('time-mean')[1] / 1e6)
-    return min(means)
+def extract_ms(build, clip, runs):
+    """deltaextract's processor time, ms a frame; None where it has nothing to read."""
+    run = subprocess.run([os.path.join(build, 'tests/bench/extract-cost'), '--csv', '--no-decode', '--runs', str(runs), clip],
+                         capture_output=True, text=True)
+    if run.returncode:
+        return None
+    of = next(csv.DictReader(run.stdout.splitlines()))
+    return float(of['extract_ms']) / float(of['frames'])
 
 
 def bench(build, model, clip, source, frames):
@@ -55,7 +46,7 @@ def row(build, model, clip, frames, runs):
     def least(source, *stages, medians='stage_median_ms'):
         return min(sum(r[medians][s] for s in stages) for r in of[source])
 
-    extract = extract_ms(clip, runs)
+    extract = extract_ms(build, clip, runs)
     codec, pixel = least('codec', 'changes', 'tensor'), least('pixel', 'changes', 'tensor')
     dense = least('codec', 'tensor', medians='dense_stage_median_ms')
     first = of['codec'][0]
@@ -94,7 +85,6 @@ def main():
     parser.add_argument('--results')
     args = parser.parse_args()
     os.environ['GST_PLUGIN_PATH'] = os.path.join(os.path.abspath(args.build), 'gst')
-    Gst.init(None)
     lines = []
     for line in section(args):
         print(line, flush=True)

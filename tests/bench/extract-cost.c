@@ -1,9 +1,9 @@
 /* GStreamer deltacnn
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Benchmark: what deltaextract costs beside decoding, over H.264 clips.  Figures, not a test.
+ * Benchmark: what deltaextract costs beside decoding, over clips of H.264 or MPEG-2.  Figures, not a test.
  *
- *   h264-cost [--runs 3] [--decoder "avdec_h264 max-threads=1"] [--max-frames N] [--no-decode] [--csv] CLIP...
+ *   extract-cost [--runs 3] [--decoder "avdec_h264 max-threads=1"] [--max-frames N] [--no-decode] [--csv] CLIP...
  *
  * Each clip is parsed once; then its access units go through deltaextract and through the decoder in turn, both in
  * this thread and out of memory.  Times are processor time of the whole process, the least of --runs; so that a busy
@@ -12,7 +12,7 @@
  * A line for each clip, and one for all together; with --csv comma separated, with a head line:
  *   ratio       deltaextract's time / the decoder's: at most 0.25 is wanted
  *   extract_ms, decode_ms   of the whole clip
- *   frames, width, height, entropy (cabac or cavlc, of the last picture parameter set)
+ *   frames, width, height, entropy (cabac or cavlc, of the last picture parameter set; mpeg2)
  *   kbit_frame  coded bits of a frame, thousands
  *   mb_s        coded megabytes that deltaextract takes in a second
  *   ns_bit, us_frame, ns_mb    its time for a coded bit, a frame, a macroblock of the frame
@@ -43,7 +43,7 @@ typedef struct
   GstCaps *caps;
   guint64 bytes;
   gint width, height;
-  gboolean cabac;
+  gboolean h264, cabac;
 } Units;
 
 /* Of a picture parameter set: entropy_coding_mode_flag is the bit behind two ue(v). */
@@ -88,7 +88,7 @@ on_coded (GstBuffer * buffer, gpointer user_data)
     gst_buffer_copy_into (copy, buffer,
         GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
     GST_BUFFER_FLAG_UNSET (copy, GST_BUFFER_FLAG_DISCONT);
-    if (units->buffers->len < 30)
+    if (units->h264 && units->buffers->len < 30)
       look_for_pps (units, map.data, map.size);
     units->bytes += map.size;
     g_ptr_array_add (units->buffers, copy);
@@ -99,13 +99,16 @@ on_coded (GstBuffer * buffer, gpointer user_data)
 static gboolean
 collect (const gchar * path, Units * units)
 {
-  Clip clip = {.clip = path,.between =
-        "identity silent=true ! video/x-h264,stream-format=byte-stream",.coded =
-        on_coded,.user_data = units,.caps = &units->caps
+  Clip clip = {.clip = path,.coded = on_coded,.user_data = units,.caps =
+        &units->caps
   };
   GstStructure *s;
 
   memset (units, 0, sizeof (*units));
+  units->h264 = clip_is_h264 (path);
+  if (units->h264)
+    clip.between =
+        "identity silent=true ! video/x-h264,stream-format=byte-stream";
   units->buffers =
       g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
   if (!clip_run (&clip, NULL) || units->buffers->len == 0 || !units->caps)
@@ -155,9 +158,10 @@ print_clip (const gchar * name, const Units * units, gdouble extract,
       "%.2f ns/bit  %.1f us/frame  %.1f ns/macroblock\n", name,
       decode > 0 ? extract / decode : 0, 1e3 * extract, 1e3 * decode,
       units->buffers->len, units->width, units->height,
-      units->cabac ? "cabac" : "cavlc", 8e-3 * units->bytes / n,
-      1e-6 * units->bytes / extract, 1e9 * extract / (8.0 * units->bytes),
-      1e6 * extract / n, 1e9 * extract / (n * mbs));
+      !units->h264 ? "mpeg2" : units->cabac ? "cabac" : "cavlc",
+      8e-3 * units->bytes / n, 1e-6 * units->bytes / extract,
+      1e9 * extract / (8.0 * units->bytes), 1e6 * extract / n,
+      1e9 * extract / (n * mbs));
 }
 
 int
@@ -186,14 +190,15 @@ main (int argc, char **argv)
       for (gint run = 0; run < runs; run++) {
         extract = MIN (extract, time_element ("deltaextract", &units));
         if (!no_decode)
-          decode = MIN (decode, time_element (decoder ? decoder :
-                  "avdec_h264 max-threads=1", &units));
+          decode = MIN (decode, time_element (decoder ? decoder : units.h264 ?
+                  "avdec_h264 max-threads=1" :
+                  "avdec_mpeg2video max-threads=1", &units));
       }
       print_clip (name, &units, extract, decode);
       all_extract += extract;
       all_decode += decode;
     } else {
-      g_printerr ("%s: no H.264\n", argv[i]);
+      g_printerr ("%s: neither H.264 nor MPEG-2\n", argv[i]);
       status = 1;
     }
     g_ptr_array_unref (units.buffers);
