@@ -34,9 +34,6 @@
  * times the rate of pieces of its rows. */
 #define WHOLE_SHARE 0.3
 
-/* Components that lie further apart are gathered, which takes what whole numbers win. */
-#define WHOLE_STEP_MOST 2
-
 typedef struct {
   float *columns; /* one row of the widest plane, scaled vertically */
   int16_t *whole; /* the same in whole numbers ... */
@@ -206,7 +203,7 @@ plan_tiles(DcnFrameToTensor *convert)
 {
   for (int p = 0; p < convert->n_planes; p++) {
     const DcnPlane *plane = &convert->layout.plane[p];
-    convert->has_tiles[p] = plane->step <= WHOLE_STEP_MOST;
+    convert->has_tiles[p] = TRUE;
     for (int c = 0; c < convert->n_components && convert->has_tiles[p]; c++)
       if (convert->layout.component[c].plane == p)
         convert->has_tiles[p] = dcn_tiles_init(&convert->tiles[c], &convert->across[p],
@@ -386,8 +383,7 @@ scale_whole(const DcnFrameToTensor *convert, int plane, const uint8_t *source, i
     const int16_t *columns = scratch->whole;
     if (step > 1) {
       columns = scratch->apart;
-      for (int i = 0; i < n; i++)
-        scratch->apart[i] = scratch->whole[i * step + component->offset];
+      convert->whole->apart(scratch->whole + component->offset, step, scratch->apart, n);
     }
     convert->whole->rows(across, columns, begin, end, 128 * sum, 1 / (float)sum,
                          scratch->component[c] + begin);
@@ -412,8 +408,7 @@ scale_wide(const DcnFrameToTensor *convert, int plane, const uint8_t *source, in
     const int32_t *columns = scratch->wide;
     if (step > 1) {
       columns = scratch->wide_apart;
-      for (int i = 0; i < n; i++)
-        scratch->wide_apart[i] = scratch->wide[i * step + component->offset];
+      convert->wide->apart(scratch->wide + component->offset, step, scratch->wide_apart, n);
     }
     convert->wide->rows(across, columns, begin, end, 1 / (float)sum, scratch->component[c] + begin);
     dcn_ahead_step(ahead);
@@ -458,11 +453,11 @@ scale_run(const DcnFrameToTensor *convert, const DcnFrame *frame, int y, int beg
     int n = across->first[end - 1] + dcn_axis_filter_taps(across, end - 1) - first;
     const uint8_t *source =
         frame->plane[p] + (ptrdiff_t)down->first[y] * frame->stride[p] + (ptrdiff_t)first * step;
-    if (down->narrow && across->narrow && step <= WHOLE_STEP_MOST) {
+    if (down->narrow && across->narrow) {
       scale_whole(convert, p, source, frame->stride[p], y, begin, end, n, scratch, &ahead);
       continue;
     }
-    if (dcn_axis_filters_are_whole(across, down) && step <= WHOLE_STEP_MOST) {
+    if (dcn_axis_filters_are_whole(across, down)) {
       scale_wide(convert, p, source, frame->stride[p], y, begin, end, n, scratch, &ahead);
       continue;
     }

@@ -56,8 +56,10 @@ init_avx2(DcnTiles *tiles, const DcnAxisFilter *across, const DcnAxisFilter *dow
   }
   tiles->wide = !across->narrow;
   /* An output from each load: of interleaved components half of it is wasted, which takes longer than whole.h. */
-  if (tiles->loads > TILE_OUTPUTS ||
-      (tiles->loads == TILE_OUTPUTS && step > 1 && !tiles->wide && down->narrow))
+  int loads_most = step > DCN_TILE_STEP_FREE || (step > 1 && across->narrow && down->narrow)
+                       ? TILE_OUTPUTS / 2
+                       : TILE_OUTPUTS;
+  if (tiles->loads > loads_most)
     return FALSE;
   tiles->way = way;
   tiles->passes = 1;

@@ -1,8 +1,8 @@
 /* deltacnn: scaling both ways at once, in whole numbers, on CPUs that permute 64 bytes.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A tile is 16 outputs: from 1, 2 or 4 loads of 64 bytes, of 16 / loads outputs each, in 1 or 2 passes of 4 * loads taps
- * each.  A lane of 32 bits adds up the products of four taps; the lanes of a load are those of its outputs, one by one, for
+ * A tile is 16 outputs: from 1, 2, 4, 8 or 16 loads of 64 bytes, of 16 / loads outputs each, in 1 pass or, up to 4 loads, 2
+ * of 4 * loads taps each.  A lane of 32 bits adds up the products of four taps; the lanes of a load are those of its outputs, one by one, for
  * the first four taps, then for the next four. */
 #include "frame/tiles.h"
 #include <string.h>
@@ -16,6 +16,11 @@
 #define PRODUCT_MOST 127 /* of the weights of a row and of a column */
 #define LOW_BITS     7   /* of weights above */
 
+/* Permutations of a tile of packed colours, at most: each component takes as many. */
+#define PACKED_MOST 4
+/* Loads that are summed at once, at most. */
+#define BLOCK_MOST 4
+
 static const DcnTilesWay *const way = &dcn_tiles_avx512;
 
 /* Chooses loads and passes: as few permutations as possible, then as few loads. */
@@ -23,9 +28,10 @@ static gboolean
 choose(DcnTiles *tiles, const DcnAxisFilter *across, int step)
 {
   int least = G_MAXINT;
-  for (int loads = 1; loads <= 4; loads *= 2) {
+  for (int loads = 1; loads <= TILE_OUTPUTS; loads *= 2) {
     int passes = (across->most + LANE_TAPS * loads - 1) / (LANE_TAPS * loads);
-    if (passes > 2 || loads * passes >= least ||
+    if (passes > (loads <= BLOCK_MOST ? 2 : 1) ||
+        (step > DCN_TILE_STEP_FREE && loads * passes > PACKED_MOST) || loads * passes >= least ||
         !dcn_tiles_fit(across, step, TILE_OUTPUTS / loads, LOAD_BYTES))
       continue;
     least = loads * passes;
@@ -125,9 +131,6 @@ typedef struct {
 /* How weights of rows come in. */
 typedef enum { TOGETHER, APART, APART_WIDE } How;
 
-/* Loads that are summed at once, at most. */
-#define BLOCK_MOST 4
-
 /* Adds one row to the sums of n loads; high: of the weights' high bits. */
 TILES_INLINE void
 add_row(const uint8_t *source, const int *start, ptrdiff_t ahead, const uint8_t *index,
@@ -202,6 +205,14 @@ add_halves(__m512i a, __m512i b)
   return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xee));
 }
 
+/* Of four vectors, their 128 bits added. */
+TILES_INLINE __m512i
+add_four(const __m512i *sum)
+{
+  __m512i a = add_halves(sum[0], sum[1]), b = add_halves(sum[2], sum[3]);
+  return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+
 /* A tile's outputs from the sums of its loads. */
 TILES_INLINE __m512i
 add_lanes(const __m512i *sum, const int loads)
@@ -210,8 +221,23 @@ add_lanes(const __m512i *sum, const int loads)
     return sum[0];
   if (loads == 2)
     return add_halves(sum[0], sum[1]);
-  __m512i a = add_halves(sum[0], sum[1]), b = add_halves(sum[2], sum[3]);
-  return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+  if (loads == 4)
+    return add_four(sum);
+  __m512i v[4]; /* 128 bits of each are a load's sums, in two or four parts */
+#pragma GCC unroll 4
+  for (int i = 0; i < loads / 4; i++)
+    v[i] = add_four(sum + 4 * i);
+  if (loads == 8)
+    return _mm512_permutexvar_epi64(
+        _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7),
+        _mm512_add_epi32(_mm512_unpacklo_epi64(v[0], v[1]), _mm512_unpackhi_epi64(v[0], v[1])));
+  __m512i a =
+      _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+  __m512i b =
+      _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+  return _mm512_permutexvar_epi32(
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+      _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b)));
 }
 
 TILES_INLINE void
@@ -226,7 +252,8 @@ run_of(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const Row
        const How how)
 {
   __m512 scale = _mm512_set1_ps(tiles->scale);
-  __m512i sum[BLOCK_MOST];
+  __m512i sum[TILE_OUTPUTS];
+  const int at_once = MIN(loads, BLOCK_MOST);
   int i = begin;
   for (; loads <= 2 && i + 2 <= end; i += 2) {
     sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, 2 * loads, passes, how, sum);
@@ -234,7 +261,10 @@ run_of(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const Row
       store(sum + k * loads, loads, scale, out + (i + k) * TILE_OUTPUTS);
   }
   for (; i < end; i++) {
-    sum_rows(tiles, source, stride, taps, ahead, weights, i * loads, loads, passes, how, sum);
+#pragma GCC unroll 4
+    for (int l = 0; l < loads; l += at_once)
+      sum_rows(tiles, source, stride, taps, ahead, weights, i * loads + l, at_once, passes, how,
+               sum + l);
     store(sum, loads, scale, out + i * TILE_OUTPUTS);
   }
 }
@@ -279,10 +309,14 @@ run_avx512(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, const
     run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 2, 1);
   else if (tiles->loads == 2)
     run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 2, 2);
-  else if (tiles->passes == 1)
+  else if (tiles->loads == 4 && tiles->passes == 1)
     run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 4, 1);
-  else
+  else if (tiles->loads == 4)
     run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 4, 2);
+  else if (tiles->loads == 8)
+    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 8, 1);
+  else
+    run_loads(tiles, source, stride, &w, taps, ahead, begin, end, out, 16, 1);
 }
 
 const DcnTilesWay dcn_tiles_avx512 = {init_avx512, run_avx512};

@@ -59,6 +59,10 @@ dcn_tiles_run(const DcnTiles *tiles, const uint8_t *source, ptrdiff_t stride, co
 
 /* --- for ways -------------------------------------------------------------------------------------------------- */
 
+/* Where samples lie further apart than this, each load is one of all three colours, and taking columns apart (whole.h, wide.h)
+ * is faster than many loads for each of them. */
+#define DCN_TILE_STEP_FREE 2
+
 /* Whether each `n` outputs from a multiple of n on have their taps within so many bytes. */
 gboolean dcn_tiles_fit(const DcnAxisFilter *across, int step, int n, int bytes);
 /* Memory for tiles, loads, passes of load_bytes each. */

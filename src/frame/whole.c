@@ -30,6 +30,32 @@ columns_portable(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights
   columns_by_pairs(source, stride, weights, taps, out, n);
 }
 
+/* Loops that compilers make vectors of. */
+static inline __attribute__((always_inline)) void
+apart_by_step(const int16_t *columns, int step, int16_t *out, int n)
+{
+  const int16_t *restrict from = columns;
+  int16_t *restrict to = out;
+  if (step == 2)
+    for (int i = 0; i < n; i++)
+      to[i] = from[2 * i];
+  else if (step == 3)
+    for (int i = 0; i < n; i++)
+      to[i] = from[3 * i];
+  else if (step == 4)
+    for (int i = 0; i < n; i++)
+      to[i] = from[4 * i];
+  else
+    for (int i = 0; i < n; i++)
+      to[i] = from[i * step];
+}
+
+static void
+apart_portable(const int16_t *columns, int step, int16_t *out, int n)
+{
+  apart_by_step(columns, step, out, n);
+}
+
 /* Across. */
 static void
 rows_portable(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end,
@@ -103,6 +129,12 @@ columns_of_pairs(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights
       return;
     i = i + 64 <= n ? i + 32 : n - 32; /* some once more */
   }
+}
+
+__attribute__((target("avx2"))) static void
+apart_avx2(const int16_t *columns, int step, int16_t *out, int n)
+{
+  apart_by_step(columns, step, out, n);
 }
 
 __attribute__((target("avx2"))) static void
@@ -458,14 +490,14 @@ dcn_whole_all(void)
     int k = 0;
 #ifdef __x86_64__
     if (dcn_cpu_has_avx512())
-      all[k++] = (DcnWhole){columns_avx512, rows_avx512};
+      all[k++] = (DcnWhole){columns_avx512, apart_avx2, rows_avx512};
     if (dcn_cpu_has_avx2())
-      all[k++] = (DcnWhole){columns_avx2, rows_avx2};
+      all[k++] = (DcnWhole){columns_avx2, apart_avx2, rows_avx2};
 #endif
 #ifdef __aarch64__
-    all[k++] = (DcnWhole){columns_neon, rows_neon};
+    all[k++] = (DcnWhole){columns_neon, apart_portable, rows_neon};
 #endif
-    all[k] = (DcnWhole){columns_portable, rows_portable};
+    all[k] = (DcnWhole){columns_portable, apart_portable, rows_portable};
     g_once_init_leave(&once, 1);
   }
   return all;

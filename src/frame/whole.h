@@ -21,8 +21,12 @@ typedef void (*DcnWholeColumnsFunc)(const uint8_t *source, ptrdiff_t stride, con
 typedef void (*DcnWholeRowsFunc)(const DcnAxisFilter *filter, const int16_t *columns, int begin, int end, int32_t start,
                                  float scale, float *out);
 
+/* out[i] = columns[i * step], i < n, step <= 4. */
+typedef void (*DcnWholeApartFunc)(const int16_t *columns, int step, int16_t *out, int n);
+
 typedef struct {
   DcnWholeColumnsFunc columns;
+  DcnWholeApartFunc apart;
   DcnWholeRowsFunc rows;
 } DcnWhole;
 

@@ -20,8 +20,12 @@ typedef void (*DcnWideColumnsFunc)(const uint8_t *source, ptrdiff_t stride, cons
 typedef void (*DcnWideRowsFunc)(const DcnAxisFilter *filter, const int32_t *columns, int begin, int end, float scale,
                                 float *out);
 
+/* out[i] = columns[i * step], i < n, step <= 4. */
+typedef void (*DcnWideApartFunc)(const int32_t *columns, int step, int32_t *out, int n);
+
 typedef struct {
   DcnWideColumnsFunc columns;
+  DcnWideApartFunc apart;
   DcnWideRowsFunc rows;
 } DcnWide;
 

@@ -245,6 +245,42 @@ test_wide(void)
   g_rand_free(rand);
 }
 
+/* Interleaved columns are taken apart in all forms, and nothing behind the last one is read or written. */
+static void
+test_apart(void)
+{
+  const DcnWhole *whole = dcn_whole_all();
+  const DcnWide *wide = dcn_wide_all();
+  for (int step = 1; step <= 4; step++)
+    for (int n = 1; n < 150; n += 1 + n / 9) {
+      gsize size = (gsize)((n - 1) * step + 1);
+      int16_t *columns = g_new(int16_t, size), *out = g_new(int16_t, n + 1);
+      int32_t *wide_columns = g_new(int32_t, size), *wide_out = g_new(int32_t, n + 1);
+      for (gsize i = 0; i < size; i++) {
+        columns[i] = (int16_t)(i - 300);
+        wide_columns[i] = 100000 + (int32_t)i;
+      }
+      for (int form = 0; whole[form].apart; form++) {
+        out[n] = -5;
+        whole[form].apart(columns, step, out, n);
+        g_assert_cmpint(out[n], ==, -5);
+        for (int i = 0; i < n; i++)
+          g_assert_cmpint(out[i], ==, i * step - 300);
+      }
+      for (int form = 0; wide[form].apart; form++) {
+        wide_out[n] = -5;
+        wide[form].apart(wide_columns, step, wide_out, n);
+        g_assert_cmpint(wide_out[n], ==, -5);
+        for (int i = 0; i < n; i++)
+          g_assert_cmpint(wide_out[i], ==, 100000 + i * step);
+      }
+      g_free(columns);
+      g_free(out);
+      g_free(wide_columns);
+      g_free(wide_out);
+    }
+}
+
 /* What the documentation says of one channel of a pixel. */
 static int
 expected_sample(const DcnColors *colors, const float *const component[3], int x, int c)
@@ -361,6 +397,7 @@ main(int argc, char **argv)
   g_test_add_func("/frame/forms/rows", test_rows);
   g_test_add_func("/frame/forms/whole", test_whole);
   g_test_add_func("/frame/forms/wide", test_wide);
+  g_test_add_func("/frame/forms/apart", test_apart);
   g_test_add_func("/frame/forms/colors", test_color_forms);
   return g_test_run();
 }
