@@ -137,8 +137,10 @@ reached_columns(const DcnWindow *window, const uint64_t *columns, int words, uin
   }
 }
 
-/* For rows of up to 128 columns, which are one number: the same as reached_columns(), for all output rows of an image.
- * Most layers of small networks have no others, and so few changes that finding them is a good part of the work. */
+#ifdef __SIZEOF_INT128__
+/* For rows of up to 128 columns, which are one number where the CPU has 64 bits: the same as reached_columns(), for all
+ * output rows of an image.  Most layers of small networks have no others, and so few changes that finding them is a good
+ * part of the work. */
 typedef unsigned __int128 Row;
 
 static inline Row
@@ -192,6 +194,7 @@ is_narrow(const DcnWindow *window, int words)
          window->first_column + (int64_t)window->kw * window->dilation < 128 && window->kw <= 11 &&
          window->kw > 1;
 }
+#endif
 
 int
 dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scratch,
@@ -200,6 +203,7 @@ dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scr
   int count = 0, words = in->net->row_words, out_words = dcn_bits_words(window->out_w);
   gboolean point = window->kw == 1 && window->step == 1 && window->first_column == 0 &&
                    window->out_w == window->in_w;
+#ifdef __SIZEOF_INT128__
   if (is_narrow(window, words)) {
     size_t in_words = (size_t)window->in_h * (size_t)words;
     for (int image = 0; image < in->net->n;
@@ -207,6 +211,7 @@ dcn_window_reach(const DcnWindow *window, const DcnValueState *in, uint64_t *scr
       count += narrow_rows(window, in->bits + (size_t)image * in_words, words, reached);
     return count;
   }
+#endif
   for (int image = 0; image < in->net->n; image++)
     for (int oy = 0; oy < window->out_h; oy++, reached += out_words) {
       const uint64_t *columns = changed_columns(window, in, image, oy, scratch);
