@@ -27,8 +27,8 @@ static const struct {
   uint32_t field;
   Kind of;
 } inner[] = {
-    {MODEL, 7, GRAPH},     {MODEL, 25, FUNCTION}, {GRAPH, 1, NODE},       {GRAPH, 5, TENSOR},
-    {FUNCTION, 7, NODE},   {NODE, 5, ATTRIBUTE},  {ATTRIBUTE, 5, TENSOR},
+    {MODEL, 7, GRAPH},   {MODEL, 25, FUNCTION}, {GRAPH, 1, NODE},       {GRAPH, 5, TENSOR},
+    {FUNCTION, 7, NODE}, {NODE, 5, ATTRIBUTE},  {ATTRIBUTE, 5, TENSOR},
 };
 
 /* Fields of a tensor. */
@@ -189,8 +189,7 @@ copy_tensor(Walk *walk, size_t begin, size_t end)
   if (!data || data->type != BYTES || data->number < LARGE)
     return copy(walk, begin, end);
   return copy(walk, begin, data->begin) && copy(walk, data->end, end) &&
-         write_varint(walk, PLACE_BEGIN << 3 | VARINT, 5) &&
-         write_varint(walk, data->value, 10) &&
+         write_varint(walk, PLACE_BEGIN << 3 | VARINT, 5) && write_varint(walk, data->value, 10) &&
          write_varint(walk, PLACE_SIZE << 3 | VARINT, 5) && write_varint(walk, data->number, 10);
 }
 

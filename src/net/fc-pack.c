@@ -14,7 +14,8 @@
 #define STRIP  16    /* outputs: floats of a cache line, so that each is written once */
 #define PART   65536 /* weights that are read at a time, about */
 #define SAMPLE 1024  /* weights of one output that are looked at first */
-#define APART  16    /* floats between rows that are read, so that they do not compete for the same lines of a cache */
+#define APART                                                                                      \
+  16 /* floats between rows that are read, so that they do not compete for the same lines of a cache */
 
 typedef struct {
   DcnFcPlan *plan;
@@ -61,7 +62,7 @@ rows(Packing *p, size_t first, size_t n, float **buffer, size_t *pitch)
   if (p->conv->weights)
     return p->conv->weights + first * length;
   *pitch += APART;
-  if (!*buffer && !(*buffer = g_try_new(float, p->most * *pitch)))
+  if (!*buffer && !(*buffer = g_try_new(float, p->most **pitch)))
     dcn_no_memory(&error);
   for (size_t i = 0; i < n && !error; i++)
     dcn_stored_read(p->conv->stored, (first + i) * length, length, *buffer + i * *pitch, &error);

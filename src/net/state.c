@@ -22,6 +22,16 @@ take(Budget *budget, size_t count, size_t size)
   return memory;
 }
 
+/* What a stream that always runs densely never touches. */
+static float *
+take_lazy(Budget *budget, size_t count)
+{
+  float *memory = dcn_lazy_new0(count);
+  budget->bytes += count * sizeof(float);
+  budget->failed |= !memory;
+  return memory;
+}
+
 static void
 worker_free(DcnWorker *worker)
 {
@@ -104,7 +114,7 @@ dcn_state_new(DcnNet *net, GError **error)
   state->stats = g_new0(DcnOpStat, (size_t)MAX(program->n_ops, 1));
   state->workers = g_new0(DcnWorker *, DCN_PARALLEL_MAX);
   state->input = take(&budget, (size_t)input->pixels * dcn_channel_pitch(input->c), sizeof(float));
-  state->arena = take(&budget, net->arena_floats, sizeof(float));
+  state->arena = take_lazy(&budget, net->arena_floats);
   state->zero = take(&budget, needs->taps, sizeof(float));
   state->list = take(&budget, needs->list + DCN_BITS_LIST_SLACK, sizeof *state->list);
   state->order = take(&budget, needs->list, sizeof *state->order);
@@ -142,7 +152,7 @@ dcn_state_new(DcnNet *net, GError **error)
   }
   for (int i = 0; i < program->n_ops && !budget.failed; i++) {
     if (net->ops[i].acc_floats)
-      state->acc[i] = take(&budget, net->ops[i].acc_floats, sizeof(float));
+      state->acc[i] = take_lazy(&budget, net->ops[i].acc_floats);
     if (net->ops[i].acc_floats || net->ops[i].reads_deltas)
       state->acc_valid[i] = take(&budget, (size_t)dcn_op_out(net, net->ops[i].op)->pixels, 1);
   }
@@ -171,13 +181,13 @@ dcn_state_free(DcnState *state)
     dcn_aligned_free(v->row_changed);
   }
   for (int i = 0; i < state->net->program->n_ops; i++) {
-    dcn_aligned_free(state->acc[i]);
+    dcn_lazy_free(state->acc[i], state->net->ops[i].acc_floats);
     dcn_aligned_free(state->acc_valid[i]);
   }
   for (int i = 0; i < state->n_workers; i++)
     worker_free(state->workers[i]);
   dcn_aligned_free(state->input);
-  dcn_aligned_free(state->arena);
+  dcn_lazy_free(state->arena, state->net->arena_floats);
   dcn_aligned_free(state->zero);
   dcn_aligned_free(state->list);
   dcn_aligned_free(state->order);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* What is larger asks for huge pages: caches of large images are visited a few lines per row, and
  * the walk to a small page then takes longer than the line does. */
@@ -57,4 +58,53 @@ void
 dcn_aligned_free(void *memory)
 {
   free(memory);
+}
+
+/* Smaller ones, and all where a sanitizer is to see who writes beyond their end, are ordinary memory. */
+#ifdef __SANITIZE_ADDRESS__
+#define LAZY_FROM SIZE_MAX
+#else
+#define LAZY_FROM ((size_t)64 << 10)
+#endif
+
+float *
+dcn_lazy_new0(size_t count)
+{
+  size_t bytes;
+  if (!dcn_size_mul(count, sizeof(float), &bytes) || bytes > SIZE_MAX / 2)
+    return NULL;
+  if (bytes < LAZY_FROM)
+    return dcn_aligned_new0(count, sizeof(float));
+#ifdef MADV_HUGEPAGE
+  const size_t huge = HUGE_PAGE;
+#else
+  const size_t huge = 0;
+#endif
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), spare = bytes >= HUGE_FROM ? huge : 0;
+  bytes = (bytes + page - 1) / page * page;
+  uint8_t *block =
+      mmap(NULL, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (block == MAP_FAILED)
+    return NULL;
+#ifdef MADV_HUGEPAGE
+  if (spare > 0) { /* what it does not need of the block goes back */
+    const size_t before = (HUGE_PAGE - (uintptr_t)block % HUGE_PAGE) % HUGE_PAGE;
+    if (before > 0)
+      munmap(block, before);
+    block += before;
+    if (spare > before)
+      munmap(block + bytes, spare - before);
+    (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  }
+#endif
+  return (float *)block;
+}
+
+void
+dcn_lazy_free(float *memory, size_t count)
+{
+  if (memory && count * sizeof(float) >= LAZY_FROM)
+    munmap(memory, count * sizeof(float)); /* the rest of the last page, too */
+  else
+    dcn_aligned_free(memory);
 }

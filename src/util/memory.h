@@ -15,5 +15,10 @@ void *dcn_aligned_new0(size_t count, size_t size);
 void *dcn_aligned_new(size_t count, size_t size);
 void dcn_aligned_free(void *memory); /* NULL is fine */
 
+/* Zeroed floats, aligned as above, for what may never be used: the system has no memory for a page before it is written
+ * to.  NULL as above.  Free with dcn_lazy_free(), and the same count. */
+float *dcn_lazy_new0(size_t count);
+void dcn_lazy_free(float *memory, size_t count); /* NULL is fine */
+
 /* Multiplies sizes; FALSE on overflow, *out then untouched. */
 gboolean dcn_size_mul(size_t a, size_t b, size_t *out);

@@ -119,11 +119,16 @@ main(int argc, char **argv)
     return 2;
   }
   const DcnOnnxOptions options = {.classifier = classifier, .weights_later = classifier};
+  double load_start = clock_ms(CLOCK_MONOTONIC), load_cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
   DcnProgram *program = dcn_onnx_load_file(argv[1], &options, &error);
   DcnNet *net = program ? dcn_net_new_with(program, kernels,
                                            half ? DCN_WEIGHTS_FLOAT16 : DCN_WEIGHTS_FLOAT32, &error)
                         : NULL;
+  double load_ms = clock_ms(CLOCK_MONOTONIC) - load_start;
+  load_cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - load_cpu;
+  double state_ms = clock_ms(CLOCK_MONOTONIC);
   DcnState *state = net ? dcn_state_new(net, &error) : NULL;
+  state_ms = clock_ms(CLOCK_MONOTONIC) - state_ms;
   if (!state) {
     fprintf(stderr, "%s\n", error->message);
     return 1;
@@ -187,12 +192,14 @@ main(int argc, char **argv)
          "\"median_ms\":%.4f,\"min_ms\":%.4f,\"mean_ms\":%.4f,\"mean_cpu_ms\":%.4f,\"mac_share\":%."
          "4f,\"full\":%zu,"
          "\"input_max\":%g,\"input_bgr\":%s,"
-         "\"macs\":%.0f,\"weight_mb\":%.1f,\"cache_mb\":%.1f}\n",
+         "\"macs\":%.0f,\"weight_mb\":%.1f,\"cache_mb\":%.1f,"
+         "\"load_ms\":%.1f,\"load_cpu_ms\":%.1f,\"state_ms\":%.1f}\n",
          program->model_name, in->n, in->c, in->h, in->w, kernels->isa, dense ? "dense" : "delta",
          tolerance, threads, n_ms, ms[n_ms / 2], ms[0], total / (double)n_ms, cpu / (double)n_ms,
          macs / ((double)MAX(dcn_net_macs(net), 1) * (double)n_ms), full, program->input_max,
          program->input_bgr ? "true" : "false", (double)dcn_net_macs(net),
-         (double)dcn_net_weight_bytes(net) / 1e6, (double)dcn_state_cache_bytes(state) / 1e6);
+         (double)dcn_net_weight_bytes(net) / 1e6, (double)dcn_state_cache_bytes(state) / 1e6,
+         load_ms, load_cpu, state_ms);
   if (profile)
     print_profile(program, sums, least_ns, (int)n_ms);
   int failed = output && fclose(output) != 0;
