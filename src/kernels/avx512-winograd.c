@@ -20,6 +20,7 @@ typedef __mmask16 Mask;
 #define store_first(p, m, v) _mm512_mask_storeu_ps(p, m, v)
 
 #include "kernels/winograd-template.h"
+#include "kernels/points-template.h"
 
 void
 dcn_f32_winograd_in__avx512(int m, const float *const *d, float *v, size_t ldv, int channels)
@@ -32,4 +33,17 @@ dcn_f32_winograd_out__avx512(int m, const float *sums, const float *bias, float 
                              float *const *out, size_t at, int columns)
 {
   return winograd_out(m, sums, bias, lo, hi, out, at, columns);
+}
+
+void
+dcn_f32_points_in__avx512(const float *x, size_t step, int count, int n, float *v, size_t ldv)
+{
+  points_in(x, step, count, n, v, ldv);
+}
+
+void
+dcn_f32_points_out__avx512(const float *values, size_t ldv, float *const *out, size_t at,
+                           int columns)
+{
+  points_out(values, ldv, out, at, columns);
 }

@@ -20,6 +20,8 @@
   K(pgemm)                                                                                         \
   K(winograd_in)                                                                                   \
   K(winograd_out)                                                                                  \
+  K(points_in)                                                                                     \
+  K(points_out)                                                                                    \
   K(gemv)                                                                                          \
   K(gemv_half)                                                                                     \
   K(gemv_bytes)                                                                                    \

@@ -81,6 +81,7 @@ typedef struct {
   size_t step;   /* floats from one output's inputs to the next one's */
   const float *w; /* [rows][n][nr], rows `ldw` floats apart; aligned to DCN_ALIGN, ldw a multiple of nr */
   size_t ldw;
+  gboolean anew; /* sums begin at 0, whatever the outputs hold */
 } DcnPatch;
 
 /* Rows of a depthwise convolution with a window of 3x3, and what lies under them. */
@@ -221,6 +222,17 @@ typedef struct {
   void (*winograd_in)(int m, const float *const *d, float *v, size_t ldv, int channels);
   gboolean (*winograd_out)(int m, const float *sums, const float *bias, float lo, float hi,
                            float *const *out, size_t at, int columns);
+
+  /* The transforms of products of polynomials in one dimension, of at most DCN_POINT_COUNT coefficients, at the points
+   * of points.h.
+   *
+   * points_in: v[p*ldv + k] = sum over i < count of x[i*step + k] * t[p]^i, k < n, at each point t[p]; 0 < count
+   *
+   * points_out: out[i][at + j] += the product's coefficient i, j < columns, whose value at point t[p], over the product
+   * of t[p] - t[q] for all q but p, is values[p*ldv + j]
+   * out      [DCN_POINT_COUNT], or NULL for a coefficient that is not wanted */
+  void (*points_in)(const float *x, size_t step, int count, int n, float *v, size_t ldv);
+  void (*points_out)(const float *values, size_t ldv, float *const *out, size_t at, int columns);
 
   /* Matrix times sparse vector, for fully connected layers.
    * y[j] += sum over i < count of x[i] * w[index[i]*ldw + j], j < columns

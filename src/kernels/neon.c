@@ -227,6 +227,7 @@ dcn_f32_grouped_rows_4c__neon(const DcnGroupedRows *d, int channels)
 #define MADD(c, x, b) vfmaq_f32(c, x, b)
 
 #include "kernels/winograd-template.h"
+#include "kernels/points-template.h"
 
 static void
 dcn_f32_winograd_in__neon(int m, const float *const *d, float *v, size_t ldv, int channels)
@@ -239,6 +240,18 @@ dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo
                            float *const *out, size_t at, int columns)
 {
   return winograd_out(m, sums, bias, lo, hi, out, at, columns);
+}
+
+void
+dcn_f32_points_in__neon(const float *x, size_t step, int count, int n, float *v, size_t ldv)
+{
+  points_in(x, step, count, n, v, ldv);
+}
+
+void
+dcn_f32_points_out__neon(const float *values, size_t ldv, float *const *out, size_t at, int columns)
+{
+  points_out(values, ldv, out, at, columns);
 }
 
 #define QUOTIENT(a, b) ((a) / (b))
@@ -326,6 +339,8 @@ const DcnKernels dcn_kernels__neon = {
     .pgemm = dcn_f32_pgemm_8x8__neon,
     .winograd_in = dcn_f32_winograd_in__neon,
     .winograd_out = dcn_f32_winograd_out__neon,
+    .points_in = dcn_f32_points_in__neon,
+    .points_out = dcn_f32_points_out__neon,
     .gemv = dcn_f32_gemv_4r__neon,
     .gemv_half = dcn_f16_gemv_4r__neon,
     .gemv_bytes = dcn_u8_gemv_4r__neon,

@@ -17,6 +17,8 @@
 #define PATCH_STORE(i, v)   store(out[i] + at + v * LANES, c##i##_##v);
 #define PATCH_STORE_1(i)    PATCH_STORE(i, 0)
 #define PATCH_STORE_2(i)    PATCH_STORE_1(i) PATCH_STORE(i, 1)
+#define PATCH_ZERO_1(i)     c##i##_0 = zero();
+#define PATCH_ZERO_2(i)     PATCH_ZERO_1(i) c##i##_1 = zero();
 #define PATCH_FETCH_FIRST(i, v) c##i##_##v = load_first(out[i] + at + v * LANES, m##v);
 #define PATCH_FETCH_FIRST_1(i)  PATCH_FETCH_FIRST(i, 0)
 #define PATCH_FETCH_FIRST_2(i)  PATCH_FETCH_FIRST_1(i) PATCH_FETCH_FIRST(i, 1)
@@ -33,7 +35,11 @@
     const gboolean whole = columns == nv * LANES;                                                  \
     Mask m0 = first(columns), m1 = first(columns - LANES);                                         \
     (void)m1;                                                                                      \
-    EACH##mr(PATCH_SUM_##nv) if (whole)                                                            \
+    EACH##mr(PATCH_SUM_##nv) if (patch->anew)                                                      \
+    {                                                                                              \
+      EACH##mr(PATCH_ZERO_##nv)                                                                    \
+    }                                                                                              \
+    else if (whole)                                                                                \
     {                                                                                              \
       EACH##mr(PATCH_FETCH_##nv)                                                                   \
     }                                                                                              \

@@ -43,6 +43,7 @@ clamp(Vector x, Vector lo, Vector hi)
 }
 
 #include "kernels/winograd-template.h"
+#include "kernels/points-template.h"
 
 void
 dcn_f32_winograd_in__portable(int m, const float *const *d, float *v, size_t ldv, int channels)
@@ -55,4 +56,17 @@ dcn_f32_winograd_out__portable(int m, const float *sums, const float *bias, floa
                                float *const *out, size_t at, int columns)
 {
   return winograd_out(m, sums, bias, lo, hi, out, at, columns);
+}
+
+void
+dcn_f32_points_in__portable(const float *x, size_t step, int count, int n, float *v, size_t ldv)
+{
+  points_in(x, step, count, n, v, ldv);
+}
+
+void
+dcn_f32_points_out__portable(const float *values, size_t ldv, float *const *out, size_t at,
+                             int columns)
+{
+  points_out(values, ldv, out, at, columns);
 }

@@ -200,8 +200,10 @@ dcn_f32_pgemm_2x8__portable(const float *d, const DcnPatch *patch, float *const 
         MIN(i + 1, pixels - 1); /* of an odd number the last one is done twice, and stored once */
     size_t bytes = (size_t)columns * sizeof(float);
     V4 sums[2][NR / 4] = {{{0}}};
-    memcpy(sums[0], out[i] + at, bytes);
-    memcpy(sums[1], out[last] + at, bytes);
+    if (!patch->anew) {
+      memcpy(sums[0], out[i] + at, bytes);
+      memcpy(sums[1], out[last] + at, bytes);
+    }
     for (int r = 0; r < patch->rows; r++) {
       const float *p0 = d + (size_t)i * patch->step + (size_t)r * patch->ldd,
                   *p1 = d + (size_t)last * patch->step + (size_t)r * patch->ldd;
@@ -597,6 +599,8 @@ const DcnKernels dcn_kernels__portable = {
     .pgemm = dcn_f32_pgemm_2x8__portable,
     .winograd_in = dcn_f32_winograd_in__portable,
     .winograd_out = dcn_f32_winograd_out__portable,
+    .points_in = dcn_f32_points_in__portable,
+    .points_out = dcn_f32_points_out__portable,
     .gemv = dcn_f32_gemv_4r__portable,
     .gemv_half = dcn_f16_gemv_4r__portable,
     .gemv_bytes = dcn_u8_gemv_4r__portable,

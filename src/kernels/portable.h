@@ -10,6 +10,8 @@ DCN_KERNEL_DECLARE(wgemm, dcn_f32_wgemm_8c__portable);
 DCN_KERNEL_DECLARE(pgemm, dcn_f32_pgemm_2x8__portable);
 DCN_KERNEL_DECLARE(winograd_in, dcn_f32_winograd_in__portable);
 DCN_KERNEL_DECLARE(winograd_out, dcn_f32_winograd_out__portable);
+DCN_KERNEL_DECLARE(points_in, dcn_f32_points_in__portable);
+DCN_KERNEL_DECLARE(points_out, dcn_f32_points_out__portable);
 DCN_KERNEL_DECLARE(gemv, dcn_f32_gemv_4r__portable);
 DCN_KERNEL_DECLARE(gemv_half, dcn_f16_gemv_4r__portable);
 DCN_KERNEL_DECLARE(gemv_bytes, dcn_u8_gemv_4r__portable);

@@ -85,6 +85,13 @@ dcn_cost_full(const DcnNet *net, const DcnNetOp *op)
 }
 
 double
+dcn_cost_changed(const DcnNet *net, const DcnNetOp *op)
+{
+  double work = op->changed_macs > 0 ? op->changed_macs : op->full_macs;
+  return dcn_cost_partial(net, op, op->macs, (uint64_t)work, dcn_op_out(net, op->op)->pixels);
+}
+
+double
 dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t work, int pixels)
 {
   const DcnNetValue *out = dcn_op_out(net, op->op);

@@ -3,58 +3,16 @@
  *
  * See first-patches.c, which finds them.  Some of them are worked at together: their deltas are copied side by side, so
  * that one pointer serves all. */
-#include "net/first-cells.h"
+#include "net/first-batches.h"
 #include "util/parallel.h"
 #include <string.h>
 
-/* Cells in a part of the work, at least; most parts, about; cells worked at together: their outputs and deltas stay in the
- * second-level cache, and those of the next ones. */
+/* Cells in a part of the work, at least; most parts, about. */
 #define PART_CELLS 48
 #define PARTS_MOST 16
-#define TOGETHER   12
 /* What a multiply takes in those of igemm, of wide vectors and others (study-layer). */
 #define PATCH_COST_WIDE 1.0
 #define PATCH_COST      1.15
-/* Cache lines asked for by a call of the kernel. */
-#define ASK_MOST 256
-
-/* The cells of a part in which a shape changed, TOGETHER at a time. */
-typedef struct {
-  const DcnJob *job;
-  const DcnFirstPlan *plan;
-  const DcnFirstShape *shape;
-  const int32_t *parts; /* [n_parts + 1] the first band of each, and the end of the last */
-  int n_parts;
-  float *sums;
-  size_t stride;
-  int first_y, last_y, first_x, last_x; /* outputs that see a cell, counted from its own first */
-  int across, down;                     /* outputs of a cell */
-  uint64_t work;                        /* multiplies for a cell and an output channel */
-} Loop;
-
-/* A cell, and which of the outputs that see it are the part's: rows and columns counted from the cell's own first. */
-typedef struct {
-  int band, column;
-  gboolean untested;
-  DcnDeltas deltas; /* by pixels */
-  ptrdiff_t pixel;  /* the number of that output */
-  int first_y, end_y, first_x, end_x;
-} Cell;
-
-/* Cells that are worked at together. */
-typedef struct {
-  int n;
-  Cell cells[TOGETHER];
-  gboolean inside;     /* all outputs that see one of them are the part's */
-  const float *deltas; /* [n] rectangles that changed, without gaps */
-  float *nowhere;      /* [outputs' channels] sums of what is not the part's */
-} Batch;
-
-static inline int
-divide_down(int a, int b)
-{
-  return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
 
 /* The first cell of a band, or of one after it. */
 static int
@@ -72,22 +30,22 @@ cell_of_band(const DcnFirstShape *shape, int band)
 }
 
 /* The outputs of bands [first, end). */
-static Cell
-look_at(const Loop *loop, int32_t cell, int first, int end)
+static DcnBatchCell
+look_at(const DcnBatches *batches, int32_t cell, int first, int end)
 {
-  const DcnFirstPlan *plan = loop->plan;
+  const DcnFirstPlan *plan = batches->plan;
   const DcnWindow *win = &plan->window;
   int band = dcn_band_of(cell), column = cell & 0xffff, image = band / plan->bands,
       local = band - image * plan->bands;
-  int y = local * loop->down, x = column * loop->across;
-  return (Cell){
+  int y = local * batches->down, x = column * batches->across;
+  return (DcnBatchCell){
       .band = band,
       .column = column,
-      .untested = dcn_untested_has(&loop->job->state->untested, band, column),
-      .deltas = dcn_pixel_deltas(loop->job, plan, band, column),
+      .untested = dcn_untested_has(&batches->job->state->untested, band, column),
+      .deltas = dcn_pixel_deltas(batches->job, plan, band, column),
       .pixel = ((ptrdiff_t)image * win->out_h + y) * win->out_w + x,
-      .first_y = MAX((first - band) * loop->down, -y),
-      .end_y = MIN((end - band) * loop->down, win->out_h - y),
+      .first_y = MAX((first - band) * batches->down, -y),
+      .end_y = MIN((end - band) * batches->down, win->out_h - y),
       .first_x = -x,
       .end_x = win->out_w - x,
   };
@@ -101,129 +59,40 @@ typedef struct {
 
 /* FALSE: there are no more. */
 static gboolean
-next_batch(const Loop *loop, Walk *walk, Batch *batch)
+next_batch(const DcnBatches *batches, Walk *walk, DcnBatch *batch)
 {
-  const DcnFirstShape *shape = loop->shape;
+  const DcnFirstShape *shape = batches->shape;
   for (; walk->cell == walk->end; walk->part++) {
     if (walk->part + 1 >= walk->end_part)
       return FALSE;
-    walk->cell =
-        cell_of_band(shape, loop->parts[walk->part + 1] - divide_down(loop->last_y, loop->down));
-    walk->end =
-        cell_of_band(shape, loop->parts[walk->part + 2] - divide_down(loop->first_y, loop->down));
+    walk->cell = cell_of_band(shape, batches->parts[walk->part + 1] -
+                                         dcn_divide_down(batches->last_y, batches->down));
+    walk->end = cell_of_band(shape, batches->parts[walk->part + 2] -
+                                        dcn_divide_down(batches->first_y, batches->down));
   }
-  batch->n = MIN(TOGETHER, walk->end - walk->cell);
+  batch->n = MIN(DCN_BATCH_CELLS, walk->end - walk->cell);
   batch->inside = TRUE;
   for (int i = 0; i < batch->n; i++) {
-    Cell *cell = &batch->cells[i];
-    *cell = look_at(loop, shape->cells[walk->cell++], loop->parts[walk->part],
-                    loop->parts[walk->part + 1]);
-    batch->inside &= cell->first_y <= loop->first_y && loop->last_y < cell->end_y &&
-                     cell->first_x <= loop->first_x && loop->last_x < cell->end_x;
+    DcnBatchCell *cell = &batch->cells[i];
+    *cell = look_at(batches, shape->cells[walk->cell++], batches->parts[walk->part],
+                    batches->parts[walk->part + 1]);
+    batch->inside &= cell->first_y <= batches->first_y && batches->last_y < cell->end_y &&
+                     cell->first_x <= batches->first_x && batches->last_x < cell->end_x;
   }
   return TRUE;
-}
-
-/* What the next cells need is asked for while others are at work: outputs and deltas of a cell row by row. */
-typedef struct {
-  const Batch *batch;
-  int cell, row;     /* the next */
-  const float *line; /* of the row at hand, and how many more there are of it */
-  int left;
-  uint64_t lines, asked; /* of all, about; of which were asked for */
-} Asker;
-
-#define LINE 16 /* floats */
-
-/* Rows of a cell: those of the input, or deltas, then outputs. */
-static inline int
-input_rows(const Loop *loop, const Cell *cell)
-{
-  return cell->untested ? 2 * loop->shape->h : loop->shape->h;
-}
-
-static void
-start_asking(const Loop *loop, Asker *asker, const Batch *batch)
-{
-  const DcnFirstShape *shape = loop->shape;
-  int outputs = (loop->last_y - loop->first_y + 1) * (loop->last_x - loop->first_x + 1);
-  *asker = (Asker){.batch = batch};
-  for (int i = 0; i < batch->n; i++)
-    asker->lines += (uint64_t)outputs * (loop->stride / LINE + 1) +
-                    (uint64_t)(input_rows(loop, &batch->cells[i]) * (shape->w * 4 / LINE + 1));
-}
-
-/* Where row `row` of what is wanted of a cell's input begins. */
-static const float *
-input_row(const Loop *loop, const Cell *cell, int row, size_t *floats)
-{
-  const DcnFirstShape *shape = loop->shape;
-  size_t c = (size_t)loop->plan->c;
-  *floats = (size_t)shape->w * c;
-  if (!cell->untested)
-    return cell->deltas.first + (size_t)(shape->y + row) * cell->deltas.pitch +
-           (size_t)shape->x * c;
-  const DcnValueState *in = loop->job->in;
-  size_t at = (size_t)(cell->deltas.first - in->delta);
-  if (row >= shape->h)
-    return in->ref + at + (size_t)(row - shape->h) * cell->deltas.pitch;
-  *floats = (size_t)shape->w * 4;
-  return loop->job->state->input + (at + (size_t)row * cell->deltas.pitch) / c * 4;
-}
-
-/* The next row of what is wanted; FALSE: there is none. */
-static gboolean
-ask_for_row(const Loop *loop, Asker *asker)
-{
-  if (asker->cell == asker->batch->n)
-    return FALSE;
-  const Cell *cell = &asker->batch->cells[asker->cell];
-  size_t floats = 0;
-  int rows = input_rows(loop, cell), y = loop->first_y + asker->row - rows;
-  if (asker->row < rows) {
-    asker->line = input_row(loop, cell, asker->row, &floats);
-  } else if (y >= cell->first_y && y < cell->end_y) {
-    int from = MAX(loop->first_x, cell->first_x), to = MIN(loop->last_x + 1, cell->end_x);
-    asker->line =
-        loop->sums + (size_t)(cell->pixel + y * loop->plan->window.out_w + from) * loop->stride;
-    floats = (size_t)MAX(to - from, 0) * loop->stride;
-  }
-  asker->left = (int)((floats + LINE - 1) / LINE);
-  asker->row++;
-  if (y == loop->last_y) {
-    asker->row = 0;
-    asker->cell++;
-  }
-  return TRUE;
-}
-
-/* Some more lines. */
-static int
-ask_some(const Loop *loop, Asker *asker, const float **ask, int most)
-{
-  int n = 0;
-  while (n < most && (asker->left > 0 || ask_for_row(loop, asker))) {
-    int some = MIN(asker->left, most - n);
-    for (int i = 0; i < some; i++)
-      ask[n + i] = asker->line + i * LINE;
-    asker->line += some * LINE;
-    asker->left -= some;
-    n += some;
-  }
-  return n;
 }
 
 /* Puts the cells' deltas side by side. */
 static void
-gather(const Loop *loop, Batch *batch, DcnWorker *worker)
+gather(const DcnBatches *batches, DcnBatch *batch, DcnWorker *worker)
 {
-  const DcnJob *job = loop->job;
-  const DcnFirstPlan *plan = loop->plan;
-  const DcnFirstShape *shape = loop->shape;
+  const DcnJob *job = batches->job;
+  const DcnFirstPlan *plan = batches->plan;
+  const DcnFirstShape *shape = batches->shape;
   size_t row = (size_t)(shape->w * plan->c), from = (size_t)(shape->x * plan->c);
   float *to = worker->floats;
   batch->deltas = to;
-  for (const Cell *cell = batch->cells; cell < batch->cells + batch->n; cell++) {
+  for (const DcnBatchCell *cell = batch->cells; cell < batch->cells + batch->n; cell++) {
     if (cell->untested) { /* all of it is the rectangle */
       dcn_first_test_cell(job, plan, cell->band, cell->column, (DcnDeltas){to, row});
       to += row * (size_t)shape->h;
@@ -239,23 +108,23 @@ gather(const Loop *loop, Batch *batch, DcnWorker *worker)
 size_t
 dcn_first_batch_floats(const DcnFirstPlan *plan)
 {
-  return (size_t)(plan->cell_w * plan->cell_h * plan->c) * TOGETHER + (size_t)plan->m;
+  return (size_t)(plan->cell_w * plan->cell_h * plan->c) * DCN_BATCH_CELLS + (size_t)plan->m;
 }
 
 /* Outputs at the same place beside each of some cells. */
 typedef struct {
   int n, active;       /* active: outputs that are the part's */
   const float *deltas; /* those that the first sees */
-  float *out[TOGETHER];
+  float *out[DCN_BATCH_CELLS];
 } Aim;
 
 /* The outputs at place (x, y), the taps that they see, and the first of their weights. */
 static void
-aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size_t *weight,
-       Aim *aim)
+aim_at(const DcnBatches *batches, const DcnBatch *batch, int x, int y, DcnPatch *patch,
+       size_t *weight, Aim *aim)
 {
-  const DcnFirstPlan *plan = loop->plan;
-  const DcnFirstShape *shape = loop->shape;
+  const DcnFirstPlan *plan = batches->plan;
+  const DcnFirstShape *shape = batches->shape;
   const DcnWindow *win = &plan->window;
   int top = y * plan->stride_h - plan->pad_top, left = x * win->step + win->first_column;
   int inner_y = MAX(top, shape->y), inner_x = MAX(left, shape->x); /* in the cell */
@@ -267,14 +136,14 @@ aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size
                 (size_t)((inner_x - shape->x) * plan->c);
   if (batch->inside) {
     for (int i = 0; i < batch->n; i++)
-      aim->out[i] = loop->sums + (batch->cells[i].pixel + pixel) * (ptrdiff_t)loop->stride;
+      aim->out[i] = batches->sums + (batch->cells[i].pixel + pixel) * (ptrdiff_t)batches->stride;
     aim->n = aim->active = batch->n;
     return;
   }
   aim->active = 0;
   int first = batch->n, end = 0; /* of those that are the part's; in between may be others */
   for (int i = 0; i < batch->n; i++) {
-    const Cell *cell = &batch->cells[i];
+    const DcnBatchCell *cell = &batch->cells[i];
     gboolean within =
         y >= cell->first_y && y < cell->end_y && x >= cell->first_x && x < cell->end_x;
     if (within)
@@ -282,8 +151,8 @@ aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size
     if (within && first > i)
       first = i;
     aim->active += within;
-    aim->out[i] =
-        within ? loop->sums + (cell->pixel + pixel) * (ptrdiff_t)loop->stride : batch->nowhere;
+    aim->out[i] = within ? batches->sums + (cell->pixel + pixel) * (ptrdiff_t)batches->stride
+                         : batch->nowhere;
   }
   aim->n = MAX(end - first, 0);
   for (int i = 0; first > 0 && i < aim->n; i++)
@@ -295,29 +164,25 @@ aim_at(const Loop *loop, const Batch *batch, int x, int y, DcnPatch *patch, size
 /* All that the cells add to the part's outputs: from the last place beside a cell to the first, so that what an output gets
  * comes cell by cell as they lie, whichever of them are worked at together. */
 static void
-add_cells(const Loop *loop, const Batch *batch, Asker *asker, DcnWorker *worker)
+add_cells(const DcnBatches *batches, const DcnBatch *batch, DcnAsker *asker, DcnWorker *worker)
 {
-  const DcnFirstPlan *plan = loop->plan;
-  const DcnKernels *k = loop->job->kernels;
-  size_t row = (size_t)(loop->shape->w * plan->c);
+  const DcnFirstPlan *plan = batches->plan;
+  const DcnKernels *k = batches->job->kernels;
+  size_t row = (size_t)(batches->shape->w * plan->c);
   DcnPatch patch = {.ldd = row,
-                    .step = row * (size_t)loop->shape->h,
+                    .step = row * (size_t)batches->shape->h,
                     .ldw = (size_t)plan->row_floats * (size_t)k->nr};
-  uint64_t done = 0, all = loop->work * (uint64_t)plan->blocks;
-  for (int y = loop->last_y; y >= loop->first_y; y--)
-    for (int x = loop->last_x; x >= loop->first_x; x--) {
+  uint64_t done = 0;
+  for (int y = batches->last_y; y >= batches->first_y; y--)
+    for (int x = batches->last_x; x >= batches->first_x; x--) {
       Aim aim;
       size_t weight;
-      aim_at(loop, batch, x, y, &patch, &weight, &aim);
+      aim_at(batches, batch, x, y, &patch, &weight, &aim);
       uint64_t multiplies = (uint64_t)patch.rows * (uint64_t)patch.n;
       for (int b = 0; b < plan->blocks; b++) {
-        const float *ask[ASK_MOST];
+        const float *ask[DCN_ASK_MOST];
         done += multiplies;
-        uint64_t wanted = asker->lines * done / all;
-        int asks = 0;
-        if (wanted > asker->asked)
-          asks = ask_some(loop, asker, ask, (int)MIN(wanted - asker->asked, ASK_MOST));
-        asker->asked += (uint64_t)asks;
+        int asks = dcn_asker_next(batches, asker, done, ask);
         patch.w = plan->weights + (size_t)b * plan->block_floats + weight * (size_t)k->nr;
         k->pgemm(aim.deltas, &patch, aim.out, (size_t)(b * k->nr), aim.n,
                  MIN(k->nr, plan->m - b * k->nr), ask, asks);
@@ -329,20 +194,25 @@ add_cells(const Loop *loop, const Batch *batch, Asker *asker, DcnWorker *worker)
 static void
 parts(void *context, int begin, int end, int number)
 {
-  const Loop *loop = context;
-  DcnWorker *worker = dcn_worker(loop->job, number);
+  const DcnBatches *batches = context;
+  DcnWorker *worker = dcn_worker(batches->job, number);
   Walk walk = {.part = begin - 1, .end_part = end};
-  Batch batches[2], *batch = &batches[0], *next = &batches[1];
-  for (gboolean more = next_batch(loop, &walk, batch); more;) {
-    Asker asker;
-    more = next_batch(loop, &walk, next);
+  DcnBatch ring[2], *batch = &ring[0], *next = &ring[1];
+  for (gboolean more = next_batch(batches, &walk, batch); more;) {
+    DcnAsker asker;
+    more = next_batch(batches, &walk, next);
     if (!more)
       next->n = 0;
-    start_asking(loop, &asker, next);
-    gather(loop, batch, worker);
-    add_cells(loop, batch, &asker, worker);
+    dcn_asker_start(batches, &asker, next);
+    if (batches->points) {
+      dcn_first_points_gather(batches, batch, worker);
+      dcn_first_points_add(batches, batch, &asker, worker);
+    } else {
+      gather(batches, batch, worker);
+      add_cells(batches, batch, &asker, worker);
+    }
     worker->blocks_dgemm++;
-    Batch *done = batch;
+    DcnBatch *done = batch;
     batch = next;
     next = done;
   }
@@ -375,11 +245,12 @@ taps_within(int first, int last, int stride, int pad, int kernel, int begin, int
 
 /* Whether cells of a band see outputs of two parts. */
 static gboolean
-crosses(const Loop *loop, int band)
+crosses(const DcnBatches *batches, int band)
 {
-  int above = divide_down(loop->first_y, loop->down), below = divide_down(loop->last_y, loop->down);
-  for (int i = 1; i < loop->n_parts; i++)
-    if (band + above < loop->parts[i] && loop->parts[i] <= band + below)
+  int above = dcn_divide_down(batches->first_y, batches->down),
+      below = dcn_divide_down(batches->last_y, batches->down);
+  for (int i = 1; i < batches->n_parts; i++)
+    if (band + above < batches->parts[i] && batches->parts[i] <= band + below)
       return TRUE;
   return FALSE;
 }
@@ -388,11 +259,20 @@ crosses(const Loop *loop, int band)
 static void
 test_crossing(void *context, int begin, int end, int number)
 {
-  const Loop *loop = context;
+  const DcnBatches *batches = context;
   (void)number;
   for (int band = begin; band < end; band++)
-    if (crosses(loop, band))
-      dcn_first_test_band(loop->job, loop->plan, band, NULL);
+    if (crosses(batches, band))
+      dcn_first_test_band(batches->job, batches->plan, band, NULL);
+}
+
+static double
+macs_done(const DcnJob *job)
+{
+  uint64_t macs = 0;
+  for (int i = 0; i < job->state->n_workers; i++)
+    macs += job->state->workers[i]->macs;
+  return (double)macs;
 }
 
 void
@@ -405,32 +285,31 @@ dcn_first_add_patches(const DcnJob *job, const DcnFirstPatches *patches, float *
     const DcnFirstShape *s = &patches->shapes[i];
     if (s->n_cells == 0)
       continue;
-    Loop loop = {.job = job,
-                 .plan = plan,
-                 .shape = s,
-                 .parts = patches->found,
-                 .sums = sums,
-                 .stride = stride};
-    loop.first_y = divide_down(s->y + plan->pad_top - win->kh, sh) + 1;
-    loop.last_y = divide_down(s->y + s->h - 1 + plan->pad_top, sh);
-    loop.first_x = divide_down(s->x + pad_left - win->kw, sw) + 1;
-    loop.last_x = divide_down(s->x + s->w - 1 + pad_left, sw);
-    loop.across = plan->cell_w / sw;
-    loop.down = plan->cell_h / sh;
-    loop.work =
-        (uint64_t)taps_within(loop.first_y, loop.last_y, sh, plan->pad_top, win->kh, s->y,
-                              s->y + s->h) *
-        (uint64_t)taps_within(loop.first_x, loop.last_x, sw, pad_left, win->kw, s->x, s->x + s->w) *
-        (uint64_t)plan->c;
+    DcnBatches batches = {.job = job,
+                          .plan = plan,
+                          .shape = s,
+                          .parts = patches->found,
+                          .sums = sums,
+                          .stride = stride};
+    batches.first_y = dcn_divide_down(s->y + plan->pad_top - win->kh, sh) + 1;
+    batches.last_y = dcn_divide_down(s->y + s->h - 1 + plan->pad_top, sh);
+    batches.first_x = dcn_divide_down(s->x + pad_left - win->kw, sw) + 1;
+    batches.last_x = dcn_divide_down(s->x + s->w - 1 + pad_left, sw);
+    batches.across = plan->cell_w / sw;
+    batches.down = plan->cell_h / sh;
+    batches.work = (uint64_t)taps_within(batches.first_y, batches.last_y, sh, plan->pad_top,
+                                         win->kh, s->y, s->y + s->h) *
+                   (uint64_t)taps_within(batches.first_x, batches.last_x, sw, pad_left, win->kw,
+                                         s->x, s->x + s->w) *
+                   (uint64_t)plan->c;
+    batches.points = dcn_first_points_fit(&batches, &batches.work);
     int bands = job->in->net->n * plan->bands, threads = job->state->threads;
-    loop.n_parts = cut_into_parts(s, bands, threads, patches->found);
-    if (loop.n_parts > 1 && job->state->untested.used)
-      dcn_parallel_for(threads, bands, 1, test_crossing, &loop);
-    dcn_parallel_for(threads, loop.n_parts, 1, parts, &loop);
+    batches.n_parts = cut_into_parts(s, bands, threads, patches->found);
+    if (batches.n_parts > 1 && job->state->untested.used)
+      dcn_parallel_for(threads, bands, 1, test_crossing, &batches);
+    double cost = job->kernels->nr >= 32 ? PATCH_COST_WIDE : PATCH_COST, before = macs_done(job);
+    dcn_parallel_for(threads, batches.n_parts, 1, parts, &batches);
+    dcn_worker(job, 0)->cost +=
+        (uint64_t)((batches.points ? DCN_POINTS_COST * cost : cost) * (macs_done(job) - before));
   }
-  uint64_t macs = 0;
-  for (int i = 0; i < job->state->n_workers; i++)
-    macs += job->state->workers[i]->macs;
-  dcn_worker(job, 0)->cost +=
-      (uint64_t)((job->kernels->nr >= 32 ? PATCH_COST_WIDE : PATCH_COST) * (double)macs);
 }

@@ -15,6 +15,10 @@
 #define CELL 16
 /* A rectangle is taken for changed where this share of it is: tap by tap it would take as long. */
 #define FILLED 0.8
+/* With fewer multiplies for whole cells (first-points.c) this share would do; but what is left goes tap by tap, and takes
+ * nearly as long for a few pixels here and there as for all.  So of so many cells at most one may be left. */
+#define HALF      0.45
+#define HALF_LEFT 50
 /* Fewer cells that are alike are not worth while. */
 #define ALIKE_LEAST 6
 /* Nor are cells in which fewer pixels changed; and where of so many cells few are a rectangle, no others are looked at. */
@@ -48,7 +52,10 @@ find_shape(DcnFirstPatches *patches, DcnFirstShape shape)
   return patches->n_shapes++;
 }
 
-/* What changed in a cell; w is 0 where that is no rectangle. */
+/* The number of those of which enough changed, not yet that of a shape. */
+#define HALVES -1
+
+/* What changed in a cell; w is 0 where that is no rectangle, and count where it is next to nothing. */
 static DcnFirstShape
 shape_of(const DcnJob *job, const DcnFirstPlan *plan, int row, int rows, int x)
 {
@@ -73,8 +80,15 @@ shape_of(const DcnJob *job, const DcnFirstPlan *plan, int row, int rows, int x)
     return (DcnFirstShape){.w = columns, .h = rows, .count = count};
   int left = __builtin_ctzll(any), width = 64 - __builtin_clzll(any) - left;
   if (count < FILLED * width * (end - top))
-    return (DcnFirstShape){.w = 0};
+    return (DcnFirstShape){.w = 0, .count = count};
   return (DcnFirstShape){.x = left, .y = top, .w = width, .h = end - top, .count = count};
+}
+
+/* One that was left untested. */
+static DcnFirstShape
+whole_cell(int rows, int columns)
+{
+  return (DcnFirstShape){.w = columns, .h = rows, .count = columns * rows};
 }
 
 /* All of the rectangle will be multiplied: deltas of what did not change are to be 0. */
@@ -106,18 +120,47 @@ find_in_band(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstPatches *patch
     if ((dcn_bits_at(columns, words, x) & dcn_bits_last(step)) == 0)
       continue;
     patches->looked++;
-    DcnFirstShape shape = shape_of(job, plan, row, rows, x);
+    gboolean late = dcn_untested_has(&job->state->untested, band, number);
+    DcnFirstShape shape =
+        late ? whole_cell(rows, MIN(step, w - x)) : shape_of(job, plan, row, rows, x);
     int number_of_shape = shape.w ? find_shape(patches, shape) : -1;
-    if (number_of_shape < 0)
+    if (number_of_shape < 0) {
+      if (plan->point_weights && shape.count >= HALF * step * plan->cell_h) {
+        patches->n_halves++;
+        patches->half_pixels += shape.count;
+        patches->found[count] = band << 16 | number;
+        patches->shape_of[count++] = HALVES;
+      }
       continue;
+    }
     patches->shapes[number_of_shape].n_cells++;
     patches->shapes[number_of_shape].count += shape.count;
-    if (shape.count < shape.w * shape.h)
+    if (!late && shape.count < shape.w * shape.h)
       clear_gaps(job, row, x, &shape, dcn_pixel_deltas(job, plan, band, number));
     patches->found[count] = band << 16 | number;
     patches->shape_of[count++] = number_of_shape;
   }
   return count;
+}
+
+/* Cells of which enough changed are done whole where few others are left. */
+static void
+take_halves(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstPatches *patches, int count)
+{
+  DcnFirstShape whole = whole_cell(plan->cell_h, plan->cell_w);
+  int number = patches->n_halves ? find_shape(patches, whole) : -1;
+  if (number < 0 || (patches->looked - count) * HALF_LEFT > patches->looked)
+    return;
+  patches->shapes[number].n_cells += patches->n_halves;
+  patches->shapes[number].count += patches->half_pixels;
+  for (int i = 0; i < count; i++) {
+    if (patches->shape_of[i] != HALVES)
+      continue;
+    int band = dcn_band_of(patches->found[i]), column = patches->found[i] & 0xffff;
+    patches->shape_of[i] = number;
+    clear_gaps(job, band / plan->bands * job->in->net->h + band % plan->bands * plan->cell_h,
+               column * plan->cell_w, &whole, dcn_pixel_deltas(job, plan, band, column));
+  }
 }
 
 /* Sorts the cells by shape; those whose shape is rare are left out. */
@@ -134,7 +177,7 @@ sort_cells(DcnFirstPatches *patches, int count)
     at += shape->n_cells;
   }
   for (int i = 0; i < count; i++)
-    if (patches->shapes[patches->shape_of[i]].n_cells > 0)
+    if (patches->shape_of[i] != HALVES && patches->shapes[patches->shape_of[i]].n_cells > 0)
       *next[patches->shape_of[i]]++ = patches->found[i];
 }
 
@@ -211,6 +254,8 @@ dcn_first_find_patches(const DcnJob *job, DcnFirstPatches *patches)
     if (any)
       count = find_in_band(job, plan, patches, band, row, rows, state->row_bits, count);
   }
+  patches->n_cells = count;
+  take_halves(job, plan, patches, count);
   sort_cells(patches, count);
   patches->all = patches->taken == in->n_changed;
   if (state->untested.used && !patches->all)
@@ -222,7 +267,12 @@ dcn_first_settle_patches(const DcnJob *job, DcnFirstPatches *patches)
 {
   DcnUntested *untested = &job->state->untested;
   const DcnValueState *in = job->in;
+  const DcnFirstPlan *plan = job->op->plan;
   untested->worth = patches->taken >= WORTH_SHARE * in->n_changed;
+  /* What was left untested as a whole cell does not say whether it was half of one. */
+  gboolean few_left = (patches->looked - patches->n_cells) * HALF_LEFT <= patches->looked;
+  untested->spare =
+      plan->point_weights && few_left ? (int)((1 - HALF) * plan->cell_w * plan->cell_h) : 0;
   dcn_first_all_tested(job);
   untested->worth &=
       (double)in->values_changed >= LIKELY * (double)untested->touched * (double)in->net->c;

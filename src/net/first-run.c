@@ -9,7 +9,7 @@
 #include "util/parallel.h"
 #include <string.h>
 
-/* Above this share of changed pixels nothing is won, so no lists are made. */
+/* Above this share of changed pixels nothing is won, so no lists are made; but for whole cells with fewer multiplies. */
 #define MAX_DENSITY 0.93
 /* An op that goes without takes deltas up again below this share, ... */
 #define TAKE_UP_DENSITY 0.1
@@ -441,8 +441,8 @@ dcn_first_run(DcnJob *job)
   }
   loop.store_clamped = loop.clamps && (!loop.sums || loop.sums == job->out->ref);
   loop.stands = plan->in_place || (job->acc && loop.sums == job->acc);
-  loop.deltas =
-      !job->full && plan->deltas && *with_deltas && job->in->delta && density < MAX_DENSITY;
+  loop.deltas = !job->full && plan->deltas && *with_deltas && job->in->delta &&
+                (plan->point_weights || density < MAX_DENSITY);
   loop.changes = job->in->bits;
   if (loop.deltas && plan->cell_w) {
     add_patches(&loop, job);

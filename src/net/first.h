@@ -23,6 +23,11 @@ typedef struct {
   gboolean deltas;     /* changes may be added to sums that are kept */
   int cell_w, cell_h;  /* of first-patches.c, input pixels; 0: not for this layer */
   int bands;           /* rows of cells of an image */
+  /* first-points.c: cells' rows as polynomials; NULL: not for this layer. */
+  float *point_weights; /* [points][blocks][kh][stride_w][c][nr], owned */
+  size_t point_floats;  /* of one point and block */
+  int point_first;      /* the first output that sees a cell, counted from its own first */
+  int point_taps;       /* of a polynomial of weights */
   /* The sums are kept in ref: there is no activation, and nobody reads the values but the caller,
    * for whom the tolerance is 0.  Every channel of an output that was reached then counts as
    * changed. */
@@ -66,6 +71,8 @@ typedef struct {
 #define DCN_FIRST_SHAPES 64
 typedef struct {
   int n_shapes, looked, taken; /* looked: cells looked at; taken: changed pixels of all */
+  int n_halves, half_pixels;   /* cells that are no rectangles, of which enough changed to be done whole, and what did */
+  int n_cells;                 /* these, and those that are rectangles */
   DcnFirstShape shapes[DCN_FIRST_SHAPES];
   gboolean all;   /* nothing else changed */
   int32_t *found, *shape_of, *cells; /* scratch */
@@ -81,6 +88,14 @@ size_t dcn_first_batch_floats(const DcnFirstPlan *plan);
 /* first-batches.c: adds what they add to sums[pixel * stride + channel], stale ones included. */
 void dcn_first_add_patches(const DcnJob *job, const DcnFirstPatches *patches, float *sums,
                            size_t stride);
+
+/* first-points.c: after the cells were planned.  *gain: so many times fewer multiplies.  Adds the bytes that it takes; FALSE:
+ * there is no memory. */
+gboolean dcn_first_points_plan(DcnFirstPlan *plan, int nr, double *gain, size_t *weight_bytes);
+/* What a multiply takes so in those of other patches, with its sums transformed (study-layer). */
+#define DCN_POINTS_COST 1.2
+/* Floats of a worker that this takes. */
+size_t dcn_first_points_floats(const DcnFirstPlan *plan, int nr);
 
 /* After these were added: what is known of the input since they were tested. */
 void dcn_first_settle_patches(const DcnJob *job, DcnFirstPatches *patches);

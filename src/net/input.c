@@ -256,26 +256,36 @@ test_rows(void *context, int begin, int end, int number)
   worker->pixels_touched += touched;
 }
 
-/* Which of a band's cells were touched all over: they count as changed.  Returns how many there are. */
+/* Which of a band's cells were touched all over, or but for a few pixels: all of them counts as changed.  Returns how many there are, and of how many pixels that are touched. */
 static int
-leave_cells(const DcnJob *job, int band, int row, int rows)
+leave_cells(const DcnJob *job, int band, int row, int rows, int *pixels)
 {
   DcnUntested *untested = &job->state->untested;
   const DcnValueState *v = job->out;
   int words = v->net->row_words, w = v->net->w, step = untested->cell_w, count = 0;
-  const uint64_t *bits = v->bits + (size_t)row * words;
+  uint64_t *bits = v->bits + (size_t)row * words;
   uint64_t *cells = untested->cells + (size_t)band * untested->words;
   for (int x = 0, cell = 0; x < w; x += step, cell++) {
     while (bits[x >> 6] == 0 && (x & 63) + step <= 64 && x + step < w)
       x += step, cell++;
-    uint64_t mask = dcn_bits_last(MIN(step, w - x)), all = mask;
-    for (int y = 0; y < rows && all == mask; y++)
-      all &= dcn_bits_at(bits + (size_t)y * words, words, x);
-    if (all != mask)
+    uint64_t mask = dcn_bits_last(MIN(step, w - x));
+    int columns = MIN(step, w - x), missed = 0;
+    int spare = columns == step && rows == untested->cell_h ? untested->spare : 0;
+    for (int y = 0; y < rows && missed <= spare; y++) {
+      uint64_t missing = mask & ~dcn_bits_at(bits + (size_t)y * words, words, x);
+      missed += missing ? dcn_bits_count(missing) : 0;
+    }
+    if (missed > spare)
       continue;
     cells[cell >> 6] |= UINT64_C(1) << (cell & 63);
-    for (int y = 0; y < rows; y++)
-      v->row_changed[row + y] += MIN(step, w - x);
+    for (int y = 0; y < rows; y++) {
+      uint64_t *to = bits + (size_t)y * words + (x >> 6);
+      to[0] |= mask << (x & 63);
+      if ((x & 63) + columns > 64)
+        to[1] |= mask >> (64 - (x & 63));
+      v->row_changed[row + y] += columns;
+    }
+    *pixels += columns * rows - missed;
     count++;
   }
   return count;
@@ -327,11 +337,11 @@ test_bands(void *context, int begin, int end, int number)
     touched += in_band;
     if (in_band == 0)
       continue;
-    int cells = leave_cells(job, band, row, rows);
+    int in_cells = 0, cells = leave_cells(job, band, row, rows, &in_cells);
     for (int i = row; i < row + rows; i++)
       left += job->out->row_changed[i];
     worker->values_changed += (uint64_t)left * (uint64_t)nv->c;
-    if (left == in_band)
+    if (in_cells == in_band)
       continue;
     for (int i = row; i < row + rows; i++)
       for (int x = 0; x < w; x += 64) {

@@ -103,6 +103,7 @@ struct _DcnNetOp {
   const float *next_weights; /* those of the next op that has some */
   uint64_t macs;       /* of a dense pass */
   double full_macs;    /* of igemm at its best that take as long as those; 0: macs */
+  double changed_macs; /* the same of a partial run in which all changed; 0: as the above */
   double full_ns;      /* guess of what a dense pass takes (cost.c) */
 };
 
@@ -120,6 +121,7 @@ struct _DcnNet {
   uint64_t macs;
   uint64_t total_values; /* elements of all values */
   double full_ns;        /* sum over ops */
+  double changed_ns;     /* the same of partial runs in which all changed */
 };
 
 /* A value's part in one stream. */
@@ -446,6 +448,8 @@ uint64_t dcn_cost_igemm(const DcnKernels *kernels, int pixels, uint64_t terms, i
 uint64_t dcn_cost_dgemm(const DcnKernels *kernels, int pixels, int taps, uint64_t padded,
                       int columns);
 double dcn_cost_full(const DcnNet *net, const DcnNetOp *op);
+/* What a partial run takes in which all of its inputs changed. */
+double dcn_cost_changed(const DcnNet *net, const DcnNetOp *op);
 /* macs: done; work: where the op counted itself, else 0 */
 double dcn_cost_partial(const DcnNet *net, const DcnNetOp *op, uint64_t macs, uint64_t work,
                         int pixels);

@@ -376,6 +376,7 @@ plan_net(DcnNet *net, GError **error)
     net->macs += net_op->macs;
     net_op->full_ns = dcn_cost_full(net, net_op);
     net->full_ns += net_op->full_ns;
+    net->changed_ns += dcn_cost_changed(net, net_op);
   }
   const float *weights = NULL;
   for (int i = program->n_ops - 1; i >= 0; i--) {

@@ -95,6 +95,7 @@ first_clear(DcnNetOp *op)
   DcnFirstPlan *plan = op->plan;
   dcn_window_clear(&plan->window);
   dcn_aligned_free(plan->weights);
+  dcn_aligned_free(plan->point_weights);
   dcn_aligned_free(plan->bias);
   dcn_aligned_free(plan->taps);
   g_free(plan);
@@ -134,6 +135,11 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
   g_clear_pointer(&conv->weights, g_free);
   g_clear_pointer(&conv->bias, g_free);
   op->weight_bytes = weights * sizeof(float);
+  double gain = 0;
+  if (!dcn_first_points_plan(plan, k->nr, &gain, &op->weight_bytes))
+    return dcn_no_memory(error);
+  if (gain > 0)
+    op->changed_macs = (double)op->macs / gain * DCN_POINTS_COST;
 
   DcnNeeds *needs = &net->needs;
   size_t rows = (size_t)(plan->unit + k->mr) * conv->kh;
@@ -149,7 +155,8 @@ first_prepare(DcnNet *net, DcnNetOp *op, GError **error)
     needs->floats = MAX(needs->floats, conv->kh * MAX(line, (size_t)DCN_FIRST_BORDER_ROWS *
                                                                 (size_t)plan->row_floats));
   if (plan->cell_w)
-    needs->floats = MAX(needs->floats, dcn_first_batch_floats(plan));
+    needs->floats =
+        MAX(needs->floats, MAX(dcn_first_batch_floats(plan), dcn_first_points_floats(plan, k->nr)));
   if (plan->deltas) {
     /* Two groups, with a mark and a tap each. */
     needs->masks =

@@ -21,7 +21,7 @@
  * next; but so many in turn say enough. */
 #define STALE_SHARE   0.25
 #define UNJUDGED_MOST 2
-/* Before that, without tolerance, this share of the input. */
+/* Before that, without tolerance, this share of the input, where it takes longer to change all than to do all. */
 #define COSTLY_SHARE 0.95
 /* So many frames in turn may be called costly without a look at their values. */
 #define UNTESTED_MOST 7
@@ -305,7 +305,7 @@ run_partial(DcnState *state, const uint8_t *touched, const uint64_t *near)
   double inputs = (double)input->values_changed, ns = 0;
   learned->changed_per_touched = n_touched ? inputs / n_touched : 0;
   double costly = learned->costly_inputs;
-  if (costly == 0 && exact)
+  if (costly == 0 && exact && state->net->changed_ns >= state->net->full_ns)
     costly = COSTLY_SHARE * input->net->pixels * input->net->c;
   if (state->adaptive && costly > 0 && inputs >= costly) {
     learned->costly_inputs = costly * COSTLY_RAISE;

@@ -4,7 +4,7 @@
  * A cell's rows lie far apart in a large image: of each row three or four lines of values, and as many of what was
  * propagated, all of them out of memory.  Where all of a cell was touched, as a codec's blocks are, and such cells mostly
  * changed in the last run, it counts as changed until the layer adds it: then it is tested while the multipliers work at
- * others, and its deltas never leave the caches. */
+ * others, and its deltas never leave the caches.  So it is where cells of which less changed were added whole. */
 #pragma once
 #include "net/bits.h"
 #include <glib.h>
@@ -13,6 +13,7 @@
 typedef struct {
   int cell_w, cell_h;     /* pixels */
   int across, bands;      /* cells of a row of cells, and these, of all images */
+  int spare;              /* pixels of a whole cell that need not be touched, in this run */
   int words;              /* of a band's cells as bits */
   uint64_t *cells;        /* [bands][words] those not yet tested; NULL: all are tested at once, ever */
   uint64_t *taken;        /* [bands][words] of these, those that are tested when they are added */

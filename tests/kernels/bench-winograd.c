@@ -1,8 +1,9 @@
-/* deltacnn benchmark: the transforms of Winograd convolutions.
+/* deltacnn benchmark: the transforms of Winograd convolutions, and of products of polynomials.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A row of tiles, and what a value takes in multiplies of igemm at 3/4 of the peak: the constants of conv-winograd.c. */
 #include "bench.h"
+#include "kernels/points.h"
 #include "kernels/winograd.h"
 #include "util/memory.h"
 #include <math.h>
@@ -76,4 +77,55 @@ void
 bench_winograd_out(Bench *b)
 {
   bench(b, "winograd_out", run_out);
+}
+
+/* As of 16x16 blocks under 64 kernels of 3x11x11 in strides of 4 (first-points.c): four pixels of 12 floats, 64 channels. */
+#define PIXEL_FLOATS 12
+#define OUTPUTS      64
+
+static void
+run_points_in(void *context)
+{
+  const Winograd *w = context;
+  for (int t = 0; t < TILES; t++)
+    w->k->points_in(w->pixels + (size_t)t * 4 * PIXEL_FLOATS, PIXEL_FLOATS, 4, PIXEL_FLOATS,
+                    w->transformed + (size_t)t * PIXEL_FLOATS, TILES * PIXEL_FLOATS);
+}
+
+static void
+run_points_out(void *context)
+{
+  const Winograd *w = context;
+  for (int t = 0; t < TILES; t++) {
+    float *out[DCN_POINT_COUNT];
+    for (int i = 0; i < DCN_POINT_COUNT; i++)
+      out[i] = w->pixels + (size_t)(t + i) * OUTPUTS;
+    w->k->points_out(w->transformed + (size_t)t * DCN_POINT_COUNT * OUTPUTS, OUTPUTS, out, 0,
+                     OUTPUTS);
+  }
+}
+
+static void
+bench_points(Bench *b, const char *name, const char *shape, BenchFunc func)
+{
+  Winograd w = {.k = b->k};
+  w.pixels = bench_floats((TILES + DCN_POINT_COUNT) * OUTPUTS);
+  w.transformed = bench_floats(TILES * DCN_POINT_COUNT * OUTPUTS);
+  double seconds[1];
+  bench_median(b, 1, (BenchFunc[]){func}, &w, seconds);
+  BENCH_REPORT(b, name, shape, {"ns_per_row", seconds[0] * 1e9 / TILES});
+  dcn_aligned_free(w.pixels);
+  dcn_aligned_free(w.transformed);
+}
+
+void
+bench_points_in(Bench *b)
+{
+  bench_points(b, "points_in", "4 pixels of 12 floats", run_points_in);
+}
+
+void
+bench_points_out(Bench *b)
+{
+  bench_points(b, "points_out", "64 columns", run_points_out);
 }
