@@ -1,6 +1,9 @@
 /* deltacnn: how fast frames become tensors and how fast they compare.
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
+ * bench-tensor --sizes [FORMAT [CROP]]: prints what whole frames of usual sizes take for the tensors of usual networks, of
+ * one format or all, the whole frame or a share of its middle: medians of processor time, two frames in turn.
+ *
  * bench-tensor [THREADS]: prints the median time per frame for some sizes, formats and shares of
  * changed blocks; then what it takes without coding metas: by comparing samples and converting what changed, and by
  * converting all and looking which blocks that changed (frames from memory). */
@@ -9,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define RUNS 41
 
@@ -148,9 +152,93 @@ bench_without_metas(const DcnFrameInfo *info, int size, double share)
   g_free(memory);
 }
 
+static gint64
+processor_ns(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * G_GINT64_CONSTANT(1000000000) + t.tv_nsec;
+}
+
+/* Every sample of every frame is another one. */
+static void
+bench_size(const char *name, const DcnFrameInfo *info, int size, double crop)
+{
+  DcnTensorSpec spec = {.width = size,
+                        .height = size,
+                        .channels = 3,
+                        .channel_stride = 4,
+                        .order = DCN_COLOR_RGB,
+                        .resize = crop > 0 ? DCN_RESIZE_CROP : DCN_RESIZE_STRETCH,
+                        .crop_fraction = crop > 0 ? crop : 1,
+                        .scale = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
+  int width = info->width, height = info->height;
+  int step = info->format == DCN_FORMAT_RGB ? info->pixel_stride : 1;
+  int chroma = (width + 1) / 2 * (info->format == DCN_FORMAT_NV12 ? 2 : 1);
+  size_t luma = (size_t)width * height * step, bytes = 4 * (size_t)width * (height + 1);
+  uint8_t *memory = g_malloc(2 * bytes), *touched = g_malloc((size_t)size * size);
+  float *tensor = g_new0(float, (size_t)size *size * 4);
+  DcnFrameToTensor *convert = dcn_frame_to_tensor_new(info, &spec, NULL);
+  GRand *rand = g_rand_new_with_seed(1);
+  gint64 times[RUNS];
+  for (size_t i = 0; i < 2 * bytes; i += 4) {
+    guint32 four = g_rand_int(rand);
+    memcpy(memory + i, &four, 4);
+  }
+  for (int i = 0; i < RUNS; i++) {
+    uint8_t *m = memory + i % 2 * bytes;
+    DcnFrame frame = {{m, m + luma, m + luma + (size_t)chroma * ((height + 1) / 2)},
+                      {width * step, chroma, chroma}};
+    gint64 start = processor_ns();
+    dcn_frame_to_tensor_run(convert, &frame, NULL, tensor, touched, 1);
+    times[i] = processor_ns() - start;
+  }
+  qsort(times, RUNS, sizeof *times, compare_times);
+  double ns = (double)times[RUNS / 2];
+  printf("%-5s %4dx%-4d -> %3d  %8.1f us  %6.3f ns a pixel of the frame, %6.3f of the tensor\n",
+         name, width, height, size, ns / 1000, ns / (width * height), ns / (size * size));
+  g_rand_free(rand);
+  dcn_frame_to_tensor_free(convert);
+  g_free(memory);
+  g_free(touched);
+  g_free(tensor);
+}
+
+static void
+bench_sizes(const char *format, double crop)
+{
+  static const struct {
+    const char *name;
+    DcnFrameInfo info;
+  } formats[] = {
+      {"I420", {DCN_FORMAT_I420, 0, 0, 1, 1, FALSE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0.5}},
+      {"NV12", {DCN_FORMAT_NV12, 0, 0, 1, 1, FALSE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0.5}},
+      {"RGB", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 3, 0, 1, 2, 0, 0, TRUE, 0, 0}},
+      {"BGRx", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 4, 2, 1, 0, 0, 0, TRUE, 0, 0}},
+      {"GRAY8", {DCN_FORMAT_GRAY8, 0, 0, 0, 0, FALSE, 0, 0, 0, 0, 0, 0, TRUE, 0, 0}},
+  };
+  static const int frames[][2] = {{320, 240},  {640, 360},   {640, 480},
+                                  {1280, 720}, {1920, 1080}, {853, 479}};
+  static const int sizes[] = {96,  128, 192, 224, 227, 240, 256, 260,
+                              299, 300, 320, 384, 416, 480, 512, 640};
+  for (guint f = 0; f < G_N_ELEMENTS(formats); f++)
+    for (guint i = 0; i < G_N_ELEMENTS(frames); i++)
+      for (guint k = 0; k < G_N_ELEMENTS(sizes); k++) {
+        DcnFrameInfo info = formats[f].info;
+        info.width = frames[i][0];
+        info.height = frames[i][1];
+        if (!format || strcmp(format, formats[f].name) == 0)
+          bench_size(formats[f].name, &info, sizes[k], crop);
+      }
+}
+
 int
 main(int argc, char **argv)
 {
+  if (argc > 1 && strcmp(argv[1], "--sizes") == 0) {
+    bench_sizes(argc > 2 ? argv[2] : NULL, argc > 3 ? g_ascii_strtod(argv[3], NULL) : 0);
+    return 0;
+  }
   static const struct {
     const char *name;
     DcnFrameInfo info;
