@@ -71,6 +71,16 @@ gst_delta_cnn_formats_describe (const GstVideoInfo * info,
           || GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_NV61;
       describe_chroma (info, visible, out);
       break;
+    case GST_VIDEO_FORMAT_YUY2:
+    case GST_VIDEO_FORMAT_YVYU:
+    case GST_VIDEO_FORMAT_UYVY:
+    case GST_VIDEO_FORMAT_VYUY:
+      out->format = DCN_FORMAT_YUYV;
+      out->r_offset = GST_VIDEO_FORMAT_INFO_POFFSET (info->finfo, 0);
+      out->g_offset = GST_VIDEO_FORMAT_INFO_POFFSET (info->finfo, 1);
+      out->b_offset = GST_VIDEO_FORMAT_INFO_POFFSET (info->finfo, 2);
+      describe_chroma (info, visible, out);
+      break;
     case GST_VIDEO_FORMAT_RGB:
     case GST_VIDEO_FORMAT_BGR:
     case GST_VIDEO_FORMAT_RGBx:
@@ -140,12 +150,15 @@ gst_delta_cnn_formats_planes (const GstVideoFrame * frame,
     const GstDeltaCnnVisible * visible, DcnFrame * out)
 {
   const GstVideoFormatInfo *finfo = frame->info.finfo;
-  gint i;
+  gint n = GST_VIDEO_FORMAT_INFO_N_PLANES (finfo), i;
 
   memset (out, 0, sizeof *out);
   /* Planes are given to the engine in the order Y U V or R G B, whatever their
-   * order in memory; with two planes the second holds U and V. */
-  for (i = 0; i < (gint) GST_VIDEO_FORMAT_INFO_N_PLANES (finfo); i++) {
+   * order in memory; with two planes the second holds U and V, as it does of
+   * packed Y'CbCr. */
+  if (n == 1 && GST_VIDEO_FORMAT_INFO_IS_YUV (finfo))
+    n = 2;
+  for (i = 0; i < n; i++) {
     gint plane = GST_VIDEO_FORMAT_INFO_N_PLANES (finfo) == 1 ? 0
         : GST_VIDEO_FORMAT_INFO_PLANE (finfo, i);
 

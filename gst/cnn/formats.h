@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 
 /* What gst_delta_cnn_formats_describe() understands. */
 #define GST_DELTA_CNN_FORMATS \
-    "{ I420, YV12, NV12, NV21, Y42B, NV16, NV61, Y444, NV24, Y41B, RGB, BGR, " \
-    "RGBx, BGRx, xRGB, xBGR, RGBA, BGRA, ARGB, ABGR, GBR, GRAY8 }"
+    "{ I420, YV12, NV12, NV21, Y42B, NV16, NV61, Y444, NV24, Y41B, YUY2, " \
+    "YVYU, UYVY, VYUY, RGB, BGR, RGBx, BGRx, xRGB, xBGR, RGBA, BGRA, ARGB, ABGR, GBR, GRAY8 }"
 
 /* The part of a frame that is to be seen, luma samples. */
 typedef struct

@@ -86,6 +86,10 @@ gst_delta_cnn_layout_copy (const GstVideoInfo * info, GstBuffer * buffer)
     gint comp[GST_VIDEO_MAX_COMPONENTS];
 
     gst_video_format_info_component (from.info.finfo, i, comp);
+    /* Packed Y'CbCr moves by groups, or U would become V. */
+    if (GST_VIDEO_FRAME_N_PLANES (&from) == 1
+        && GST_VIDEO_FORMAT_INFO_IS_YUV (from.info.finfo))
+      comp[0] = 1;
     from.data[i] = (guint8 *) from.data[i]
         + (visible.y >> GST_VIDEO_FORMAT_INFO_H_SUB (from.info.finfo, comp[0]))
         * (gsize) GST_VIDEO_FRAME_PLANE_STRIDE (&from, i)

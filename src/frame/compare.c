@@ -42,11 +42,14 @@ dcn_frame_history_new(const DcnFrameInfo *info)
     copy->block_bytes = (8 >> plane->sub_x) * plane->step;
     copy->block_rows = 8 >> plane->sub_y;
     memset(copy->used, 0xff, sizeof copy->used);
-    if (plane->step == 4) { /* the byte that is no colour may hold anything */
+    /* The byte that is no colour may hold anything; of packed 4:2:2 each plane is the other's padding. */
+    if (plane->step == 4 || info->format == DCN_FORMAT_YUYV) {
       copy->padded = TRUE;
       memset(copy->used, 0, sizeof copy->used);
       for (int c = 0; c < layout.n_components; c++)
-        copy->used[layout.component[c].offset] = copy->used[layout.component[c].offset + 4] = 0xff;
+        for (int k = layout.component[c].offset; k < 8 && layout.component[c].plane == p;
+             k += plane->step)
+          copy->used[k] = 0xff;
     }
     copy->copy = dcn_aligned_new0(copy->row_bytes, (size_t)copy->rows);
     if (!copy->copy) {

@@ -29,7 +29,8 @@ dcn_layout_init(DcnLayout *layout, const DcnFrameInfo *info)
   if (info->width < 1 || info->height < 1 || info->width > DCN_FRAME_MAX ||
       info->height > DCN_FRAME_MAX)
     return "the frame's size is out of range";
-  gboolean yuv = info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12;
+  gboolean yuv = info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12 ||
+                 info->format == DCN_FORMAT_YUYV;
   if (yuv && (info->sub_x < 0 || info->sub_x > 2 || info->sub_y < 0 || info->sub_y > 2))
     return "the frame's chroma subsampling is not 1, 2 or 4";
   if (yuv && !(info->kr > 0 && info->kb > 0 && info->kr + info->kb < 1))
@@ -48,6 +49,18 @@ dcn_layout_init(DcnLayout *layout, const DcnFrameInfo *info)
       set_plane(layout, c, info, 0, 0, 1);
       set_component(layout, c, 0);
     }
+    return NULL;
+  case DCN_FORMAT_YUYV:
+    if (info->sub_x != 1 || info->sub_y != 0)
+      return "packed pixels are not 4:2:2";
+    if (info->r_offset < 0 || info->r_offset > 1 || info->g_offset < 0 || info->g_offset > 3 ||
+        info->b_offset < 0 || info->b_offset > 3)
+      return "a colour component lies outside of its group of pixels";
+    set_plane(layout, 0, info, 0, 0, 2);
+    set_plane(layout, 1, info, 1, 0, 4);
+    set_component(layout, 0, info->r_offset);
+    set_component(layout, 1, info->g_offset);
+    set_component(layout, 1, info->b_offset);
     return NULL;
   case DCN_FORMAT_NV12:
     set_plane(layout, 0, info, 0, 0, 1);

@@ -189,6 +189,10 @@ bench_size(const char *name, const DcnFrameInfo *info, int size, double crop)
     uint8_t *m = memory + i % 2 * bytes;
     DcnFrame frame = {{m, m + luma, m + luma + (size_t)chroma * ((height + 1) / 2)},
                       {width * step, chroma, chroma}};
+    if (info->format == DCN_FORMAT_YUYV) {
+      frame.plane[1] = m;
+      frame.stride[0] = frame.stride[1] = (width + 1) / 2 * 4;
+    }
     gint64 start = processor_ns();
     dcn_frame_to_tensor_run(convert, &frame, NULL, tensor, touched, 1);
     times[i] = processor_ns() - start;
@@ -213,6 +217,7 @@ bench_sizes(const char *format, double crop)
   } formats[] = {
       {"I420", {DCN_FORMAT_I420, 0, 0, 1, 1, FALSE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0.5}},
       {"NV12", {DCN_FORMAT_NV12, 0, 0, 1, 1, FALSE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0.5}},
+      {"YUY2", {DCN_FORMAT_YUYV, 0, 0, 1, 0, FALSE, 0, 0, 1, 3, 0.299, 0.114, FALSE, 0, 0}},
       {"RGB", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 3, 0, 1, 2, 0, 0, TRUE, 0, 0}},
       {"BGRx", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 4, 2, 1, 0, 0, 0, TRUE, 0, 0}},
       {"GRAY8", {DCN_FORMAT_GRAY8, 0, 0, 0, 0, FALSE, 0, 0, 0, 0, 0, 0, TRUE, 0, 0}},

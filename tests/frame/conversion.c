@@ -63,7 +63,8 @@ test_interval(const DcnFrameInfo *info, const DcnTensorSpec *spec, int component
   *low = begin + covered * i / n;
   *high = begin + covered * (i + 1) / n;
   int sub = 0;
-  if (component > 0 && (info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12))
+  if (component > 0 && (info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12 ||
+                        info->format == DCN_FORMAT_YUYV))
     sub = vertical ? info->sub_y : info->sub_x;
   if (sub > 0) {
     /* Chroma sample j is centred on luma position 2^sub * j + siting, luma sample k on k: as

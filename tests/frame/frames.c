@@ -18,6 +18,8 @@ const TestFormat test_formats[] = {
     {"NV21", {DCN_FORMAT_NV12, 0, 0, 1, 1, TRUE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0.5}},
     {"NV16", {DCN_FORMAT_NV12, 0, 0, 1, 0, FALSE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0.5}},
     {"NV24", {DCN_FORMAT_NV12, 0, 0, 0, 0, FALSE, 0, 0, 0, 0, 0.299, 0.114, FALSE, 0, 0}},
+    {"YUY2", {DCN_FORMAT_YUYV, 0, 0, 1, 0, FALSE, 0, 0, 1, 3, 0.299, 0.114, FALSE, 0, 0.5}},
+    {"VYUY", {DCN_FORMAT_YUYV, 0, 0, 1, 0, FALSE, 0, 1, 2, 0, 0.2126, 0.0722, FALSE, 0.5, 0.5}},
     {"RGB", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 3, 0, 1, 2, 0, 0, TRUE, 0, 0}},
     {"BGR", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 3, 2, 1, 0, 0, 0, TRUE, 0, 0}},
     {"RGBx", {DCN_FORMAT_RGB, 0, 0, 0, 0, FALSE, 4, 0, 1, 2, 0, 0, TRUE, 0, 0}},
@@ -42,11 +44,18 @@ test_n_components(const DcnFrameInfo *info)
   return info->format == DCN_FORMAT_GRAY8 ? 1 : 3;
 }
 
+static gboolean
+is_sub_sampled(const DcnFrameInfo *info)
+{
+  return info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12 ||
+         info->format == DCN_FORMAT_YUYV;
+}
+
 void
 test_component_size(const DcnFrameInfo *info, int component, int *width, int *height)
 {
   int x = 1, y = 1;
-  if (component > 0 && (info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12)) {
+  if (component > 0 && is_sub_sampled(info)) {
     x = 1 << info->sub_x;
     y = 1 << info->sub_y;
   }
@@ -59,14 +68,17 @@ test_frame_new(const DcnFrameInfo *info, int stride_extra, gboolean flip)
 {
   TestFrame *frame = g_new0(TestFrame, 1);
   frame->info = *info;
-  frame->n_planes = info->format == DCN_FORMAT_NV12                                      ? 2
-                    : info->format == DCN_FORMAT_RGB || info->format == DCN_FORMAT_GRAY8 ? 1
-                                                                                         : 3;
+  frame->n_planes = info->format == DCN_FORMAT_NV12 ? 2 : 3;
+  if (info->format == DCN_FORMAT_RGB || info->format == DCN_FORMAT_YUYV ||
+      info->format == DCN_FORMAT_GRAY8)
+    frame->n_planes = 1;
   for (int p = 0; p < frame->n_planes; p++) {
     int width, height;
     test_component_size(info, p, &width, &height);
     if (info->format == DCN_FORMAT_RGB)
       width *= info->pixel_stride;
+    else if (info->format == DCN_FORMAT_YUYV)
+      width = (width + 1) / 2 * 4;
     else if (info->format == DCN_FORMAT_NV12 && p == 1)
       width *= 2;
     int stride = width + stride_extra;
@@ -75,6 +87,10 @@ test_frame_new(const DcnFrameInfo *info, int stride_extra, gboolean flip)
     frame->frame.plane[p] =
         flip ? frame->memory[p] + (size_t)stride * (height - 1) : frame->memory[p];
     frame->frame.stride[p] = flip ? -stride : stride;
+  }
+  if (info->format == DCN_FORMAT_YUYV) {
+    frame->frame.plane[1] = frame->frame.plane[0];
+    frame->frame.stride[1] = frame->frame.stride[0];
   }
   return frame;
 }
@@ -105,6 +121,9 @@ test_sample(const TestFrame *frame, int component, int x, int y)
     offset = x * info->pixel_stride + byte[component];
   } else if (info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_RGB_PLANES) {
     plane = component;
+  } else if (info->format == DCN_FORMAT_YUYV) {
+    const int byte[3] = {info->r_offset, info->g_offset, info->b_offset};
+    offset = x * (component == 0 ? 2 : 4) + byte[component];
   } else if (info->format == DCN_FORMAT_NV12 && component > 0) {
     plane = 1;
     offset = x * 2 + ((component == 2) != info->v_first);
@@ -115,7 +134,7 @@ test_sample(const TestFrame *frame, int component, int x, int y)
 int
 test_block_of(const DcnFrameInfo *info, int component, int x, int y)
 {
-  if (component > 0 && (info->format == DCN_FORMAT_I420 || info->format == DCN_FORMAT_NV12)) {
+  if (component > 0 && is_sub_sampled(info)) {
     x <<= info->sub_x;
     y <<= info->sub_y;
   }

@@ -82,6 +82,7 @@ test_shrink(void)
   check(named("I420 709 jpeg"), AV_PIX_FMT_YUV420P, 1920, 1080, 224, SWS_AREA);
   check(named("Y42B"), AV_PIX_FMT_YUV422P, 352, 288, 96, SWS_AREA);
   check(named("NV12"), AV_PIX_FMT_NV12, 640, 480, 128, SWS_AREA);
+  check(named("YUY2"), AV_PIX_FMT_YUYV422, 640, 480, 224, SWS_AREA);
   check(named("RGB"), AV_PIX_FMT_RGB24, 640, 480, 224, SWS_AREA);
 }
 

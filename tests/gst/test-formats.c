@@ -319,10 +319,12 @@ test_same_samples (void)
   compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_NV16, 0.0, 1);
   compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_NV61, 0.0, 1);
   compare_formats (GST_VIDEO_FORMAT_Y444, GST_VIDEO_FORMAT_NV24, 0.0, 1);
+  compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_YUY2, 0.0, 1);
+  compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_UYVY, 0.0, 1);
+  compare_formats (GST_VIDEO_FORMAT_Y42B, GST_VIDEO_FORMAT_YVYU, 0.0, 1);
   for (i = 0; i < G_N_ELEMENTS (rgb); i++)
     compare_formats (GST_VIDEO_FORMAT_RGB, rgb[i], 0.0, 1);
-  /* Planes may be scaled in other whole numbers than packed pixels. */
-  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_GBR, 1e-4, 1);
+  compare_formats (GST_VIDEO_FORMAT_RGB, GST_VIDEO_FORMAT_GBR, 0.0, 1);
 }
 
 static void
@@ -539,7 +541,7 @@ main (int argc, char **argv)
     GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_xRGB, GST_VIDEO_FORMAT_xBGR,
     GST_VIDEO_FORMAT_RGBA, GST_VIDEO_FORMAT_BGRA, GST_VIDEO_FORMAT_ARGB,
     GST_VIDEO_FORMAT_ABGR, GST_VIDEO_FORMAT_GRAY8, GST_VIDEO_FORMAT_GBR,
-    GST_VIDEO_FORMAT_NV16
+    GST_VIDEO_FORMAT_NV16, GST_VIDEO_FORMAT_YUY2, GST_VIDEO_FORMAT_UYVY
   };
   guint i;
 
