@@ -206,7 +206,7 @@ dcn_stored_load(const DcnStored *stored, GError **error)
   const size_t columns = stored->columns, rows = columns ? stored->count / columns : 0;
   float *out = g_try_malloc_n(MAX(stored->count, 1), sizeof *out);
   /* Some rows at a time are turned: all of the transpose and all that lies there would be twice the memory. */
-  const size_t strip = columns ? CLAMP(PIECE / columns, 16, MAX(rows, 16)) : 0;
+  const size_t strip = columns ? MIN(MAX(PIECE / columns, 16), rows) : 0;
   float *lying = columns ? g_try_malloc_n(strip * columns, sizeof *lying) : NULL;
   gboolean ok = out && (lying || !columns);
   if (!ok)

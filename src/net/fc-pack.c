@@ -55,6 +55,7 @@ static const float *
 rows(Packing *p, size_t first, size_t n, float **buffer, size_t *pitch)
 {
   size_t length = p->columns ? p->columns : p->inputs;
+  size_t floats;
   GError *error = NULL;
   if (g_atomic_pointer_get(&p->error))
     return NULL;
@@ -62,7 +63,8 @@ rows(Packing *p, size_t first, size_t n, float **buffer, size_t *pitch)
   if (p->conv->weights)
     return p->conv->weights + first * length;
   *pitch += APART;
-  if (!*buffer && !(*buffer = g_try_new(float, p->most **pitch)))
+  if (!*buffer &&
+      (!dcn_size_mul(p->most, *pitch, &floats) || !(*buffer = g_try_new(float, floats))))
     dcn_no_memory(&error);
   for (size_t i = 0; i < n && !error; i++)
     dcn_stored_read(p->conv->stored, (first + i) * length, length, *buffer + i * *pitch, &error);
