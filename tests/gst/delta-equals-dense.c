@@ -284,7 +284,7 @@ main (int argc, char **argv)
   g_option_context_free (options);
   if (!frames_max)
     frames_max = g_getenv ("DCN_TEST_FAST") ? 10 : 24;
-  if (full)
+  if (full || g_getenv ("DCN_TEST_EMULATED"))
     test_patience_s = 7200;
   test_init (&argc, &argv);
   if (shared)
