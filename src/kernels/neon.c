@@ -242,13 +242,13 @@ dcn_f32_winograd_out__neon(int m, const float *sums, const float *bias, float lo
   return winograd_out(m, sums, bias, lo, hi, out, at, columns);
 }
 
-void
+static void
 dcn_f32_points_in__neon(const float *x, size_t step, int count, int n, float *v, size_t ldv)
 {
   points_in(x, step, count, n, v, ldv);
 }
 
-void
+static void
 dcn_f32_points_out__neon(const float *values, size_t ldv, float *const *out, size_t at, int columns)
 {
   points_out(values, ldv, out, at, columns);
