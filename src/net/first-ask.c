@@ -62,9 +62,10 @@ ask_for_row(const DcnBatches *batches, DcnAsker *asker)
   if (asker->row < rows) {
     asker->line = input_row(batches, cell, asker->row, &floats);
   } else if (y >= cell->first_y && y < cell->end_y) {
-    int from = MAX(first_alone(batches, asker), cell->first_x), to = MIN(batches->last_x + 1, cell->end_x);
-    asker->line =
-        batches->sums + (size_t)(cell->pixel + y * batches->plan->window.out_w + from) * batches->stride;
+    int from = MAX(first_alone(batches, asker), cell->first_x),
+        to = MIN(batches->last_x + 1, cell->end_x);
+    asker->line = batches->sums +
+                  (size_t)(cell->pixel + y * batches->plan->window.out_w + from) * batches->stride;
     floats = (size_t)MAX(to - from, 0) * batches->stride;
   }
   asker->left = (int)((floats + LINE - 1) / LINE);

@@ -87,7 +87,8 @@ dcn_first_points_plan(DcnFirstPlan *plan, int nr, double *gain, size_t *weight_b
   for (int p = 0; p < DCN_POINT_COUNT; p++)
     for (int b = 0; b < plan->blocks; b++)
       transform_taps(plan, nr, b, p, points,
-                     plan->point_weights + ((size_t)p * (size_t)plan->blocks + (size_t)b) * plan->point_floats);
+                     plan->point_weights +
+                         ((size_t)p * (size_t)plan->blocks + (size_t)b) * plan->point_floats);
   *weight_bytes += floats * sizeof(float);
   return TRUE;
 }
@@ -152,7 +153,8 @@ dcn_first_points_gather(const DcnBatches *batches, DcnBatch *batch, DcnWorker *w
   float *tested = worker->floats, *to = tested + (size_t)(plan->cell_w * plan->cell_h * plan->c);
   batch->deltas = to;
   for (const DcnBatchCell *cell = batch->cells; cell < batch->cells + batch->n; cell++) {
-    DcnDeltas from = {cell->deltas.first + (size_t)shape->y * cell->deltas.pitch, cell->deltas.pitch};
+    DcnDeltas from = {cell->deltas.first + (size_t)shape->y * cell->deltas.pitch,
+                      cell->deltas.pitch};
     if (cell->untested) { /* all of it is the rectangle */
       from = (DcnDeltas){tested, row};
       dcn_first_test_cell(job, plan, cell->band, cell->column, from);
@@ -185,7 +187,8 @@ multiply(const DcnBatches *batches, const DcnBatch *batch, int y, float *const *
       const float *ask[DCN_ASK_MOST];
       *done += (uint64_t)(rows * n);
       int asks = dcn_asker_next(batches, asker, *done, ask);
-      patch.w = plan->point_weights + ((size_t)p * (size_t)plan->blocks + (size_t)b) * plan->point_floats +
+      patch.w = plan->point_weights +
+                ((size_t)p * (size_t)plan->blocks + (size_t)b) * plan->point_floats +
                 (size_t)tap * patch.ldw;
       k->pgemm(batch->deltas + (size_t)((p * batches->shape->h + first) * n), &patch, sums,
                (size_t)p * width + (size_t)(b * k->nr), batch->n, k->nr, ask, asks);
@@ -217,8 +220,10 @@ dcn_first_points_add(const DcnBatches *batches, const DcnBatch *batch, DcnAsker 
       if (y < cell->first_y || y >= cell->end_y)
         continue;
       float *out[DCN_POINT_COUNT] = {NULL};
-      float *row = batches->sums + (cell->pixel + (ptrdiff_t)y * plan->window.out_w) * (ptrdiff_t)batches->stride;
-      for (int x = MAX(batches->first_x, cell->first_x); x < MIN(batches->last_x + 1, cell->end_x); x++)
+      float *row = batches->sums +
+                   (cell->pixel + (ptrdiff_t)y * plan->window.out_w) * (ptrdiff_t)batches->stride;
+      for (int x = MAX(batches->first_x, cell->first_x); x < MIN(batches->last_x + 1, cell->end_x);
+           x++)
         out[x - batches->first_x] = row + (ptrdiff_t)x * (ptrdiff_t)batches->stride;
       k->points_out(sums[i], (size_t)(plan->blocks * k->nr), out, 0, plan->m);
       worker->macs += (done - before) / (uint64_t)plan->blocks * (uint64_t)plan->m;
