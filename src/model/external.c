@@ -4,6 +4,9 @@
 #include "util/error.h"
 #include <string.h>
 
+/* So many files are kept open; a process may have few, and exporters write one for each constant. */
+#define KEPT_OPEN 16
+
 struct _DcnExternal {
   char *folder;      /* NULL: none */
   DcnSource *source; /* the model's; may be NULL */
@@ -59,7 +62,9 @@ open_file(DcnExternal *external, const char *location, GError **error)
   GError *reason = NULL;
   if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "the model's data file %s is missing", path);
-  } else if (!(file = dcn_source_open(path, &reason))) {
+  } else if (!(file = g_hash_table_size(external->files) < KEPT_OPEN
+                          ? dcn_source_open(path, &reason)
+                          : dcn_source_open_for_each(path, &reason))) {
     g_set_error(error, DCN_ERROR, DCN_ERROR_IO, "cannot read the model's data file %s: %s", path,
                 reason->message);
     g_clear_error(&reason);

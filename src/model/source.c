@@ -13,7 +13,10 @@ struct _DcnSource {
   int refs; /* atomic */
   size_t size;
   const uint8_t *data; /* NULL: a file */
-  int file;
+  int file;            /* -1: not kept open */
+  char *path;          /* of one that is not */
+  dev_t device;
+  ino_t inode;
   struct timespec modified; /* when it was opened */
 };
 
@@ -54,7 +57,21 @@ dcn_source_open(const char *path, GError **error)
   source->refs = 1;
   source->file = file;
   source->size = (size_t)st.st_size;
+  source->device = st.st_dev;
+  source->inode = st.st_ino;
   source->modified = st.st_mtim;
+  return source;
+}
+
+DcnSource *
+dcn_source_open_for_each(const char *path, GError **error)
+{
+  DcnSource *source = dcn_source_open(path, error);
+  if (source) {
+    close(source->file);
+    source->file = -1;
+    source->path = g_strdup(path);
+  }
   return source;
 }
 
@@ -83,6 +100,7 @@ dcn_source_unref(DcnSource *source)
     return;
   if (source->file >= 0)
     close(source->file);
+  g_free(source->path);
   g_free(source);
 }
 
@@ -99,22 +117,12 @@ fail_changed(GError **error)
   return FALSE;
 }
 
-gboolean
-dcn_source_read(const DcnSource *source, size_t at, size_t size, void *out, GError **error)
+static gboolean
+read_file(const DcnSource *source, int file, size_t at, size_t size, uint8_t *to, GError **error)
 {
-  uint8_t *to = out;
   struct stat st;
-  if (at > source->size || size > source->size - at) {
-    g_set_error_literal(error, DCN_ERROR, DCN_ERROR_IO, "the file is too short");
-    return FALSE;
-  }
-  if (source->data) {
-    if (size > 0)
-      memcpy(to, source->data + at, size);
-    return TRUE;
-  }
   while (size > 0) {
-    const ssize_t n = pread(source->file, to, MIN(size, G_MAXINT32), (off_t)at);
+    const ssize_t n = pread(file, to, MIN(size, G_MAXINT32), (off_t)at);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
@@ -126,12 +134,34 @@ dcn_source_read(const DcnSource *source, size_t at, size_t size, void *out, GErr
     size -= (size_t)n;
   }
   /* Parts of two models would pass for one. */
-  if (fstat(source->file, &st) < 0)
+  if (fstat(file, &st) < 0)
     return fail_errno(error);
-  if ((guint64)st.st_size != source->size || st.st_mtim.tv_sec != source->modified.tv_sec ||
+  if ((guint64)st.st_size != source->size || st.st_dev != source->device ||
+      st.st_ino != source->inode || st.st_mtim.tv_sec != source->modified.tv_sec ||
       st.st_mtim.tv_nsec != source->modified.tv_nsec)
     return fail_changed(error);
   return TRUE;
+}
+
+gboolean
+dcn_source_read(const DcnSource *source, size_t at, size_t size, void *out, GError **error)
+{
+  if (at > source->size || size > source->size - at) {
+    g_set_error_literal(error, DCN_ERROR, DCN_ERROR_IO, "the file is too short");
+    return FALSE;
+  }
+  if (source->data) {
+    if (size > 0)
+      memcpy(out, source->data + at, size);
+    return TRUE;
+  }
+  const int file = source->path ? open(source->path, O_RDONLY | O_CLOEXEC) : source->file;
+  if (file < 0)
+    return fail_errno(error);
+  const gboolean ok = read_file(source, file, at, size, out, error);
+  if (source->path)
+    close(file);
+  return ok;
 }
 
 DcnStored *

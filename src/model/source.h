@@ -13,6 +13,8 @@ typedef struct _DcnSource DcnSource;
 
 /* Opens a file and keeps it open as long as there are references.  Errors: DCN_ERROR_IO, a reason without the path. */
 DcnSource *dcn_source_open(const char *path, GError **error);
+/* The same, but it is opened for each time that it is read: for who has many. */
+DcnSource *dcn_source_open_for_each(const char *path, GError **error);
 /* The caller's bytes, which must stay as long as there are references. */
 DcnSource *dcn_source_of_memory(const uint8_t *data, size_t size);
 DcnSource *dcn_source_ref(DcnSource *source);

@@ -125,7 +125,8 @@ find_in_band(const DcnJob *job, const DcnFirstPlan *plan, DcnFirstPatches *patch
         late ? whole_cell(rows, MIN(step, w - x)) : shape_of(job, plan, row, rows, x);
     int number_of_shape = shape.w ? find_shape(patches, shape) : -1;
     if (number_of_shape < 0) {
-      if (plan->point_weights && shape.count >= HALF * step * plan->cell_h) {
+      if (plan->point_weights && rows == plan->cell_h && step <= w - x &&
+          shape.count >= HALF * step * rows) {
         patches->n_halves++;
         patches->half_pixels += shape.count;
         patches->found[count] = band << 16 | number;

@@ -195,6 +195,32 @@ multiply(const DcnBatches *batches, const DcnBatch *batch, int y, float *const *
     }
 }
 
+/* Which of a row of outputs, from first_x on, see something of the cell that changed.  All others would get rounding errors
+ * for 0: nobody counts these as steps or makes such sums anew, so that they would grow for ever. */
+static uint64_t
+reached(const DcnBatches *batches, const DcnBatchCell *cell, int y)
+{
+  const DcnFirstPlan *plan = batches->plan;
+  const DcnWindow *win = &plan->window;
+  const DcnValueState *in = batches->job->in;
+  int words = in->net->row_words, first, tap, rows = rows_seen(batches, y, &first, &tap);
+  int row = cell->band / plan->bands * in->net->h + cell->band % plan->bands * plan->cell_h +
+            batches->shape->y + first;
+  uint64_t all = dcn_bits_last(plan->cell_w), columns = 0, seen = 0;
+  for (int i = row; i < row + rows && columns != all; i++)
+    if (in->row_changed[i])
+      columns |=
+          dcn_bits_at(in->bits + (size_t)i * (size_t)words, words, cell->column * plan->cell_w) &
+          all;
+  for (int x = batches->first_x; x <= batches->last_x; x++) {
+    int left = x * win->step + win->first_column, from = MAX(left, 0),
+        end = MIN(left + win->kw, plan->cell_w);
+    if (columns & dcn_bits_last(end - from) << from)
+      seen |= UINT64_C(1) << (x - batches->first_x);
+  }
+  return seen;
+}
+
 /* As add_cells() of first-batches.c, and in the same order. */
 void
 dcn_first_points_add(const DcnBatches *batches, const DcnBatch *batch, DcnAsker *asker,
@@ -220,11 +246,13 @@ dcn_first_points_add(const DcnBatches *batches, const DcnBatch *batch, DcnAsker 
       if (y < cell->first_y || y >= cell->end_y)
         continue;
       float *out[DCN_POINT_COUNT] = {NULL};
+      uint64_t seen = reached(batches, cell, y);
       float *row = batches->sums +
                    (cell->pixel + (ptrdiff_t)y * plan->window.out_w) * (ptrdiff_t)batches->stride;
       for (int x = MAX(batches->first_x, cell->first_x); x < MIN(batches->last_x + 1, cell->end_x);
            x++)
-        out[x - batches->first_x] = row + (ptrdiff_t)x * (ptrdiff_t)batches->stride;
+        if (seen >> (x - batches->first_x) & 1)
+          out[x - batches->first_x] = row + (ptrdiff_t)x * (ptrdiff_t)batches->stride;
       k->points_out(sums[i], (size_t)(plan->blocks * k->nr), out, 0, plan->m);
       worker->macs += (done - before) / (uint64_t)plan->blocks * (uint64_t)plan->m;
     }

@@ -223,6 +223,7 @@ dcn_state_reset(DcnState *state)
   memset(state->with_deltas, 1, n_ops);
   memset(state->learned, 0, sizeof state->learned);
   state->untested.worth = TRUE;
+  state->untested.spare = 0;
 }
 
 void

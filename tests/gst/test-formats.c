@@ -138,7 +138,8 @@ typedef enum
   PADDED,                       /* GstVideoMeta with offsets and wide strides */
   LARGER,                       /* GstVideoMeta of a larger frame, top left shown */
   CROPPED,                      /* and with a GstVideoCropMeta into the middle */
-  N_LAYOUTS
+  N_LAYOUTS,
+  CROPPED_ODD = N_LAYOUTS       /* the same from an odd column on */
 } Layout;
 
 /* A frame with garbage wherever it is not shown. */
@@ -175,10 +176,10 @@ make_frame (GstVideoFormat format, const Size * size, Layout layout, gint seed)
     gst_buffer_add_video_meta_full (buffer, 0, format, info.width, info.height,
         info.finfo->n_planes, info.offset, info.stride);
   }
-  if (layout == CROPPED) {
+  if (layout >= CROPPED) {
     GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta (buffer);
 
-    crop->x = x = 14;
+    crop->x = x = layout == CROPPED ? 14 : 13;
     crop->y = y = 6;
     crop->width = size->width;
     crop->height = size->height;
@@ -270,6 +271,96 @@ test_layouts (gconstpointer data)
       gst_harness_teardown (h);
     }
   }
+}
+
+/* Where downstream takes no metas it gets copies: every sample that is shown, and none that is not. */
+static void
+test_copies (void)
+{
+  static const GstVideoFormat all[] = {
+    GST_VIDEO_FORMAT_YUY2, GST_VIDEO_FORMAT_YVYU, GST_VIDEO_FORMAT_UYVY,
+    GST_VIDEO_FORMAT_VYUY, GST_VIDEO_FORMAT_I420, GST_VIDEO_FORMAT_NV12,
+    GST_VIDEO_FORMAT_RGB
+  };
+  static const Size shown[] = { {7, 3}, {32, 16}, {45, 10} };
+  guint i, k;
+  gint layout, comp, x, y;
+
+  for (i = 0; i < G_N_ELEMENTS (all); i++)
+    for (k = 0; k < G_N_ELEMENTS (shown); k++)
+      for (layout = PADDED; layout <= CROPPED_ODD; layout++) {
+        GstElement *element = gst_element_factory_make ("deltacnn", NULL);
+        GstHarness *h;
+        GstVideoInfo info;
+        GstVideoFrame got, want;
+        GstBuffer *out, *plain = make_frame (all[i], &shown[k], PLAIN, 1);
+
+        g_object_set (element, "model-file", test_file ("tiny.onnx"), NULL);
+        h = gst_harness_new_with_element (element, "sink", "src");
+        gst_object_unref (element);
+        gst_harness_set_src_caps (h, caps_for (all[i], &shown[k]));
+        out = gst_harness_push_and_pull (h, make_frame (all[i], &shown[k],
+                layout, 1));
+        g_assert_null (gst_buffer_get_video_meta (out));
+        g_assert_null (gst_buffer_get_video_crop_meta (out));
+        gst_video_info_set_format (&info, all[i], shown[k].width,
+            shown[k].height);
+        g_assert_true (gst_video_frame_map (&got, &info, out, GST_MAP_READ));
+        g_assert_true (gst_video_frame_map (&want, &info, plain, GST_MAP_READ));
+        for (comp = 0; comp < 3; comp++)
+          for (y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&got, comp); y++)
+            for (x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH (&got, comp); x++) {
+              gsize at = (gsize) y * GST_VIDEO_FRAME_COMP_STRIDE (&got, comp)
+                  + (gsize) x * GST_VIDEO_FRAME_COMP_PSTRIDE (&got, comp);
+              const guint8 *a = GST_VIDEO_FRAME_COMP_DATA (&got, comp);
+              const guint8 *b = GST_VIDEO_FRAME_COMP_DATA (&want, comp);
+
+              if (a[at] != b[at])
+                g_error ("%s, layout %d, %dx%d: sample %d,%d of component %d",
+                    gst_video_format_to_string (all[i]), layout, shown[k].width,
+                    shown[k].height, x, y, comp);
+            }
+        gst_video_frame_unmap (&got);
+        gst_video_frame_unmap (&want);
+        gst_buffer_unref (plain);
+        gst_buffer_unref (out);
+        gst_harness_teardown (h);
+      }
+}
+
+/* A file's frames may end with the last pixel, where what is read of a line does not: they pass, without a result. */
+static void
+test_cut_line (void)
+{
+  static const struct
+  {
+    GstVideoFormat format;
+    gint strides[GST_VIDEO_MAX_PLANES];
+    gsize bytes, whole;
+  } all[] = {
+    {GST_VIDEO_FORMAT_YUY2, {14}, 28, 30},
+    {GST_VIDEO_FORMAT_NV12, {7, 7}, 21, 22}
+  };
+  const Size size = { 7, 2 };
+  guint i, whole;
+
+  for (i = 0; i < G_N_ELEMENTS (all); i++)
+    for (whole = 0; whole < 2; whole++) {
+      GstHarness *h = harness ("tiny.onnx", all[i].format, &size);
+      gsize bytes = whole ? all[i].whole : all[i].bytes;
+      gsize offsets[GST_VIDEO_MAX_PLANES] = { 0, 14 };
+      GstBuffer *in = gst_buffer_new_wrapped (g_malloc0 (bytes), bytes), *out;
+
+      gst_buffer_add_video_meta_full (in, 0, all[i].format, 7, 2,
+          all[i].format == GST_VIDEO_FORMAT_NV12 ? 2 : 1, offsets,
+          (gint *) all[i].strides);
+      out = gst_harness_push_and_pull (h, in);
+      g_assert_nonnull (out);
+      g_assert_true ((gst_buffer_get_delta_cnn_meta (out) != NULL) ==
+          (whole == 1));
+      gst_buffer_unref (out);
+      gst_harness_teardown (h);
+    }
 }
 
 /* The same picture in two formats.  YUV is rounded and chroma is subsampled, so
@@ -553,6 +644,8 @@ main (int argc, char **argv)
     g_test_add_data_func (path, GINT_TO_POINTER (all[i]), test_layouts);
     g_free (path);
   }
+  g_test_add_func ("/formats/copies", test_copies);
+  g_test_add_func ("/formats/cut-line", test_cut_line);
   g_test_add_func ("/formats/same-samples", test_same_samples);
   g_test_add_func ("/formats/same-picture", test_same_picture);
   g_test_add_func ("/formats/colorimetry", test_colorimetry);

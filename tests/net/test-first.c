@@ -258,6 +258,103 @@ test_fewer_multiplies(gconstpointer data)
   subject_free(s);
 }
 
+/* Cells that the border cuts, of which about two thirds changed, as of all others. */
+static void
+test_cut_cells(void)
+{
+  static const Shape images[] = {
+      {2, 160, 172, 3, 64, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_NONE, FALSE},
+      {2, 174, 160, 3, 64, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_RELU, FALSE},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
+    Subject *s =
+        subject_new(make_program(&images[i], 3), make_program(&images[i], 3), dcn_kernels_get());
+    const DcnValue *in = subject_input(s);
+    GRand *rand = g_rand_new_with_seed(3);
+    DcnState *state = dcn_state_new(s->net, NULL);
+    dcn_state_set_adaptive(state, FALSE);
+    uint8_t *touched = g_malloc((size_t)in->n * in->h * in->w);
+    for (int f = 0; f < 4; f++) {
+      change_blocks(rand, in, 1, f ? 0.68 : 1, dcn_state_input(state), touched);
+      dcn_state_run(state, touched, DCN_MODE_DELTA, 1, NULL);
+      frame_elements(in, dcn_state_input(state), s->values[s->program->input]);
+      reference_run_ops(s->program, s->values);
+      assert_values(s, state, 3e-5, "cells cut by the border");
+    }
+    g_free(touched);
+    dcn_state_free(state);
+    g_rand_free(rand);
+    subject_free(s);
+  }
+}
+
+/* Changes 13 of 16 columns of every other block. */
+static void
+change_columns(GRand *rand, const DcnValue *v, double stays, float *frame, uint8_t *touched)
+{
+  memset(touched, 0, (size_t)v->n * v->h * v->w);
+  for (int y = 0; y < v->h; y++)
+    for (int x = 0; x < v->w; x++) {
+      size_t p = (size_t)y * v->w + x;
+      if (x / 16 % 2 || x % 16 >= 13 || g_rand_double(rand) < stays)
+        continue;
+      touched[p] = 1;
+      for (int c = 0; c < v->c; c++)
+        frame[p * dcn_channel_pitch(v->c) + c] = (float)g_rand_double_range(rand, -1, 1);
+    }
+}
+
+/* Outputs that see nothing which changed stay to the bit, whatever is added beside them: nobody would make them anew.  And
+ * after a reset a state is as a new one. */
+static void
+test_unreached(void)
+{
+  static const Shape image = {1, 96, 320, 3, 64, 11, 11, 4, 4, 2, 2, 2, 2, 1, DCN_ACT_NONE, FALSE};
+  Subject *s = subject_new(make_program(&image, 8), make_program(&image, 8), dcn_kernels_get());
+  const DcnValue *in = subject_input(s), *out = &s->program->values[1];
+  GRand *rand = g_rand_new_with_seed(8);
+  DcnState *state = dcn_state_new(s->net, NULL), *fresh = dcn_state_new(s->net, NULL);
+  uint8_t *touched = g_malloc((size_t)in->h * in->w);
+  size_t floats = (size_t)out->c * (size_t)out->h * (size_t)out->w;
+  float *first = g_new(float, floats), *last = g_new(float, floats);
+  change_frame(rand, in, CHANGE_ALL, 1, dcn_state_input(state), touched);
+  dcn_state_run(state, NULL, DCN_MODE_DELTA, 1, NULL);
+  dcn_state_output(state, 0, first);
+  for (int f = 0; f < 30; f++) {
+    change_columns(rand, in, 0, dcn_state_input(state), touched);
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, NULL);
+  }
+  dcn_state_output(state, 0, last);
+  int unreached = 0;
+  for (int x = 0; x < out->w; x++) {
+    gboolean sees = FALSE;
+    for (int kx = 0; kx < image.kw; kx++) {
+      int column = x * image.sw - image.pl + kx;
+      sees |= column >= 0 && column < in->w && column / 16 % 2 == 0 && column % 16 < 13;
+    }
+    unreached += !sees;
+    for (size_t row = 0; row < floats / (size_t)out->w && !sees; row++)
+      g_assert_cmpfloat(last[row * (size_t)out->w + (size_t)x], ==,
+                        first[row * (size_t)out->w + (size_t)x]);
+  }
+  g_assert_cmpint(unreached, >, 5);
+  dcn_state_reset(state);
+  for (int f = 0; f < 4; f++) {
+    change_columns(rand, in, f ? 0.3 : 0, dcn_state_input(state), touched);
+    memcpy(dcn_state_input(fresh), dcn_state_input(state), frame_bytes(in));
+    dcn_state_run(state, touched, DCN_MODE_DELTA, 1, NULL);
+    dcn_state_run(fresh, touched, DCN_MODE_DELTA, 1, NULL);
+    assert_same(s, state, fresh, 0, "after a reset");
+  }
+  g_free(first);
+  g_free(last);
+  g_free(touched);
+  dcn_state_free(state);
+  dcn_state_free(fresh);
+  g_rand_free(rand);
+  subject_free(s);
+}
+
 /* What is added leaves rounding errors behind, which are cleared now and then. */
 static void
 test_drift(void)
@@ -454,5 +551,7 @@ main(int argc, char **argv)
   g_test_add_func("/net/first/drift", test_drift);
   g_test_add_func("/net/first/cells", test_cells);
   g_test_add_func("/net/first/near", test_near);
+  g_test_add_func("/net/first/cut-cells", test_cut_cells);
+  g_test_add_func("/net/first/unreached", test_unreached);
   return g_test_run();
 }

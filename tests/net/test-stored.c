@@ -11,6 +11,7 @@
 #include "util/half.h"
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define CHANNELS 6
@@ -328,6 +329,65 @@ test_cut(void)
   g_rand_free(rand);
 }
 
+/* Exporters write a file for each constant: more than a process may have open. */
+static void
+test_many_files(void)
+{
+  enum { LAYERS = 60 };
+  OnnxWriter *w = onnx_writer_new(13);
+  onnx_writer_input(w, "x", 1, 4, (int64_t[]){1, CHANNELS, SIDE, SIDE});
+  int64_t dims[] = {CHANNELS, CHANNELS, 1, 1};
+  float identity[CHANNELS * CHANNELS] = {0};
+  for (int c = 0; c < CHANNELS; c++)
+    identity[c * CHANNELS + c] = 1;
+  for (int i = 0; i < LAYERS; i++) {
+    char *weights = g_strdup_printf("w%d", i), *beside = g_strdup_printf("w%d.bin", i),
+         *file = g_build_filename(folder, beside, NULL),
+         *in = i ? g_strdup_printf("y%d w%d", i - 1, i) : g_strdup("x w0"),
+         *out = i + 1 < LAYERS ? g_strdup_printf("y%d", i) : g_strdup("y");
+    Dcn__Onnx__Tensor *t = onnx_writer_floats(w, weights, 4, dims, identity, 0);
+    set_elements(t, EXTERNAL, identity, CHANNELS * CHANNELS);
+    free(t->external_data[0]->value);
+    t->external_data[0]->value = strdup(beside);
+    char *written = g_build_filename(folder, "weights.bin", NULL);
+    g_assert_cmpint(g_rename(written, file), ==, 0);
+    onnx_writer_node(w, "Conv", in, out);
+    g_free(written);
+    g_free(weights);
+    g_free(beside);
+    g_free(file);
+    g_free(in);
+    g_free(out);
+  }
+  onnx_writer_output(w, "y");
+  GBytes *bytes = onnx_writer_finish(w);
+  g_assert_true(g_file_set_contents(path, g_bytes_get_data(bytes, NULL),
+                                    (gssize)g_bytes_get_size(bytes), NULL));
+  struct rlimit before, few;
+  g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+  few = before;
+  few.rlim_cur = 48;
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &few), ==, 0);
+  GError *error = NULL;
+  DcnNet *net = dcn_net_load(path, DCN_WEIGHTS_FLOAT32, &error);
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+  g_assert_no_error(error);
+  g_assert_false(is_open());
+  DcnState *state = dcn_state_new(net, NULL);
+  float *x = dcn_state_input(state), y[INPUTS];
+  int pitch = dcn_channel_pitch(CHANNELS);
+  for (int c = 0; c < CHANNELS; c++)
+    for (int p = 0; p < SIDE * SIDE; p++)
+      x[p * pitch + c] = (float)(c * 100 + p);
+  dcn_state_run(state, NULL, DCN_MODE_DENSE, 1, NULL);
+  dcn_state_output(state, 0, y);
+  for (int i = 0; i < INPUTS; i++)
+    g_assert_cmpfloat(y[i], ==, (float)(i / (SIDE * SIDE) * 100 + i % (SIDE * SIDE)));
+  dcn_state_free(state);
+  dcn_net_unref(net);
+  g_bytes_unref(bytes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -338,6 +398,7 @@ main(int argc, char **argv)
   g_test_add_func("/net/stored/rounded", test_rounded);
   g_test_add_func("/net/stored/changed", test_changed);
   g_test_add_func("/net/stored/cut", test_cut);
+  g_test_add_func("/net/stored/many-files", test_many_files);
   int result = g_test_run();
   g_free(path);
   test_folder_remove(folder);
