@@ -1,6 +1,7 @@
 /* deltacnn: the inner loops of scaling in whole numbers.
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frame/whole.h"
+#include "frame/apart.h"
 #include "frame/cpu.h"
 
 /* Down.  Sums wrap around in 16 bits; what they come to fits (filter.h). */
@@ -30,25 +31,7 @@ columns_portable(const uint8_t *source, ptrdiff_t stride, const uint8_t *weights
   columns_by_pairs(source, stride, weights, taps, out, n);
 }
 
-/* Loops that compilers make vectors of. */
-static inline __attribute__((always_inline)) void
-apart_by_step(const int16_t *columns, int step, int16_t *out, int n)
-{
-  const int16_t *restrict from = columns;
-  int16_t *restrict to = out;
-  if (step == 2)
-    for (int i = 0; i < n; i++)
-      to[i] = from[2 * i];
-  else if (step == 3)
-    for (int i = 0; i < n; i++)
-      to[i] = from[3 * i];
-  else if (step == 4)
-    for (int i = 0; i < n; i++)
-      to[i] = from[4 * i];
-  else
-    for (int i = 0; i < n; i++)
-      to[i] = from[i * step];
-}
+DCN_DEFINE_APART(int16_t)
 
 static void
 apart_portable(const int16_t *columns, int step, int16_t *out, int n)

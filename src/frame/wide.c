@@ -3,6 +3,7 @@
  *
  * For what tiles (tiles.h) do not take: on x86 many taps, or packed colours. */
 #include "frame/wide.h"
+#include "frame/apart.h"
 #include "frame/cpu.h"
 
 /* Products of 16 bits each, which every CPU has vectors for. */
@@ -29,24 +30,7 @@ columns_by_pairs(const uint8_t *source, ptrdiff_t stride, const uint16_t *weight
   }
 }
 
-static inline __attribute__((always_inline)) void
-apart_by_step(const int32_t *columns, int step, int32_t *out, int n)
-{
-  const int32_t *restrict from = columns;
-  int32_t *restrict to = out;
-  if (step == 2)
-    for (int i = 0; i < n; i++)
-      to[i] = from[2 * i];
-  else if (step == 3)
-    for (int i = 0; i < n; i++)
-      to[i] = from[3 * i];
-  else if (step == 4)
-    for (int i = 0; i < n; i++)
-      to[i] = from[4 * i];
-  else
-    for (int i = 0; i < n; i++)
-      to[i] = from[i * step];
-}
+DCN_DEFINE_APART(int32_t)
 
 /* Numbers beyond an output's taps may be any, their weights are 0. */
 static inline __attribute__((always_inline)) void

@@ -14,7 +14,8 @@
  * its place in a tile, whatever pixels and columns are, and whatever other pixels hold; rgemm gives
  * it the same bits whatever the run, with one tap or more than 8 columns those of igemm, else it may sum even and odd
  * channels apart; depthwise_rows gives the bits of depthwise with rows and pixels of zeros around the image,
- * depthwise_wide as depthwise without the taps outside of it. */
+ * depthwise_wide as depthwise without the taps outside of it.  The transforms, winograd_in, winograd_out, points_in and
+ * points_out, differ between tables by rounding, and give a value the same bits whatever lies beside it. */
 #pragma once
 #include <glib.h>
 #include <stddef.h>

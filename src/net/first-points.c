@@ -4,7 +4,10 @@
  * Pixels that lie whole strides apart see the same taps, an output further on: what a row of a cell adds to a row of outputs
  * is, for each column within a stride, a row of pixels times a row of taps as polynomials are multiplied.  From their values
  * at a few points (kernels/points.h), with sums over rows, columns within a stride and channels, the product's coefficients
- * are found once for each row of outputs: 7 multiplies for the 11 of four pixels under 11 taps in strides of 4. */
+ * are found once for each row of outputs: 7 multiplies for the 11 of four pixels under 11 taps in strides of 4.
+ *
+ * A pixel that is infinite or NaN, which no frame has, makes NaN of the cell's outputs in its rows, also of those beside it, until their
+ * sums are made anew. */
 #include "kernels/points.h"
 #include "net/first-batches.h"
 #include "util/memory.h"
